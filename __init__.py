@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .resources.errors import NlpSkillsError as NlpSkillsError
+    from .resources.foundation.errors import NlpSkillsError as NlpSkillsError
     from .tools.notebook.workspace import Workspace as Workspace
 
 __version__ = "2.0.0"
@@ -18,7 +18,7 @@ def __getattr__(name: str) -> object:
 
         return Workspace
     if name == "NlpSkillsError":
-        from .resources.errors import NlpSkillsError
+        from .resources.foundation.errors import NlpSkillsError
 
         return NlpSkillsError
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

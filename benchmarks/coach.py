@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_skills.resources.data_source import DataSource, Source, save_data_source
-from nlp_skills.resources.files import write_json, write_yaml
+from nlp_skills.resources.foundation.files import write_json, write_yaml
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace

@@ -31,7 +31,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / ".dev"))
 
 from nlp_skills.tools.evaluate.metric import Answered
-from nlp_skills.tools.evaluate.record import measured
+from nlp_skills.tools.evaluate.record import measure_answers
 
 Array = Any  # of NumPy
 LABELS = ("common", "second", "rare")
@@ -53,13 +53,13 @@ class Design:
     truth: float
     joint: Array
 
-    def drawn(self, draws: int, generator: np.random.Generator, by_label: bool) -> Array:
+    def draw_counts(self, draws: int, generator: np.random.Generator, by_label: bool) -> Array:
         """(draws, labels, labels) counts of gold and predicted."""
         if not by_label:
             flat = generator.multinomial(self.rows, self.joint.ravel(), size=draws)
             return flat.reshape(draws, *self.joint.shape)
         shares = self.joint.sum(1)
-        counts = dealt(self.rows, shares)
+        counts = deal_rows(self.rows, shares)
         return np.stack(
             [
                 generator.multinomial(count, row / share, size=draws)
@@ -110,7 +110,7 @@ class Counted:
         return FROM - 1e-9 <= self.truth <= TO + 1e-9
 
 
-def dealt(rows: int, shares: Any) -> list[int]:
+def deal_rows(rows: int, shares: Any) -> list[int]:
     """Whole rows by label that add up, the largest remainders rounded up."""
     exact = np.asarray(shares) * rows
     counts = np.floor(exact + 1e-9).astype(int)
@@ -139,14 +139,14 @@ def joint_of(shares: tuple[float, ...], model: str, truth: float) -> Array:
     return joint
 
 
-def covered(design: Design, draws: int, by_label: bool) -> dict[str, Counted]:
+def measure_coverage(design: Design, draws: int, by_label: bool) -> dict[str, Counted]:
     """Simulate one point: equal confusion counts are measured once."""
     generator = np.random.default_rng(
         [SEED, design.rows, round(1000 * design.truth), len(design.shares), len(design.model)]
     )
     truths = design.truths()
     found = {name: Counted(value) for name, value in truths.items()}
-    tables, times = np.unique(design.drawn(draws, generator, by_label), axis=0, return_counts=True)
+    tables, times = np.unique(design.draw_counts(draws, generator, by_label), axis=0, return_counts=True)
     for table, often in zip(tables, times.tolist(), strict=True):
         for name, (low, high) in intervals(table).items():
             found[name].add(low, high, often)
@@ -161,7 +161,7 @@ def intervals(table: Array) -> dict[str, tuple[float, float]]:
         for to, answer in enumerate(LABELS)
         for _ in range(table[at, to])
     ]
-    found = measured("label", answers, list(LABELS), None)
+    found = measure_answers("label", answers, list(LABELS), None)
     enough = [label for label, count in zip(LABELS, table.sum(1), strict=True) if count >= FEWEST]
     asked = {"accuracy": bounds(found["metrics"]["accuracy"])}
     if len(enough) == len(LABELS):
@@ -176,7 +176,7 @@ def bounds(figure: Mapping[str, float]) -> tuple[float, float]:
     return figure["low"], figure["high"]
 
 
-def told(design: Design, found: Mapping[str, Counted]) -> Iterator[tuple[str, Counted]]:
+def describe_point(design: Design, found: Mapping[str, Counted]) -> Iterator[tuple[str, Counted]]:
     """A point's lines: with equal shares the labels are alike, and told as one."""
     if design.shares != "equal":
         yield from found.items()
@@ -210,7 +210,7 @@ def main() -> int:
     )
     points: list[Counted] = []
     for design in designs():
-        for name, counted in told(design, covered(design, draws, not options.drawn)):
+        for name, counted in describe_point(design, measure_coverage(design, draws, not options.drawn)):
             mark = "-" if not counted.promised else "<" if counted.coverage < least else ""
             points += [counted] if counted.promised else []
             print(

@@ -32,9 +32,9 @@ def main() -> None:
     ours, peer = 0.0, 0.0
     groups: list[list[int]] = []
     for _ in range(REPEATS):
-        groups, seconds = timed(lambda: near_duplicate_groups(texts, [""] * len(texts)))
+        groups, seconds = time_work(lambda: near_duplicate_groups(texts, [""] * len(texts)))
         ours = max(ours, len(texts) / seconds)
-        _, seconds = timed(lambda: by_datasketch(texts[:PEER_ROWS]))
+        _, seconds = time_work(lambda: by_datasketch(texts[:PEER_ROWS]))
         peer = max(peer, PEER_ROWS / seconds)
     where = {number: at for at, group in enumerate(groups) for number in group}
     found = sum(where.get(one, -1) == where.get(other, -2) for one, other in planted)
@@ -77,7 +77,7 @@ def by_datasketch(texts: Sequence[str]) -> list[Any]:
     return found
 
 
-def timed(work: Callable[[], Result]) -> tuple[Result, float]:
+def time_work(work: Callable[[], Result]) -> tuple[Result, float]:
     started = time.perf_counter()
     result = work()
     return result, time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""Real (not padding) tokens a second of our training beside TRL's `SFTTrainer`, and the two losses on the same batches.
+"""Real (not padding) tokens per second of our training beside TRL's `SFTTrainer`, and the two losses on the same batches.
 
 The demonstration's task and base model, LoRA of the same rank, one pinned thread, processor seconds (so that a busy
 machine does not favour anybody), whole training loops with logging and checkpoints as each does them by default:
@@ -29,16 +29,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from nlp_skills.resources.files import dump_jsonl
+from nlp_skills.resources.foundation.files import dump_jsonl
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import Prompt, Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.server.demo import fixtures
 from nlp_skills.server.demo.told import Told
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.prompting import answer_of, chat_messages, default_prompt
 from nlp_skills.tools.train.base_facts import read_base_model
-from nlp_skills.tools.train.methods import Situation, TrainingRun, make_method
+from nlp_skills.tools.train.method import TrainingContext, TrainingRun, make_method
 
 WANTED_RATIO = 2.0
 LOSS_TOLERANCE = 1e-4
@@ -53,7 +53,7 @@ class Silent(RunningJob):
 
 
 def measure(base: Path, language: str, count: int, repeats: int) -> dict[str, Any]:
-    """Median tokens a second of the three ways, their ratios, and the largest difference of losses."""
+    """Median tokens per second of the three ways, their ratios, and the largest difference of losses."""
     rows, labels = demo_rows(language, count)
     speeds: dict[str, list[float]] = {"defaults": [], "tuned": [], "ours": []}
     ways: dict[str, Callable[[Path], Any]] = {
@@ -135,14 +135,14 @@ def ours(base: Path, rows: list[dict[str, Any]], labels: list[str], folder: Path
     """The trainer `train` builds, on rows tokenised and audited as it does."""
     from transformers import set_seed
 
-    from nlp_skills.tools.compute.stopwatch import Stopwatch
+    from nlp_skills.tools.compute.jobs.stopwatch import Stopwatch
     from nlp_skills.tools.train.methods import sft
     from nlp_skills.tools.train.tokenise import load_tokenizer, tokenise
 
     facts = read_base_model(base)
     method = make_method("sft", {"base_model": str(base), "epochs": 1, "lora_r": 16, "learning_rate": 2e-3})
-    situation = Situation(len(rows), 0, parameters=facts.parameters, context=facts.context)
-    resolved, _ = method.resolved(situation)
+    situation = TrainingContext(len(rows), 0, parameters=facts.parameters, context_tokens=facts.context)
+    resolved, _ = method.resolve(situation)
     assert isinstance(resolved, sft.Sft)
     task = TaskFolder(folder)
     (folder / "rows.jsonl").write_bytes(dump_jsonl(rows))
@@ -160,7 +160,7 @@ def ours(base: Path, rows: list[dict[str, Any]], labels: list[str], folder: Path
     set_seed(42)
     shown = tokenise(rows, tokenizer, {tokenizer.eos_token_id})
     return quiet(
-        resolved._trainer(run, tokenizer, shown, [], [tokenizer.eos_token_id], Stopwatch(folder / "clock.json"))
+        resolved._build_trainer(run, tokenizer, shown, [], [tokenizer.eos_token_id], Stopwatch(folder / "clock.json"))
     )
 
 

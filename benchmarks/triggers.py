@@ -44,7 +44,7 @@ def measure(
     triggers = yaml.safe_load(TRIGGERS.read_text(encoding="utf-8"))
     instructions, tools = anyio.run(_surface)
 
-    def asked(entry: dict[str, Any]) -> dict[str, Any] | None:
+    def ask_model(entry: dict[str, Any]) -> dict[str, Any] | None:
         known = f"{instructions}\n\nThe situation: {triggers['situations'][entry['situation']]}"
         body = {
             "model": model,
@@ -59,7 +59,7 @@ def measure(
     for part in parts:
         entries = triggers[part]
         with ThreadPoolExecutor(parallel) as pool:
-            calls = list(pool.map(asked, entries))
+            calls = list(pool.map(ask_model, entries))
         misses = [
             {"say": entry["say"], "wanted": entry["calls"], "called": call}
             for entry, call in zip(entries, calls, strict=True)
@@ -149,12 +149,14 @@ def main() -> None:
                 f"the right tool in {measured['tools_right']}"
             )
             for miss in measured["misses"]:
-                called = _written(miss["called"]["tool"], miss["called"]["arguments"]) if miss["called"] else "no call"
-                wanted = " or ".join(_written(call["tool"], call.get("with", {})) for call in miss["wanted"])
+                called = (
+                    _write_call(miss["called"]["tool"], miss["called"]["arguments"]) if miss["called"] else "no call"
+                )
+                wanted = " or ".join(_write_call(call["tool"], call.get("with", {})) for call in miss["wanted"])
                 print(f"  {miss['say']} → {called} (wanted {wanted})")
 
 
-def _written(tool: str, arguments: dict[str, Any]) -> str:
+def _write_call(tool: str, arguments: dict[str, Any]) -> str:
     return f"{tool}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
 
 

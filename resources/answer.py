@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-from .external import EXTERNAL
+from .foundation.external import EXTERNAL
+from .foundation.language import Text
 from .job import JobState, Place, Progress
-from .language import Text
 
 if TYPE_CHECKING:
     from .task import Task
@@ -18,7 +18,7 @@ OPEN_ROWS = WithJsonSchema({"type": "array"})
 OPEN_GROUP = WithJsonSchema({"type": ["object", "null"]})
 """Of a part of an answer that is for reading: what it holds may change, so no client is promised its fields."""
 
-Standing = Literal["met", "close", "gap", "no_goal"]
+GoalStatus = Literal["met", "close", "gap", "no_goal"]
 """How a version stands against the person's own goal."""
 
 
@@ -60,7 +60,7 @@ class JobAnswer(Answer):
 HIDDEN = Text("[hidden: this task's data stays on-premise]", "［不顯示：此任務的資料不得離開內部環境］")
 
 
-def quoted(task: Task, text: str, limit: int = 200) -> str:
+def quote_row_text(task: Task, text: str, limit: int = 200) -> str:
     """Row text fit for a tool result: cut to `limit` characters, or hidden where the task's privacy forbids it."""
     if task.constraints.privacy == "on-premise":
         return str(HIDDEN)

@@ -12,10 +12,10 @@ from typing import Literal, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .errors import KnowledgeError
-from .files import read_yaml
+from .foundation.errors import KnowledgeError
+from .foundation.files import read_yaml
+from .foundation.language import Text
 from .knowledge import SKILLS
-from .language import Text
 from .task import describe_validation, field_of
 
 BASE_MODELS_FILE = SKILLS / "llm-knowledge" / "base_models.yaml"
@@ -175,7 +175,7 @@ def _read(kind: type[_Kind], path: Path) -> _Kind:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise KnowledgeError(
             Text(f"{path} cannot be read as YAML: {error}", f"{path} 不是有效的 YAML：{error}"),
-            Text("Mend the line it names and try again.", "請修正所指的那一行再試一次。"),
+            Text("Fix the line it names and try again.", "請修正所指的那一行再試一次。"),
             field=path.name,
         ) from error
     except ValidationError as error:

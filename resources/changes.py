@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .language import Text, several
+from .foundation.language import Text, several
 from .snapshot import DataSnapshot
 from .version import VersionFolder
 
@@ -136,25 +136,32 @@ def _setting_text(path: str, old: Any, new: Any) -> Text:
     name = _WORDS.get(path, Text(path, path))
     subject = name.en if path not in _WORDS else name.en[:1].upper() + name.en[1:]
     if old is None:
-        return Text(f"{subject} set to {_shown(new)}", _spaced("設定", name.zh) + f"：{_shown(new)}")
+        return Text(
+            f"{subject} set to {_format_value(new)}", _join_chinese("設定", name.zh) + f"：{_format_value(new)}"
+        )
     if new is None:
         return Text(
-            f"{subject} no longer set (was {_shown(old)})", _spaced("不再設定", name.zh) + f"（原為 {_shown(old)}）"
+            f"{subject} no longer set (was {_format_value(old)})",
+            _join_chinese("不再設定", name.zh) + f"（原為 {_format_value(old)}）",
         )
     if path.startswith("prompt"):
-        return Text(f"{subject} rewritten", _spaced("改寫", name.zh))
-    step = f"{_shown(old)} → {_shown(new)}"
+        return Text(f"{subject} rewritten", _join_chinese("改寫", name.zh))
+    step = f"{_format_value(old)} → {_format_value(new)}"
     if _number(old) and _number(new) and path != "seed":
-        return Text(f"{subject} {step}", f"{_spaced('增加' if new > old else '降低', name.zh)} {step}")
+        return Text(f"{subject} {step}", f"{_join_chinese('增加' if new > old else '降低', name.zh)} {step}")
     return Text(f"{subject} {step}", f"{name.zh}：{step}")
 
 
 def _rows_text(label: str, old: int, new: int) -> Text:
     if new > old:
         return Text(
-            f"+{several(new - old, f'{label} row')}", _spaced(_spaced("新增", label), "樣本") + f" {new - old} 筆"
+            f"+{several(new - old, f'{label} row')}",
+            _join_chinese(_join_chinese("新增", label), "樣本") + f" {new - old} 筆",
         )
-    return Text(f"−{several(old - new, f'{label} row')}", _spaced(_spaced("移除", label), "樣本") + f" {old - new} 筆")
+    return Text(
+        f"−{several(old - new, f'{label} row')}",
+        _join_chinese(_join_chinese("移除", label), "樣本") + f" {old - new} 筆",
+    )
 
 
 def _split_text(split: str, old: int, new: int) -> Text:
@@ -163,7 +170,7 @@ def _split_text(split: str, old: int, new: int) -> Text:
     return Text(f"{sign}{several(abs(new - old), f'{words.en} row')}", f"{verb}{words.zh}樣本 {abs(new - old)} 筆")
 
 
-def _spaced(left: str, right: str) -> str:
+def _join_chinese(left: str, right: str) -> str:
     """Join two pieces of Chinese text, with a space where Han meets Latin, as written in Taiwan."""
     if left and right and (bool(_NARROW_EDGE.match(left[-1])) != bool(_NARROW_EDGE.match(right[0]))):
         return f"{left} {right}"
@@ -174,7 +181,7 @@ def _number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     text = f"{value:g}" if isinstance(value, float) else str(value)

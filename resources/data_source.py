@@ -11,12 +11,12 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .errors import DataSourceError
-from .files import read_yaml, write_yaml
-from .language import Text
+from .foundation.errors import DataSourceError
+from .foundation.files import read_yaml, write_yaml
+from .foundation.language import Text
+from .foundation.unknown_fields import Unknown, unknown_fields
 from .schemas import schema_line
 from .task import TaskFolder, describe_validation, field_of
-from .unknown_fields import Unknown, unknown_fields
 
 
 class _Open(BaseModel):
@@ -94,7 +94,7 @@ def load_data_source(task: TaskFolder) -> DataSource:
                 f"{task.data_source_file} cannot be read as YAML: {error}",
                 f"{task.data_source_file} 不是有效的 YAML：{error}",
             ),
-            Text("Mend the line it names and try again.", "請修正所指的那一行再試一次。"),
+            Text("Fix the line it names and try again.", "請修正所指的那一行再試一次。"),
             field="data_source.yaml",
         ) from error
     for unknown in unknown_in(content):

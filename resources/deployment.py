@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from .errors import DeploymentError, NlpSkillsError
+from .foundation.errors import DeploymentError, NlpSkillsError
 from .record import Number, Record
 
 

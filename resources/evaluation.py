@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from .errors import EvaluationError, NlpSkillsError
+from .foundation.errors import EvaluationError, NlpSkillsError
 from .record import Number, Part, Record
 from .snapshot import BenchmarkName
 
@@ -193,7 +193,7 @@ class Evaluation(Record):
     seconds: Number | None = None
     model: dict[str, Any] | None = None
 
-    def measured(self, metric: str) -> Measured | None:
+    def find_metric(self, metric: str) -> Measured | None:
         """A metric by its name, `recall.negative` of one label among them; None where it was not measured."""
         kind, _, label = metric.partition(".")
         if not label:

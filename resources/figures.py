@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from .files import read_yaml
+from .foundation.files import read_yaml
 from .knowledge import SKILLS
 
 FILE = SKILLS / "llm-knowledge" / "figures.yaml"

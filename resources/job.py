@@ -27,10 +27,10 @@ from typing import Any, Literal
 import psutil
 from pydantic import BaseModel, Field
 
-from .errors import JobError, TaskError
-from .files import read_json
-from .language import Language, Text
-from .process import environment_value, living
+from .foundation.errors import JobError, TaskError
+from .foundation.files import read_json
+from .foundation.language import Language, Text
+from .foundation.process import environment_value, living
 from .record import Record
 from .task import TaskFolder
 from .workspace import Workspace
@@ -153,7 +153,7 @@ class JobFolder:
             return Place.read(self.queued_file)
         return None
 
-    def cut(self) -> Cut | None:
+    def read_cut(self) -> Cut | None:
         """The machine it cannot reach now; None where it can, or works here."""
         with contextlib.suppress(FileNotFoundError):
             return Cut.read(self.cut_file)

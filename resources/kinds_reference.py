@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from .kinds import REGISTRIES, Registry, registry
-from .language import Language, Text
+from .foundation.kinds import REGISTRIES, Registry, registry
+from .foundation.language import Language, Text
 
 _HEADINGS = {
     "sources": Text("Sources of data", "資料來源"),

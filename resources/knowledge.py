@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from .errors import UnknownResource
-from .files import parse_yaml
-from .language import LANGUAGES, Language, Text, spoken_language
-from .wording import suggest
+from .foundation.errors import UnknownResource
+from .foundation.files import parse_yaml
+from .foundation.language import LANGUAGES, Language, Text, spoken_language
+from .foundation.wording import suggest
 
 SKILLS = Path(__file__).parent / "skills"
 MAIN_PAGE = "SKILL"
@@ -59,7 +59,7 @@ def page_names(skill: str) -> list[str]:
 
 def skills() -> list[Skill]:
     """Every skill with its pages, described in the call's language."""
-    return [_described(name) for name in skill_names()]
+    return [_read_skill(name) for name in skill_names()]
 
 
 def read_page(skill: str, page: str = MAIN_PAGE, language: Language | None = None) -> str:
@@ -135,7 +135,7 @@ def _front_matter(text: str) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _described(skill: str) -> Skill:
+def _read_skill(skill: str) -> Skill:
     language = spoken_language()
     main = page_file(skill, MAIN_PAGE, language)
     head, heading = page_head(main), _HEADING.search(page_text(main))

@@ -16,13 +16,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .changes import changes_between
-from .clock import now
-from .errors import TaskError
 from .evaluation import Evaluation
-from .files import read_yaml, sha256_bytes, write_yaml
-from .language import Language, Text
+from .foundation.clock import now
+from .foundation.errors import TaskError
+from .foundation.files import read_yaml, sha256_bytes, write_yaml
+from .foundation.language import Language, Text
 from .model_info import ModelInfo
-from .spending import amount, spent
+from .spending import amount, total_spent
 from .task import TaskFolder, describe_validation, field_of
 from .version import VersionFolder, version_numbers
 from .version_config import VersionConfig
@@ -73,7 +73,7 @@ def track_version(folder: VersionFolder) -> dict[str, Any]:
         if existing is None:
             raise _empty(folder)
         return existing
-    derived = _derived(folder, existing or {})
+    derived = _derive_lineage(folder, existing or {})
     content = {**derived, **{key: value for key, value in (existing or {}).items() if key not in _OWN_FIELDS}}
     if content != existing and folder.status() != "reserved":
         write_yaml(folder.lineage_file, content)
@@ -195,7 +195,7 @@ def _existing(folder: VersionFolder) -> dict[str, Any] | None:
             raise
         raise TaskError(
             Text(f"{folder.lineage_file} cannot be read: {error}", f"{folder.lineage_file} 無法讀取：{error}"),
-            Text("Mend the line it names.", "請修正所指的那一行。"),
+            Text("Fix the line it names.", "請修正所指的那一行。"),
             field="lineage.yaml",
         ) from error
 
@@ -214,7 +214,7 @@ def _empty(folder: VersionFolder) -> TaskError:
     )
 
 
-def _derived(folder: VersionFolder, existing: dict[str, Any]) -> dict[str, Any]:
+def _derive_lineage(folder: VersionFolder, existing: dict[str, Any]) -> dict[str, Any]:
     config = folder.config()
     data, model = folder.data_snapshot(), folder.model_info()
     environment = folder.environment().to_dict()
@@ -258,7 +258,7 @@ def cost_of(folder: VersionFolder) -> dict[str, Any] | None:
     if agreed is None:
         return None
     return {
-        "spent": spent(folder.task, reservation.job),
+        "spent": total_spent(folder.task, reservation.job),
         "estimate": [agreed.low, agreed.high],
         "per_hour": agreed.per_hour,
         "currency": agreed.currency,
@@ -286,15 +286,15 @@ def prediction_of(folder: VersionFolder) -> dict[str, Any] | None:
     expects = folder.config().expects
     if expects is None or not {"metric", "low", "high"} <= expects.keys():
         return None
-    value = _measured(folder.latest_evaluation(), str(expects["metric"]))
+    value = _metric_value(folder.latest_evaluation(), str(expects["metric"]))
     low, high = float(expects["low"]), float(expects["high"])
     outcome = "not_measured" if value is None else "below" if value < low else "above" if value > high else "within"
     return {**expects, "value": value, "outcome": outcome}
 
 
-def _measured(evaluation: Evaluation | None, metric: str) -> float | None:
+def _metric_value(evaluation: Evaluation | None, metric: str) -> float | None:
     """A metric's value in an evaluation, `recall.negative` among them."""
-    found = evaluation.measured(metric) if evaluation else None
+    found = evaluation.find_metric(metric) if evaluation else None
     return None if found is None else float(found.value)
 
 

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from .access import AccessError, Need, grants_file, read_grants, refusal
-from .account import configuration_folder, default_workspace
-from .errors import NlpSkillsError
-from .language import Text
+from .foundation.access import AccessError, Need, grants_file, read_grants, refusal
+from .foundation.account import configuration_folder, default_workspace
+from .foundation.errors import NlpSkillsError
+from .foundation.language import Text
 from .task import TaskFolder
 from .workspace import cache_folder
 
@@ -153,7 +153,7 @@ def unmet_need(
     if str(target) in grants.files or (fits and _is_below(target, map(Path, grants.folders))):
         return None
     if any(part.startswith(".") for part in target.parts):
-        raise _hidden(target, target if whole else target.parent, field)
+        raise _hidden_path_error(target, target if whole else target.parent, field)
     return Need(kind="folder" if whole else "file", subject=str(target))
 
 
@@ -244,7 +244,7 @@ def _is_second_name(path: Path) -> bool:
     return (found.st_dev, found.st_ino) in known
 
 
-def expanded(path: str | Path) -> Path:
+def expand_home(path: str | Path) -> Path:
     """The path with `~` in the place of the home it stands for; as it is written where nobody has that home."""
     with contextlib.suppress(RuntimeError):
         return Path(path).expanduser()
@@ -294,7 +294,7 @@ def _is_credential(path: Path) -> bool:
     return _CREDENTIALS.fullmatch(path.name) is not None
 
 
-def _hidden(path: Path, folder: Path, field: str) -> AccessError:
+def _hidden_path_error(path: Path, folder: Path, field: str) -> AccessError:
     return AccessError(
         Text(
             f"{path} lies in a hidden folder, where programs keep what is theirs; no question in the chat opens one.",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .files import read_json, write_json
+from .foundation.files import read_json, write_json
 from .task import TaskFolder
 
 

@@ -1,4 +1,4 @@
-"""Door: the nouns as MCP resources and templates, and completions for their arguments."""
+"""The nouns as MCP resources and templates, and completions for their arguments."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp_types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
 
-from .errors import NlpSkillsError
-from .reading import ADDRESSES, Address, read_address
-from .secrets import redact
+from .browsing.reading import ADDRESSES, Address, read_address
+from .foundation.errors import NlpSkillsError
+from .foundation.secrets import redact
 from .workspace import Workspace
 
 
@@ -34,7 +34,7 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
         argument: CompletionArgument,
         context: CompletionContext | None,
     ) -> Completion:
-        from .completing import MOST, complete
+        from .browsing.completing import MOST, complete
 
         known = dict(context.arguments or {}) if context else {}
         values = await anyio.to_thread.run_sync(complete, workspace, argument.name, argument.value, known)

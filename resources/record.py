@@ -23,9 +23,9 @@ from pydantic import (
     model_validator,
 )
 
-from .errors import NlpSkillsError, TaskError
-from .files import read_json, read_yaml, write_json, write_yaml
-from .language import Text
+from .foundation.errors import NlpSkillsError, TaskError
+from .foundation.files import read_json, read_yaml, write_json, write_yaml
+from .foundation.language import Text
 
 Number = int | float  # as it stands in the file: a whole number stays one
 

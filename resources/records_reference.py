@@ -19,8 +19,8 @@ from .deployment import Deployment
 from .environment import Environment
 from .evaluation import Results
 from .evidence import Evidence
+from .foundation.language import Language, Text
 from .job import Cut, JobExit, JobSpec, Place
-from .language import Language, Text
 from .model_info import ModelInfo
 from .record import Record
 from .removal import Removal
@@ -70,7 +70,7 @@ def _fields(model: type[BaseModel], place: str = "") -> Iterator[tuple[str, Text
     for name, field in model.model_fields.items():
         group, path = _group_in(field.annotation, f"{place}{name}")
         if group is None:
-            yield path, _said(field.annotation)
+            yield path, _describe_type(field.annotation)
         else:
             yield from _fields(group, f"{path}.")
 
@@ -94,22 +94,22 @@ def _parts(annotation: Any) -> tuple[Any, ...]:
     return get_args(annotation) if origin in (list, Union, types.UnionType) else ()
 
 
-def _said(annotation: Any) -> Text:
+def _describe_type(annotation: Any) -> Text:
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         kinds = [part for part in parts if part is not type(None)]
         if set(kinds) == {int, float}:
             return _WORDS[float]
-        told = [_said(part) for part in kinds]
+        told = [_describe_type(part) for part in kinds]
         return Text(" or ".join(one.en for one in told), "或".join(one.zh for one in told))
     if origin is Literal:
         words = [f"`{part}`" for part in parts]
         return Text(", ".join(words), "、".join(words))
     if origin is list:
-        inner = _said(parts[0])
+        inner = _describe_type(parts[0])
         return Text(f"list: {inner.en}", f"清單：{inner.zh}")
     if origin is dict:
-        inner = _said(parts[1])
+        inner = _describe_type(parts[1])
         return Text(f"by name: {inner.en}", f"依名稱：{inner.zh}")
     return _WORDS.get(annotation, _WORDS[Any])
 

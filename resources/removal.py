@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from .clock import now
-from .errors import EvaluationError
-from .language import Text
+from .foundation.clock import now
+from .foundation.errors import EvaluationError
+from .foundation.language import Text
 from .record import Part, Record
 from .version import VersionFolder
 

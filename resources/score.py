@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .kinds import registry
+from .foundation.kinds import registry
 from .task import TaskFolder
 from .version import VersionFolder, version_numbers
 
@@ -28,7 +28,7 @@ def lower_is_better(metric: str) -> bool:
 
 def score_of(evaluation: Evaluation, metric: str) -> float | None:
     """The value of `macro_f1`, or of a per-class metric such as `recall.negative`; None where it was not measured."""
-    found = evaluation.measured(metric)
+    found = evaluation.find_metric(metric)
     return None if found is None else float(found.value)
 
 
@@ -42,7 +42,7 @@ def best_version(folder: TaskFolder, metric: str = "macro_f1") -> Best | None:
     against each other. Of equals the newest."""
     versions = (VersionFolder(folder, number) for number in version_numbers(folder))
     recorded = {version.name: evaluations for version in versions if (evaluations := version.evaluations())}
-    newest = max((evaluations[-1] for evaluations in recorded.values()), key=_created, default=None)
+    newest = max((evaluations[-1] for evaluations in recorded.values()), key=_creation_time, default=None)
     if newest is None:
         return None
     measured = [
@@ -55,7 +55,7 @@ def best_version(folder: TaskFolder, metric: str = "macro_f1") -> Best | None:
     return max(reversed(measured), key=lambda best: sign * best.score, default=None)
 
 
-def _created(evaluation: Evaluation) -> str:
+def _creation_time(evaluation: Evaluation) -> str:
     return evaluation.created
 
 

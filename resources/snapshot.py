@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from .data_source import SplitPolicy
-from .errors import DataError, NlpSkillsError
+from .foundation.errors import DataError, NlpSkillsError
 from .record import Part, Record
 
 SnapshotKind = Literal["generated", "manual"]

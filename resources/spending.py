@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from .clock import now
-from .errors import BudgetError
-from .files import append_jsonl, read_jsonl
-from .language import Text
+from .foundation.clock import now
+from .foundation.errors import BudgetError
+from .foundation.files import append_jsonl, read_jsonl
+from .foundation.language import Text
 from .task import TaskFolder
 
 _CENT = 0.005
@@ -31,41 +31,43 @@ class Cost(NamedTuple):
     high: float
     currency: str = "USD"
 
-    def shown(self) -> str:
+    def format_range(self) -> str:
         """`0.42–1.10 USD`."""
         return f"{amount(self.low)}–{amount(self.high)} {self.currency}"
 
 
-def opened(task: TaskFolder, job: str, what: str, per_hour: float, currency: str, at_most: float | None) -> None:
+def record_rate_start(
+    task: TaskFolder, job: str, what: str, per_hour: float, currency: str, at_most: float | None
+) -> None:
     """Say that from now on `what` (a machine) costs so much by the hour, for that job."""
     if not any(line["kind"] == "opened" for line in _open(task, job, what)):
         _append(task, job, what, "opened", per_hour=per_hour, currency=currency, at_most=at_most)
 
 
-def closed(task: TaskFolder, job: str, what: str) -> None:
+def record_rate_end(task: TaskFolder, job: str, what: str) -> None:
     """Say that it costs no more."""
     if _open(task, job, what):
         _append(task, job, what, "closed")
 
 
-def paid(task: TaskFolder, job: str, what: str, cost: float, currency: str) -> None:
+def record_payment(task: TaskFolder, job: str, what: str, cost: float, currency: str) -> None:
     """Say that so much was paid."""
     if cost > 0:
         _append(task, job, what, "paid", amount=round(cost, 6), currency=currency)
 
 
-def spent(task: TaskFolder, job: str | None = None) -> float:
+def total_spent(task: TaskFolder, job: str | None = None) -> float:
     """What the task has cost so far, or one job of it, in the currency of its lines."""
     lines = [line for line in _lines(task) if job in (None, line["job"])]
     total = sum(float(line["amount"]) for line in lines if line["kind"] == "paid")
     return round(total + sum(_span(*pair) for pair in _pairs(lines)), 4)
 
 
-def left(task: TaskFolder, job: str | None = None) -> float | None:
+def budget_left(task: TaskFolder, job: str | None = None) -> float | None:
     """What may still be spent, by that job if one is named; None: there is no limit."""
     budget = task.load().budget
-    of_task = None if budget.per_task is None else budget.per_task - spent(task)
-    of_job = None if budget.per_job is None else budget.per_job - (spent(task, job) if job else 0.0)
+    of_task = None if budget.per_task is None else budget.per_task - total_spent(task)
+    of_job = None if budget.per_job is None else budget.per_job - (total_spent(task, job) if job else 0.0)
     known = [bound for bound in (of_task, of_job) if bound is not None]
     return max(0.0, min(known)) if known else None
 
@@ -76,7 +78,7 @@ def require_room(task: TaskFolder, cost: Cost, what: str, job: str | None = None
     Raises:
         BudgetError: it cannot, even where all goes well; or it is in another currency.
     """
-    budget, room = task.load().budget, left(task, job)
+    budget, room = task.load().budget, budget_left(task, job)
     if room is None:
         return None
     if budget.money != cost.currency:
@@ -94,15 +96,15 @@ def require_room(task: TaskFolder, cost: Cost, what: str, job: str | None = None
             field="budget.currency",
         )
     if cost.low > room or room <= 0:
-        raise passed(task, what, cost, room)
+        raise budget_exceeded_error(task, what, cost, room)
     return room
 
 
-def passed(task: TaskFolder, what: str, cost: Cost, room: float) -> BudgetError:
+def budget_exceeded_error(task: TaskFolder, what: str, cost: Cost, room: float) -> BudgetError:
     """Why it is not begun: it costs more than is left."""
     said = Text(
-        f"{what} would cost {cost.shown()}; the budget of {task.name} leaves {amount(room)} {cost.currency}.",
-        f"{what} 預估要花 {cost.shown()}，{task.name} 的預算只剩 {amount(room)} {cost.currency}。",
+        f"{what} would cost {cost.format_range()}; the budget of {task.name} leaves {amount(room)} {cost.currency}.",
+        f"{what} 預估要花 {cost.format_range()}，{task.name} 的預算只剩 {amount(room)} {cost.currency}。",
     )
     return BudgetError(said, raise_it(task), field="budget", details={"left": room, **cost._asdict()})
 
@@ -126,7 +128,7 @@ def amount(value: float) -> str:
 
 def standing(task: TaskFolder) -> Text | None:
     """What was spent and what is left, in a sentence; None where neither money nor a budget is there."""
-    budget, so_far = task.load().budget, spent(task)
+    budget, so_far = task.load().budget, total_spent(task)
     if not so_far and budget.per_task is None:
         return None
     if budget.per_task is None:

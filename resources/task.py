@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from .errors import TaskError
-from .files import dump_yaml, lock, parse_yaml, read_yaml, sha256_bytes, write_atomic
-from .kinds import names_below, registry
-from .language import Language, Text, as_language
-from .plugins import installed
-from .secrets import redact
-from .unknown_fields import unknown_fields
-from .wording import misfit_of, one_of, written_as
+from .foundation.errors import TaskError
+from .foundation.files import dump_yaml, lock, parse_yaml, read_yaml, sha256_bytes, write_atomic
+from .foundation.kinds import names_below, registry
+from .foundation.language import Language, Text, as_language
+from .foundation.plugins import installed_plugins
+from .foundation.secrets import redact
+from .foundation.unknown_fields import unknown_fields
+from .foundation.wording import misfit_of, one_of, written_as
 
 if TYPE_CHECKING:
     from .deployment import Deployment
@@ -30,7 +30,7 @@ TASK_TYPES = tuple(name.replace("_", "-") for name in names_below(_TYPES))  # ou
 
 def task_types() -> list[str]:
     """Our types of task and those that installed packages add; none is loaded."""
-    return [*TASK_TYPES, *(plugin.name for plugin in installed("types"))]
+    return [*TASK_TYPES, *(plugin.name for plugin in installed_plugins("types"))]
 
 
 def usual_metric(type: str) -> str:
@@ -219,7 +219,7 @@ class TaskFolder:
             raise TaskError(
                 Text(f"{self.file} cannot be read as YAML: {error}", f"{self.file} 不是有效的 YAML：{error}"),
                 Text(
-                    "Mend the line it names; the rest of the task is untouched.",
+                    "Fix the line it names; the rest of the task is untouched.",
                     "請修正所指的那一行；任務的其他部分不受影響。",
                 ),
                 field="task.yaml",
@@ -349,7 +349,7 @@ def field_of(error: ValidationError) -> str:
     return misfit_of(error).field
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     plain = {True: "true", False: "false"}.get(value) if isinstance(value, bool) else "null" if value is None else None
     return plain or repr(redact(str(value))[:60])
 
@@ -357,7 +357,7 @@ def _shown(value: Any) -> str:
 def describe_validation(error: ValidationError, path: Path) -> tuple[Text, Text]:
     """What a pydantic error means to the person who wrote the file, and what to do."""
     field, said, given, missing, _ = misfit_of(error)
-    value = "" if missing else f" ({_shown(given)})"
+    value = "" if missing else f" ({_format_value(given)})"
     return (
         Text(f"{path.name}: {field}{value}: {said.en}.", f"{path.name} 的 {field}{value}：{said.zh}。"),
         Text(f"Correct that field in {path} and try again.", f"請修正 {path} 的這個欄位後再試一次。"),

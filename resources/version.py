@@ -20,9 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from .errors import TaskError
-from .files import describing_disk_errors
-from .language import Text
+from .foundation.errors import TaskError
+from .foundation.files import describing_disk_errors
+from .foundation.language import Text
 from .promotion import current_version
 from .task import TaskFolder
 

@@ -10,10 +10,10 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from .access import read_grants
-from .account import default_workspace
-from .errors import TaskError
-from .language import Text
+from .foundation.access import read_grants
+from .foundation.account import default_workspace
+from .foundation.errors import TaskError
+from .foundation.language import Text
 from .task import TaskFolder
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

@@ -1,1 +1,1 @@
-"""The front door: assembles resources, tools and prompts, speaks MCP, and guards."""
+"""The server: assembles resources, tools and prompts, speaks MCP, and guards."""

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..resources.catalogue import base_models
-from ..resources.language import Text, several
-from ..tools.compute.machine import Machine
-from ..tools.compute.machines import Standing
+from ..resources.foundation.language import Text, several
+from ..tools.compute.hardware import Machine
+from ..tools.compute.machine import CheckResult
 from ..tools.train.base_facts import Outline
 from ..tools.train.estimate import Rows, memory_by_parts
-from ..tools.train.methods import methods
+from ..tools.train.method import methods
 
 _NAME = "nlp-skills"
 _ASK_SECONDS = 1.0
@@ -27,7 +27,7 @@ _NOT_ROADS = ("test", "all", "train", "sources")  # extras that open no road of 
 _OLLAMA_PAGE = "https://ollama.com/download"
 
 
-def training(name: str, machine: Machine, libraries: Mapping[str, Any]) -> Iterator[Standing]:
+def training(name: str, machine: Machine, libraries: Mapping[str, Any]) -> Iterator[CheckResult]:
     """Which methods it can train with and on how large a base model.
 
     Arguments:
@@ -46,7 +46,7 @@ def training(name: str, machine: Machine, libraries: Mapping[str, Any]) -> Itera
     fits = [Text(f"{how.en} up to {model}", f"{how.zh}最大到 {model}") for how, model in sizes if model]
     kinds = ", ".join(methods())
     if not fits:
-        yield Standing(
+        yield CheckResult(
             "warning",
             Text(
                 f"{on.en}Too little memory to train any base model of the catalogue.",
@@ -55,7 +55,7 @@ def training(name: str, machine: Machine, libraries: Mapping[str, Any]) -> Itera
             Text("Train on another machine: set_up(what='machine').", "請改用別台機器訓練：set_up(what='machine')。"),
         )
         return
-    yield Standing(
+    yield CheckResult(
         "ok",
         Text(
             f"{on.en}Trains {kinds} {where.en}: {'; '.join(fit.en for fit in fits)} (short rows, one at a time)",
@@ -64,7 +64,7 @@ def training(name: str, machine: Machine, libraries: Mapping[str, Any]) -> Itera
     )
     if gpu and _quantises() and not libraries.get(_BITSANDBYTES):
         python = machine.worker or "python"
-        yield Standing(
+        yield CheckResult(
             "warning",
             Text(
                 f"{on.en}No QLoRA: bitsandbytes is not in the worker environment.",
@@ -77,7 +77,7 @@ def training(name: str, machine: Machine, libraries: Mapping[str, Any]) -> Itera
         )
 
 
-def _gpus(on: Text, machine: Machine) -> Standing:
+def _gpus(on: Text, machine: Machine) -> CheckResult:
     names = ", ".join(f"{gpu.name} ({gpu.memory / 1e9:.0f} GB, {gpu.free / 1e9:.0f} GB free)" for gpu in machine.gpus)
     count = sum(gpu.name == machine.gpus[0].name for gpu in machine.gpus)
     more = (
@@ -85,7 +85,7 @@ def _gpus(on: Text, machine: Machine) -> Standing:
         if count > 1
         else Text("", "")
     )
-    return Standing(
+    return CheckResult(
         "ok",
         Text(
             f"{on.en}{len(machine.gpus)} GPU: {names}{more.en}", f"{on.zh}{len(machine.gpus)} 張 GPU：{names}{more.zh}"
@@ -118,7 +118,7 @@ def largest(room: int, gpu: bool, rank: int, four_bits: bool = False) -> str | N
     return max(fitting)[1] if fitting else None
 
 
-def roads(python: str, libraries: Mapping[str, Any]) -> Iterator[Standing]:
+def roads(python: str, libraries: Mapping[str, Any]) -> Iterator[CheckResult]:
     """The optional parts of the installation that reads data: which are there, and the command that brings the others.
 
     Arguments:
@@ -128,10 +128,10 @@ def roads(python: str, libraries: Mapping[str, Any]) -> Iterator[Standing]:
     lacking = sorted(extra for extra, needs in _extras().items() if not all(libraries.get(need) for need in needs))
     there = sorted(set(_extras()) - set(lacking))
     shown = ", ".join(["PostgreSQL", "SQLite", "CSV/JSONL", *there])
-    yield Standing("ok", Text(f"Open here: {shown}", f"這裡可用：{shown}"))
+    yield CheckResult("ok", Text(f"Open here: {shown}", f"這裡可用：{shown}"))
     if lacking:
         names = ",".join(lacking)
-        yield Standing(
+        yield CheckResult(
             "ok",
             Text(
                 f"Not installed, for when it is needed: {', '.join(lacking)} "
@@ -161,12 +161,12 @@ def optional_packages() -> list[str]:
     return sorted({_BITSANDBYTES, _LLAMA_CPP, *(need for needs in _extras().values() for need in needs)})
 
 
-def deployment(libraries: Mapping[str, Any]) -> Iterable[Standing]:
+def deployment(libraries: Mapping[str, Any]) -> Iterable[CheckResult]:
     """What this machine can do with a trained model: convert and test GGUF, run it in Ollama or vLLM."""
     from ..tools.deploy.llama_cpp import CONVERTER, standing_converter
 
     converter = standing_converter()
-    yield Standing(
+    yield CheckResult(
         "ok",
         Text(f"GGUF: converter {converter}", f"GGUF：轉換程式 {converter}")
         if converter
@@ -176,7 +176,7 @@ def deployment(libraries: Mapping[str, Any]) -> Iterable[Standing]:
         ),
     )
     if libraries and not libraries.get(_LLAMA_CPP):
-        yield Standing(
+        yield CheckResult(
             "warning",
             Text(
                 "No xllamacpp in the worker environment: GGUF files cannot be tested or served.",
@@ -189,7 +189,7 @@ def deployment(libraries: Mapping[str, Any]) -> Iterable[Standing]:
         )
     yield _ollama()
     vllm = shutil.which("vllm")
-    yield Standing(
+    yield CheckResult(
         "ok",
         Text(f"vLLM: {vllm}", f"vLLM：{vllm}")
         if vllm
@@ -200,7 +200,7 @@ def deployment(libraries: Mapping[str, Any]) -> Iterable[Standing]:
     )
 
 
-def _ollama() -> Standing:
+def _ollama() -> CheckResult:
     import httpx
 
     from ..tools.compute.own_servers import ollama_url
@@ -212,7 +212,7 @@ def _ollama() -> Standing:
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
         command = shutil.which("ollama")
         if command:
-            return Standing(
+            return CheckResult(
                 "warning",
                 Text(
                     f"Ollama is installed ({command}) but does not answer at {url}.",
@@ -220,14 +220,14 @@ def _ollama() -> Standing:
                 ),
                 Text("Run: ollama serve", "請執行：ollama serve"),
             )
-        return Standing(
+        return CheckResult(
             "ok",
             Text(
                 f"Ollama: not here ({_OLLAMA_PAGE}); set OLLAMA_HOST where it runs elsewhere",
                 f"Ollama：這裡沒有（{_OLLAMA_PAGE}）；若在別台機器上執行，請設定 OLLAMA_HOST",
             ),
         )
-    return Standing(
+    return CheckResult(
         "ok",
         Text(
             f"Ollama {version} answers at {url}, {several(len(models), 'model')}",

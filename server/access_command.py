@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..resources.access import AccessError, Need, changing_grants, grant, plain_host, read_grants
-from ..resources.files import sha256_file
-from ..resources.language import Text
+from ..resources.foundation.access import AccessError, Need, changing_grants, grant, plain_host, read_grants
+from ..resources.foundation.files import sha256_file
+from ..resources.foundation.language import Text
 
 
 def allow_folder(folder: Path) -> int:

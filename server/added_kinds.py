@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..resources.kinds import REGISTRIES, added_packages, registry
-from ..resources.language import Text
-from ..resources.plugins import Plugin, installed
-from ..tools.compute.machines import Standing
+from ..resources.foundation.kinds import REGISTRIES, added_packages, registry
+from ..resources.foundation.language import Text
+from ..resources.foundation.plugins import Plugin, installed_plugins
+from ..tools.compute.machine import CheckResult
 
 
-def added_kinds(worker: str | None, libraries: Mapping[str, Any]) -> Iterator[Standing]:
+def added_kinds(worker: str | None, libraries: Mapping[str, Any]) -> Iterator[CheckResult]:
     """One finding for all kinds that can be used, one for each that cannot, one for each package that jobs lack.
 
     Arguments:
@@ -20,16 +20,16 @@ def added_kinds(worker: str | None, libraries: Mapping[str, Any]) -> Iterator[St
     """
     usable: list[Plugin] = []
     for group in REGISTRIES:
-        faults = registry(group).faults() if installed(group) else {}
-        usable += [plugin for plugin in installed(group) if plugin.name not in faults]
+        faults = registry(group).faults() if installed_plugins(group) else {}
+        usable += [plugin for plugin in installed_plugins(group) if plugin.name not in faults]
         for fault in faults.values():
-            yield Standing("broken", fault.problem, fault.fix)
+            yield CheckResult("broken", fault.problem, fault.fix)
     if usable:
         shown = ", ".join(f"{one.name} ({one.package})" for one in usable)
-        yield Standing("ok", Text(f"Added by packages: {shown}", f"由套件加入：{shown}"))
+        yield CheckResult("ok", Text(f"Added by packages: {shown}", f"由套件加入：{shown}"))
     for package in added_packages() if worker and libraries else ():
         if not libraries.get(package):
-            yield Standing(
+            yield CheckResult(
                 "warning",
                 Text(
                     f"The worker environment lacks {package}: jobs cannot use what it adds.",

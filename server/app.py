@@ -1,4 +1,4 @@
-"""Assembles the server: the doors of the verbs, the nouns and the conversations, behind the boundary."""
+"""Assembles the server: the tool modules of the verbs, the nouns and the conversations, behind the boundary."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from .. import __version__
 from ..prompts import flows
 from ..resources import published
+from ..resources.foundation.kinds import use_plugins_of
 from ..resources.job import JobFolder
-from ..resources.kinds import use_plugins_of
 from ..resources.task import TaskFolder
 from ..resources.workspace import Workspace
 from ..tools.coach import tool as coach
@@ -26,7 +26,7 @@ from .settings import Settings
 
 
 def _by_model(workspace: Workspace, task: TaskFolder, name: str, settings: dict[str, Any], confirm: bool) -> JobFolder:
-    """Labels proposed by a trained version: what the data's door needs from above it."""
+    """Labels proposed by a trained version: what the data's tool module needs from above it."""
     from ..tools.evaluate.proposing import start
 
     return start(workspace, task, name, settings, confirm)

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..resources.errors import NlpSkillsError
-from ..resources.language import Text
-from ..resources.wording import problem_in_words, suggest
+from ..resources.foundation.errors import NlpSkillsError
+from ..resources.foundation.language import Text
+from ..resources.foundation.wording import problem_in_words, suggest
 
 _MOST_VALUES, _MOST_CHARACTERS = 20_000, 2_000_000
 _SHOWN_PROBLEMS = 5
@@ -32,7 +32,7 @@ _OWN_WORDS = frozenset(
 )
 
 
-def oversized(arguments: Mapping[str, Any]) -> str | None:
+def describe_oversize(arguments: Mapping[str, Any]) -> str | None:
     """Why these arguments are more than one call takes; None where they are not."""
     values, characters = 0, 0
     level: list[Any] = [arguments]
@@ -56,9 +56,9 @@ def oversized(arguments: Mapping[str, Any]) -> str | None:
 
 def without_pasted_secrets(arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments with what looks like a secret left out of the person's own words."""
-    from ..resources.masking import masked, throughout
+    from ..resources.foundation.masking import mask_secrets, throughout
 
-    return {name: throughout(value, masked) if name in _OWN_WORDS else value for name, value in arguments.items()}
+    return {name: throughout(value, mask_secrets) if name in _OWN_WORDS else value for name, value in arguments.items()}
 
 
 def invalid_arguments(error: ValidationError, name: str) -> str:
@@ -73,7 +73,7 @@ def invalid_arguments(error: ValidationError, name: str) -> str:
                     f"{name} 收到無法使用的參數 [{fields}]：",
                 )
             ),
-            *map(_described, problems[:_SHOWN_PROBLEMS]),
+            *map(_describe_problem, problems[:_SHOWN_PROBLEMS]),
             str(Text("→ Correct them and call again.", "→ 請更正後再呼叫一次。")),
             "(arguments)",
         ]
@@ -95,7 +95,7 @@ def _field(problem: Any) -> str:
     return ".".join(str(part) for part in problem["loc"]) or "arguments"
 
 
-def _described(problem: Any) -> str:
+def _describe_problem(problem: Any) -> str:
     raised = problem.get("ctx", {}).get("error")
     if isinstance(raised, NlpSkillsError):
         return f"- {raised}"

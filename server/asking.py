@@ -33,9 +33,9 @@ from mcp_types import (
 from mcp_types.version import is_version_at_least
 from pydantic import BaseModel, Field, ValidationError, create_model
 
-from ..resources.access import AccessError, grant
-from ..resources.errors import NlpSkillsError
-from ..resources.language import Text
+from ..resources.foundation.access import AccessError, grant
+from ..resources.foundation.errors import NlpSkillsError
+from ..resources.foundation.language import Text
 
 _KEY = "answer"
 _ROOTS = "roots"
@@ -84,10 +84,10 @@ def question_in_answer(tool: str, arguments: Mapping[str, Any], content: Mapping
     if not question or slot is None:
         return None
     return _free_text(
-        _worded(question),
+        _question_text(question),
         str(Text("Your answer", "你的回答")),
         question.get("default"),
-        lambda answer: _filled(following, slot, answer),
+        lambda answer: _fill_slot(following, slot, answer),
     )
 
 
@@ -186,14 +186,14 @@ def _permission(error: AccessError, arguments: Mapping[str, Any]) -> Form:
         ),
     )
 
-    def allowed(answer: Any) -> dict[str, Any] | None:
+    def arguments_if_allowed(answer: Any) -> dict[str, Any] | None:
         choice = titles[answer.allow]
         if choice == "no":
             return None
         grant(error.needs, whole_folder=choice == "folder", file=str(error.details.get("file", "")))
         return dict(arguments)
 
-    return Form(str(error.problem), schema, allowed)
+    return Form(str(error.problem), schema, arguments_if_allowed)
 
 
 def _consent(message: str, following: dict[str, Any]) -> Form:
@@ -217,7 +217,7 @@ def _free_text(message: str, title: str, default: str | None, arguments: Callabl
     return Form(message, schema, lambda given: arguments(given.answer.strip()) if given.answer.strip() else None)
 
 
-def _worded(question: Mapping[str, Any]) -> str:
+def _question_text(question: Mapping[str, Any]) -> str:
     examples = [f"· {example}" for example in (question.get("examples") or [])[:_SHOWN_EXAMPLES]]
     return "\n".join([str(question["ask"]), str(question["why"]), *examples])
 
@@ -236,6 +236,6 @@ def _slots(value: Any, path: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [path] if isinstance(value, str) and _OPEN.fullmatch(value) else []
 
 
-def _filled(arguments: Mapping[str, Any], slot: tuple[str, ...], answer: str) -> dict[str, Any]:
+def _fill_slot(arguments: Mapping[str, Any], slot: tuple[str, ...], answer: str) -> dict[str, Any]:
     head, *rest = slot
-    return {**arguments, head: _filled(arguments[head], tuple(rest), answer) if rest else answer}
+    return {**arguments, head: _fill_slot(arguments[head], tuple(rest), answer) if rest else answer}

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..resources.access import grants_file
-from ..resources.clock import now
-from ..resources.masking import redact
+from ..resources.foundation.access import grants_file
+from ..resources.foundation.clock import now
+from ..resources.foundation.masking import redact
 
 _NAMES = frozenset(
     {
@@ -45,7 +45,7 @@ def note_call(client: str, kind: str, name: str, arguments: Mapping[str, Any], o
                 "client": client[:_LONGEST],
                 kind: name[:_LONGEST],
                 **({"task": task[:_LONGEST]} if isinstance(task, str) else {}),
-                "named": list(dict.fromkeys(_named(arguments)))[:_MOST_NAMED],
+                "named": list(dict.fromkeys(_named_subjects(arguments)))[:_MOST_NAMED],
                 "outcome": outcome,
             },
             ensure_ascii=False,
@@ -62,13 +62,13 @@ def note_call(client: str, kind: str, name: str, arguments: Mapping[str, Any], o
             os.close(descriptor)
 
 
-def _named(value: Any, name: str = "") -> Iterator[str]:
+def _named_subjects(value: Any, name: str = "") -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _named(inner, str(key))
+            yield from _named_subjects(inner, str(key))
     elif isinstance(value, list):
         for inner in value:
-            yield from _named(inner, name)
+            yield from _named_subjects(inner, name)
     elif isinstance(value, str) and value and name in _NAMES:
         yield _place(value)[:_LONGEST]
 

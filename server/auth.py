@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..resources.language import Text
+from ..resources.foundation.language import Text
 from .http_guard import ImpatientProtocol, LimitBody, RequireOwnName
 from .http_token import client_block
 from .settings import HttpSettings, SettingsError
@@ -39,7 +39,7 @@ class RequireToken:
             given = Headers(scope=scope).get("authorization", "").encode("utf-8", "surrogateescape")
             if not secrets.compare_digest(given, self._expected):
                 refusal = JSONResponse(
-                    {"error": "invalid_token", "error_description": str(_refused())},
+                    {"error": "invalid_token", "error_description": str(_refusal_text())},
                     status_code=401,
                     headers={"WWW-Authenticate": 'Bearer realm="nlp-skills"'},
                 )
@@ -105,7 +105,7 @@ def serve_http(server: MCPServer[Any], settings: HttpSettings) -> None:
     anyio.run(running.serve)
 
 
-def _refused() -> Text:
+def _refusal_text() -> Text:
     return Text(
         "A bearer token is needed: the one the server was started with.", "需要伺服器啟動時設定的 Bearer 權杖。"
     )

@@ -27,17 +27,17 @@ from mcp_types import (
 )
 from pydantic import AnyUrl, ValidationError
 
-from ..resources.access import AccessError, offering_paths
-from ..resources.errors import NlpSkillsError, TaskError
-from ..resources.external import remark, visible
-from ..resources.full_disk import full_disk
+from ..resources.foundation.access import AccessError, offering_paths
+from ..resources.foundation.errors import NlpSkillsError, TaskError
+from ..resources.foundation.external import remark, visible
+from ..resources.foundation.full_disk import full_disk
+from ..resources.foundation.language import Language, Text, as_language, detect_language, speaking
+from ..resources.foundation.wording import suggest
 from ..resources.job import ACTIVE_STATES, JobFolder, job_folder, noting_started_jobs
-from ..resources.language import Language, Text, as_language, detect_language, speaking
 from ..resources.paths import covered_by
-from ..resources.wording import suggest
 from ..resources.workspace import Workspace
 from . import asking
-from .arguments import invalid_arguments, oversized, unknown_argument, without_pasted_secrets
+from .arguments import describe_oversize, invalid_arguments, unknown_argument, without_pasted_secrets
 from .schemas import answer_schema, answer_type, lean, without_empty_defaults
 from .stdio import checked_stdio
 
@@ -117,11 +117,11 @@ class GuardedServer(MCPServer[Any]):
         # A `language` beside other words describes data; any other is how the person wants to be answered.
         with (
             self._speaking(arguments, talks="message" in known or "language" not in known),
-            self._noted(context, "tool", name, arguments),
+            self._record_call(context, "tool", name, arguments),
         ):
             if tool is None:
                 raise ToolError(self._no_such_tool(name))
-            if problem := oversized(arguments):
+            if problem := describe_oversize(arguments):
                 raise ToolError(problem)
             if unknown := [given for given in arguments if given not in known | _UNDERSTOOD_EVERYWHERE]:
                 raise ToolError(unknown_argument(name, unknown[0], sorted(known)))
@@ -131,7 +131,7 @@ class GuardedServer(MCPServer[Any]):
                         await self._asked_and_called(name, without_pasted_secrets(arguments), context)
                     )
                 except ToolError as error:
-                    raise ToolError("\n".join((explained(error, name), *_still_working(started)))) from error
+                    raise ToolError("\n".join((explain_failure(error, name), *_still_working(started)))) from error
 
     async def _asked_and_called(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None
@@ -177,7 +177,7 @@ class GuardedServer(MCPServer[Any]):
             except ResourceError as error:
                 missing = isinstance(_cause(error), TaskError)
                 kind = ResourceNotFoundError if missing else ResourceError
-                raise kind(explained(error, str(uri))) from error
+                raise kind(explain_failure(error, str(uri))) from error
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
@@ -189,7 +189,7 @@ class GuardedServer(MCPServer[Any]):
             try:
                 return await super().get_prompt(name, arguments, context)
             except ValueError as error:
-                raise MCPError(INVALID_PARAMS, explained(error, name)) from error
+                raise MCPError(INVALID_PARAMS, explain_failure(error, name)) from error
 
     async def run_stdio_async(self) -> None:
         """Serve over standard input and output; whatever a library prints meanwhile goes to standard error."""
@@ -199,7 +199,7 @@ class GuardedServer(MCPServer[Any]):
                 await self._lowlevel_server.run(received, sent, self._lowlevel_server.create_initialization_options())
 
     @contextlib.contextmanager
-    def _noted(
+    def _record_call(
         self, context: Context[Any, Any] | None, kind: str, name: str, arguments: Mapping[str, Any]
     ) -> Iterator[None]:
         """Record the call, whichever way it ends."""
@@ -258,21 +258,23 @@ def _no_such_prompt(name: str, known: list[str]) -> str:
 def without_secrets(result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
     """`result` with every secret this process knows replaced by `***`, whatever a file or a server put it into, and with
     every character that hides shown."""
-    from ..resources.masking import throughout  # its patterns take a while to compile, and no start needs them
+    from ..resources.foundation.masking import (
+        throughout,  # its patterns take a while to compile, and no start needs them
+    )
 
     if not isinstance(result, CallToolResult):
         return result
     content = [
-        block.model_copy(update={"text": _shown(block.text)}) if isinstance(block, TextContent) else block
+        block.model_copy(update={"text": _trim_message(block.text)}) if isinstance(block, TextContent) else block
         for block in result.content
     ]
     return result.model_copy(
-        update={"content": content, "structured_content": throughout(result.structured_content, _shown)}
+        update={"content": content, "structured_content": throughout(result.structured_content, _trim_message)}
     )
 
 
-def _shown(text: str) -> str:
-    from ..resources.masking import redact
+def _trim_message(text: str) -> str:
+    from ..resources.foundation.masking import redact
 
     return visible(redact(text))
 
@@ -307,25 +309,25 @@ def task_of(uri: str) -> str:
     return rest.partition("/")[0] if place == "tasks" else ""
 
 
-def explained(error: BaseException, name: str) -> str:
+def explain_failure(error: BaseException, name: str) -> str:
     """What a failed call of `name` says, in the language being spoken and without secrets."""
-    from ..resources.masking import redact
+    from ..resources.foundation.masking import redact
 
     cause = _cause(error)
     if isinstance(cause, NlpSkillsError):
-        return _shown("\n".join(filter(None, (str(cause), remark(cause), f"({cause.code})"))))
+        return _trim_message("\n".join(filter(None, (str(cause), remark(cause), f"({cause.code})"))))
     if isinstance(cause, ValidationError):
         return redact(invalid_arguments(cause, name))
     if full := full_disk(cause):
-        return _shown(f"{full}\n({full.code})")
-    if cause is error:  # said on purpose by the SDK or a door: an unknown tool or prompt, a missing argument
+        return _trim_message(f"{full}\n({full.code})")
+    if cause is error:  # said on purpose by the SDK or a tool module: an unknown tool or prompt, a missing argument
         return redact(str(error))
     reference = uuid.uuid4().hex[:8]
     logger.error("[%s] %s\n%s", reference, name, redact("".join(traceback.format_exception(cause))))
     kind = type(cause).__name__
     return str(
         Text(
-            f"{name} stopped on an error of ours ({kind}); nothing was left half done.\n"
+            f"{name} failed on an internal error ({kind}); nothing was left half done.\n"
             f"→ Try once more. If it happens again, report it with reference {reference} from the server's log.",
             f"{name} 遇到我們這邊的錯誤（{kind}）而停止，沒有留下做到一半的東西。\n"
             f"→ 請再試一次；若再發生，請附上伺服器紀錄中的編號 {reference} 回報。",
@@ -340,7 +342,7 @@ def _still_working(started: Iterable[JobFolder]) -> Iterator[str]:
             if job.state() in ACTIVE_STATES:
                 yield str(
                     Text(
-                        f"Job {job.id} was started and is at work: job_status(job_id={job.id!r}).",
+                        f"Job {job.id} has started and is running: job_status(job_id={job.id!r}).",
                         f"工作 {job.id} 已經開始執行：job_status(job_id={job.id!r})。",
                     )
                 )

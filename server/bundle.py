@@ -15,11 +15,11 @@ from typing import Any
 
 from .. import __version__
 from ..prompts.flows import ALL
-from ..resources.files import write_atomic
-from ..resources.language import Text
-from ..tools.compute.wheel import WHEEL_NAME, package_wheel
+from ..resources.foundation.files import write_atomic
+from ..resources.foundation.language import Text
+from ..tools.compute.environments.wheel import WHEEL_NAME, package_wheel
 from .app import build_server
-from .clients import SERVER_NAME
+from .client import SERVER_NAME
 from .settings import Settings
 
 BUNDLE_NAME = f"{SERVER_NAME}.mcpb"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from ..resources.errors import NlpSkillsError
-from ..resources.language import LANGUAGES, speaking
+from ..resources.foundation.errors import NlpSkillsError
+from ..resources.foundation.language import LANGUAGES, speaking
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -74,7 +74,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _watch(options: argparse.Namespace) -> int:
     from ..resources.workspace import Workspace
-    from ..tools.compute.watch import watch
+    from ..tools.compute.jobs.watch import watch
 
     watch(Workspace(_settings().workspace), once=options.once)
     return 0
@@ -190,7 +190,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("demo", help="the whole story, offline, in a few minutes · 離線示範完整流程")
     doctor = commands.add_parser(
         "doctor",
-        help="what this and each named machine can do, and what mends it · 檢查每台機器能做什麼、缺什麼、怎麼補",
+        help="what this and each named machine can do, and what fixes it · 檢查每台機器能做什麼、缺什麼、怎麼補",
     )
     doctor.add_argument("--json", action="store_true", help="for programs · 輸出 JSON")
     _speaks(doctor)

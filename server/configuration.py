@@ -15,12 +15,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..resources.errors import WorkspaceError
-from ..resources.files import write_atomic
-from ..resources.language import Text
-from ..resources.reasons import reason_of
-from .clients import SERVER_NAME, Client, ClientError
-from .json_text import JsonProblem, Node, fresh, masked, parse, position, value_of, with_member, without_member
+from ..resources.foundation.errors import WorkspaceError
+from ..resources.foundation.files import write_atomic
+from ..resources.foundation.language import Text
+from ..resources.foundation.reasons import reason_of
+from .client import SERVER_NAME, Client, ClientError
+from .json_text import JsonProblem, Node, fresh, mask_values, parse, position, value_of, with_member, without_member
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,14 @@ class ConfigurationFile:
             return None
         section = self._section(text)
         assert section is not None
-        return self._checked(without_member(text, section, SERVER_NAME), text)
+        return self._check_change(without_member(text, section, SERVER_NAME), text)
 
     def difference(self, after: str | None) -> str:
         """What would change, as a diff; the values of other servers are not shown."""
 
         def lines(text: str | None) -> list[str]:
             shown = (self.client.section, SERVER_NAME)
-            return masked(text, comments=self.client.comments, shown=shown).splitlines() if text else []
+            return mask_values(text, comments=self.client.comments, shown=shown).splitlines() if text else []
 
         old, new, name = lines(self.text), lines(after), str(self.named)
         # Only the part between the common beginning and end is compared line by line: such files grow to megabytes.
@@ -190,7 +190,7 @@ class ConfigurationFile:
             if section
             else with_member(text, root, self.client.section, {SERVER_NAME: dict(entry)})
         )
-        return self._checked(after, text, entry)
+        return self._check_change(after, text, entry)
 
     def _root(self, text: str) -> Node:
         try:
@@ -202,7 +202,7 @@ class ConfigurationFile:
                     f"line {line}, column {column}: {error.problem.en}",
                     f"第 {line} 行第 {column} 欄：{error.problem.zh}",
                 ),
-                Text("Mend that place, then run this again.", "請修正那裡，再執行一次。"),
+                Text("Fix that place, then run this again.", "請修正那裡，再執行一次。"),
             ) from error
         if root.kind != "object":
             raise self._wrong_kind(text, root, "the file", "整個檔案")
@@ -234,7 +234,7 @@ class ConfigurationFile:
             Text("Give yourself permission to write there, then run this again.", "請取得寫入權限，再執行一次。"),
         )
 
-    def _checked(self, after: str, before: str, entry: Mapping[str, Any] | None = None) -> str:
+    def _check_change(self, after: str, before: str, entry: Mapping[str, Any] | None = None) -> str:
         """`after`, held against what the change was meant to be: the same values, but for our entry."""
         root = parse(before, comments=self.client.comments)
         wanted = value_of(before, root)
@@ -273,7 +273,7 @@ def read_configuration(client: Client, named: Path) -> ConfigurationFile:
         raise bare.problem(kind, Text("Put that right, then run this again.", "請先處理，再執行一次。")) from error
 
 
-def merged(standing: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> dict[str, Any]:
+def merge_entry(standing: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> dict[str, Any]:
     """Our entry over the one that stands there: fields and variables somebody added to it are kept."""
     kept = dict(standing or {})
     environment = kept.get("env")

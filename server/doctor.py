@@ -1,4 +1,4 @@
-"""`nlp-skills doctor`: what this machine and each named one has and can do, what is missing, and what mends it."""
+"""`nlp-skills doctor`: what this machine and each named one has and can do, what is missing, and what fixes it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from .. import __version__
-from ..resources import secrets
-from ..resources.errors import MachineError, NlpSkillsError
-from ..resources.kinds import added_packages
-from ..resources.language import Text, several
-from ..resources.reasons import reason_of
+from ..resources.foundation import secrets
+from ..resources.foundation.errors import MachineError, NlpSkillsError
+from ..resources.foundation.kinds import added_packages
+from ..resources.foundation.language import Text, several
+from ..resources.foundation.reasons import reason_of
 from ..resources.workspace import Workspace
-from ..tools.compute.machine import Machine, describe_machine
-from ..tools.compute.machines import LOCAL, State, named_machine, named_machines
-from ..tools.compute.turns import before_me
+from ..tools.compute.hardware import Machine, describe_machine
+from ..tools.compute.jobs.device_queue import jobs_ahead
+from ..tools.compute.machine import LOCAL, State, named_machine, named_machines
 from ..tools.compute.worker import WORKER_VARIABLE
 from . import abilities
 from .added_kinds import added_kinds
@@ -49,7 +49,7 @@ _BUILD = Text("In the client, ask for set_up(what='environment').", "請在用�
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: how it is, and what mends it where it is not well; `about` is the machine."""
+    """One thing looked at: how it is, and what fixes it where it is not well; `about` is the machine."""
 
     state: State
     says: Text
@@ -82,10 +82,10 @@ def show(findings: list[Finding]) -> int:
         print(f"{_MARKS[finding.state]} {finding.says}")
         if finding.mends:
             print(f"      → {finding.mends}")
-    broken = _broken(findings)
+    broken = _count_broken(findings)
     print(
         Text(
-            f"\n{several(broken, 'thing')} to mend." if broken else "\nReady.",
+            f"\n{several(broken, 'thing')} to fix." if broken else "\nReady.",
             f"\n有 {broken} 項需要修正。" if broken else "\n可以使用了。",
         )
     )
@@ -105,15 +105,15 @@ def show_json(findings: list[Finding]) -> int:
     ]
     print(
         json.dumps(
-            {"format": 1, "nlp_skills": __version__, "broken": _broken(findings), "findings": told},
+            {"format": 1, "nlp_skills": __version__, "broken": _count_broken(findings), "findings": told},
             ensure_ascii=False,
             indent=2,
         )
     )
-    return 1 if _broken(findings) else 0
+    return 1 if _count_broken(findings) else 0
 
 
-def _broken(findings: list[Finding]) -> int:
+def _count_broken(findings: list[Finding]) -> int:
     return sum(finding.state == "broken" for finding in findings)
 
 
@@ -185,7 +185,7 @@ def _worker(machine: Machine, found: dict[str, str | None] | None) -> Iterator[F
         yield Finding(
             "broken",
             Text(
-                f"{WORKER_VARIABLE} names {named}, which does not stand there.",
+                f"{WORKER_VARIABLE} names {named}, which does not exist.",
                 f"{WORKER_VARIABLE} 指到 {named}，但那裡沒有檔案。",
             ),
             Text("Correct or unset it.", "請更正或移除這個環境變數。"),
@@ -267,11 +267,11 @@ def _abilities(machine: Machine, libraries: dict[str, str | None]) -> Iterator[F
 
 def _line(machine: Machine) -> Iterator[Finding]:
     """Who holds the device that a training would want now."""
-    if ahead := ", ".join(job.id for job in before_me(machine)):
+    if ahead := ", ".join(job.id for job in jobs_ahead(machine)):
         yield Finding(
             "ok",
             Text(
-                f"At work or in line: {ahead}; a training started now waits for its turn",
+                f"Running or queued: {ahead}; a training started now waits for its turn",
                 f"執行或排隊中：{ahead}；現在開始的訓練會排隊",
             ),
         )

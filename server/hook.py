@@ -17,10 +17,10 @@ from typing import Any, Literal
 
 import yaml
 
-from ..resources.account import default_workspace
-from ..resources.errors import NlpSkillsError
-from ..resources.files import read_yaml
-from ..resources.language import Text, speaking
+from ..resources.foundation.account import default_workspace
+from ..resources.foundation.errors import NlpSkillsError
+from ..resources.foundation.files import read_yaml
+from ..resources.foundation.language import Text, speaking
 from ..resources.lineage import parse_lineage, track_version
 from ..resources.task import TaskFolder
 from ..resources.version import VersionFolder
@@ -158,7 +158,7 @@ def lineage_problems(folder: VersionFolder) -> Iterator[NlpSkillsError | Text]:
         yield _lineage(
             folder,
             Text(
-                f"parent {str(parent)[:40]!r} is no version before {folder.name}",
+                f"parent {str(parent)[:40]!r} is not a version before {folder.name}",
                 f"parent「{str(parent)[:40]}」不是 {folder.name} 之前的版本",
             ),
         )
@@ -194,7 +194,7 @@ def _check_definition(task: TaskFolder) -> Iterator[Text]:
         DataSourceError: a field is wrong or a source's type is unknown.
     """
     from ..tools.data.definition import load_definition, rotate_notice
-    from ..tools.data.sources import source_kind
+    from ..tools.data.source import source_kind
 
     data_source, moved = load_definition(task)
     if notice := rotate_notice(moved):
@@ -212,17 +212,17 @@ def _check_rows(task: TaskFolder) -> None:
     from ..resources.data_source import load_data_source
     from ..tools.data.benchmark import held_out_rows
     from ..tools.data.checks import rules_of, validation_report
-    from ..tools.data.decisions import settled, standing
+    from ..tools.data.decisions import apply_decisions, standing
     from ..tools.data.editing import read_split
-    from ..tools.data.snapshot import blocked, last_report, working_file
+    from ..tools.data.snapshot import last_report, validation_error, working_file
     from ..tools.data.split import SPLITS
 
     data_source = load_data_source(task)
     splits = {name: read_split(working_file(task, name)) for name in SPLITS}
     rules = rules_of(task.load(), data_source, data_source.split.group_by)
-    report = settled(validation_report(splits, rules, held_out_rows(task)), standing(last_report(task)))
+    report = apply_decisions(validation_report(splits, rules, held_out_rows(task)), standing(last_report(task)))
     if report["errors"]:
-        raise blocked(
+        raise validation_error(
             task,
             report,
             Text("data/*.jsonl, as just written, does not pass validation", "剛寫入的 data/*.jsonl 沒有通過驗證"),

@@ -70,13 +70,13 @@ class LimitBody:
             return
         received = 0
 
-        async def bounded() -> Message:
+        async def receive_bounded() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
             return message if received <= MOST_BODY_BYTES else {"type": "http.disconnect"}
 
-        await self._app(scope, bounded, send)
+        await self._app(scope, receive_bounded, send)
 
 
 class ImpatientProtocol(H11Protocol):

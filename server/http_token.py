@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import secrets
 
-from ..resources.access import grants_file
-from ..resources.files import lock, write_atomic
-from .clients import SERVER_NAME
+from ..resources.foundation.access import grants_file
+from ..resources.foundation.files import lock, write_atomic
+from .client import SERVER_NAME
 
 _BYTES = 32
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from ..resources.access import YES
-from ..resources.errors import NlpSkillsError
-from ..resources.files import read_json
-from ..resources.language import Text
-from ..resources.secrets import redact
-from .clients import SERVER_NAME, Client, ClientError, Place, client_named, clients
-from .configuration import ConfigurationFile, merged, read_configuration
+from ..resources.foundation.access import YES
+from ..resources.foundation.errors import NlpSkillsError
+from ..resources.foundation.files import read_json
+from ..resources.foundation.language import Text
+from ..resources.foundation.secrets import redact
+from .client import SERVER_NAME, Client, ClientError, Place, client_named, clients
+from .configuration import ConfigurationFile, merge_entry, read_configuration
 from .launch import launch_entry, passing_warning
 from .personal_folders import folders_to_ask_for, settle_personal_folders, tell_of_permission
 from .settings import Settings
@@ -27,7 +27,7 @@ _FIRST_WORDS = Text("Then say: I want to train a model", "然後說：我想訓�
 
 
 @dataclass(frozen=True)
-class Standing:
+class ClientStatus:
     """How one client stands on this machine.
 
     Arguments:
@@ -59,7 +59,7 @@ def install(
     client, place = client_named(name), Place.here()
     file = read_configuration(client, _file(client, place, project))
     standing = file.entry()
-    entry = None if remove else merged(standing, launch_entry(settings, typed=client.typed))
+    entry = None if remove else merge_entry(standing, launch_entry(settings, typed=client.typed))
     if entry == standing:
         print(
             Text(
@@ -110,7 +110,7 @@ def where_it_goes(name: str, project: Path | None = None) -> Text:
     return Text(f"Put this into {file}, then restart the client.", f"請貼進 {file}，再重新啟動用戶端。")
 
 
-def standings(place: Place | None = None) -> Iterator[Standing]:
+def standings(place: Place | None = None) -> Iterator[ClientStatus]:
     """Every known client as it stands on this machine, by the person's own configuration."""
     place = place or Place.here()
     for client in clients().values():
@@ -119,9 +119,9 @@ def standings(place: Place | None = None) -> Iterator[Standing]:
         plugin = _has_plugin(client, place)
         try:
             entry = read_configuration(client, path).entry()
-            yield Standing(client, path, found, None if entry is None else str(entry.get("command", "")), plugin)
+            yield ClientStatus(client, path, found, None if entry is None else str(entry.get("command", "")), plugin)
         except ClientError as error:
-            yield Standing(client, path, found, plugin=plugin, problem=error)
+            yield ClientStatus(client, path, found, plugin=plugin, problem=error)
 
 
 def show_clients() -> int:
@@ -143,7 +143,7 @@ def show_clients() -> int:
     return 0
 
 
-def _state(standing: Standing) -> str:
+def _state(standing: ClientStatus) -> str:
     if standing.problem:
         return "[ X ]"
     if standing.configured:

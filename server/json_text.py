@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
-from ..resources.language import Text
+from ..resources.foundation.language import Text
 
 _STRICT_SPACE = re.compile(r"[ \t\r\n]*")
 _SPACE = re.compile(r"(?:[ \t\r\n]|//[^\r\n]*|/\*.*?\*/)*", re.DOTALL)
@@ -83,7 +83,7 @@ def value_of(text: str, node: Node) -> Any:
 def with_member(text: str, node: Node, key: str, value: Any) -> str:
     """`text` with `key` of the object `node` set to `value`, in the style the text is written in."""
     if standing := node.member(key):
-        shown = _rendered(text, value, standing.value, _indentation(text, standing.start))
+        shown = _render_value(text, value, standing.value, _indentation(text, standing.start))
         return text[: standing.value.start] + shown + text[standing.value.end :]
     line = _newline(text)
     if not node.members:
@@ -127,7 +127,7 @@ def fresh(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
 
 
-def masked(text: str, *, comments: bool, shown: tuple[str, ...]) -> str:
+def mask_values(text: str, *, comments: bool, shown: tuple[str, ...]) -> str:
     """`text` with every string value hidden but those below the path `shown`, to be shown on a terminal: what other
     servers are started with may hold keys."""
     hidden: list[tuple[int, int]] = []
@@ -145,7 +145,7 @@ def masked(text: str, *, comments: bool, shown: tuple[str, ...]) -> str:
     return '"…"'.join(text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
 
 
-def _rendered(text: str, value: Any, old: Node, indentation: str) -> str:
+def _render_value(text: str, value: Any, old: Node, indentation: str) -> str:
     if "\n" not in text[old.start : old.end] and old.members:
         return json.dumps(value, ensure_ascii=False)
     return _block(value, indentation, _unit(text), _newline(text))
@@ -195,7 +195,7 @@ class _Parser:
         node = self.value(0)
         self.skip()
         if self.at < len(self.text):
-            raise self.unexpected()
+            raise self.unexpected_character()
         return node
 
     def skip(self) -> None:
@@ -214,7 +214,7 @@ class _Parser:
             return Node("array", start, self.at, items=items)
         found = _STRING.match(self.text, start) or _SCALAR.match(self.text, start)
         if not found:
-            raise self.unexpected()
+            raise self.unexpected_character()
         self.at = found.end()
         return Node("scalar", start, self.at)
 
@@ -224,11 +224,11 @@ class _Parser:
         while not self.takes("}"):
             start, key = self.at, _STRING.match(self.text, self.at)
             if not key:
-                raise self.unexpected()
+                raise self.unexpected_character()
             self.at = key.end()
             self.skip()
             if not self.takes(":"):
-                raise self.unexpected()
+                raise self.unexpected_character()
             self.skip()
             value = self.value(depth + 1)
             members.append(Member(json.loads(key[0]), start, value, self.separator("}")))
@@ -249,9 +249,9 @@ class _Parser:
         self.skip()
         closes = self.text.startswith(closing, self.at)
         if comma is None and not closes:
-            raise self.unexpected()
+            raise self.unexpected_character()
         if comma is not None and closes and not self.comments:
-            raise JsonProblem(Text("there is a comma too many", "多了一個逗號"), comma)
+            raise JsonProblem(Text("there is an extra comma", "多了一個逗號"), comma)
         return comma
 
     def takes(self, character: str) -> bool:
@@ -260,14 +260,14 @@ class _Parser:
             return True
         return False
 
-    def unexpected(self) -> JsonProblem:
+    def unexpected_character(self) -> JsonProblem:
         if self.at >= len(self.text):
             return JsonProblem(
                 Text("it ends too early; a bracket is not closed", "檔案提早結束，有括號沒有關上"), self.at
             )
         if self.text.startswith(("//", "/*"), self.at):
             return JsonProblem(
-                Text("a comment stands there, which this client does not read", "這裡有註解，但這個用戶端不支援註解"),
+                Text("there is a comment, which this client does not read", "這裡有註解，但這個用戶端不支援註解"),
                 self.at,
             )
         character = self.text[self.at]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..resources.language import Text
+from ..resources.foundation.language import Text
 from ..tools.compute.worker import WORKER_VARIABLE
 from .settings import Settings
 

@@ -95,7 +95,7 @@ def serve_changes(server: GuardedServer, workspace: Workspace, seconds: float = 
         if ctx.method != "subscriptions/listen":
             return await call_next(ctx)
         async with anyio.create_task_group() as watching:
-            for uri, event in _wanted(ctx.params or {}):
+            for uri, event in _wanted_resources(ctx.params or {}):
                 watching.start_soon(Watcher(workspace, uri, seconds).run, partial(bus.publish, event))
             result = await call_next(ctx)
             watching.cancel_scope.cancel()
@@ -129,7 +129,7 @@ async def watchers(_server: object) -> AsyncIterator[TaskGroup]:
         group.cancel_scope.cancel()
 
 
-def _wanted(params: Mapping[str, Any]) -> Iterator[tuple[str, ServerEvent]]:
+def _wanted_resources(params: Mapping[str, Any]) -> Iterator[tuple[str, ServerEvent]]:
     """The resources a `subscriptions/listen` request asks about, each with the event that tells of its change."""
     asked = params.get("notifications") or {}
     for uri in asked.get("resourceSubscriptions") or ():

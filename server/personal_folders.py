@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..resources.access import Need, changing_grants, grant, read_grants
-from ..resources.language import Text
+from ..resources.foundation.access import Need, changing_grants, grant, read_grants
+from ..resources.foundation.language import Text
 
 
 def personal_folders() -> list[Path]:

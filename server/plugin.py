@@ -14,11 +14,11 @@ from typing import Any
 
 from .. import __version__
 from ..prompts import flows
-from ..resources.files import commit_folder, write_json
+from ..resources.foundation.files import commit_folder, write_json
+from ..resources.foundation.language import LANGUAGES, Language, Text, speaking
 from ..resources.knowledge import MAIN_PAGE, SKILLS, Skill, read_page, skill_names, skills
-from ..resources.language import LANGUAGES, Language, Text, speaking
-from ..tools.compute.wheel import WHEEL_NAME, package_wheel
-from .clients import SERVER_NAME, ClientError
+from ..tools.compute.environments.wheel import WHEEL_NAME, package_wheel
+from .client import SERVER_NAME, ClientError
 from .launch import command_line, launch_environment
 from .settings import Settings
 

@@ -57,15 +57,15 @@ def answer_schema(answer: type[BaseModel]) -> dict[str, Any]:
     """What a client can rely on in an answer: its fields and those of the groups in it, with their types. Everything else
     may be there too, as a JSON schema leaves open what it does not name."""
     schema = lean(answer.model_json_schema())
-    return _outlined(schema, schema.get("$defs", {}), _DESCRIBED_LEVELS)
+    return _outline_schema(schema, schema.get("$defs", {}), _DESCRIBED_LEVELS)
 
 
-def _outlined(schema: Mapping[str, Any], groups: Mapping[str, Any], levels: int) -> dict[str, Any]:
+def _outline_schema(schema: Mapping[str, Any], groups: Mapping[str, Any], levels: int) -> dict[str, Any]:
     """`schema` down to `levels` of fields, in one piece."""
     if "$ref" in schema:
         schema = groups[schema["$ref"].rpartition("/")[2]]
     if "anyOf" in schema:
-        return _either([_outlined(part, groups, levels) for part in schema["anyOf"]])
+        return _either([_outline_schema(part, groups, levels) for part in schema["anyOf"]])
     if "enum" in schema or "const" in schema:
         return {"enum": list(schema["enum"])} if "enum" in schema else {"const": schema["const"]}
     outline = {
@@ -75,10 +75,14 @@ def _outlined(schema: Mapping[str, Any], groups: Mapping[str, Any], levels: int)
     }
     if levels and "properties" in schema:
         outline["properties"] = {
-            name: _outlined(part, groups, levels - 1) for name, part in schema["properties"].items()
+            name: _outline_schema(part, groups, levels - 1) for name, part in schema["properties"].items()
         }
         outline |= {"required": schema["required"]} if "required" in schema else {}
-    if levels and "items" in schema and (items := _outlined(schema["items"], groups, levels)) != {"type": "object"}:
+    if (
+        levels
+        and "items" in schema
+        and (items := _outline_schema(schema["items"], groups, levels)) != {"type": "object"}
+    ):
         outline["items"] = items
     return outline
 

@@ -6,10 +6,10 @@ import getpass
 import sys
 from collections.abc import Sequence
 
-from ..resources import secrets
-from ..resources.access import Need, forget_typed, grant, plain_host
-from ..resources.errors import SecretError
-from ..resources.language import Text
+from ..resources.foundation import secrets
+from ..resources.foundation.access import Need, forget_typed, grant, plain_host
+from ..resources.foundation.errors import SecretError
+from ..resources.foundation.language import Text
 
 
 def store(name: str, hosts: Sequence[str] = ()) -> int:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..resources.account import default_workspace
-from ..resources.errors import NlpSkillsError
-from ..resources.language import Language, Text, as_language
-from ..resources.wording import suggest
+from ..resources.foundation.account import default_workspace
+from ..resources.foundation.errors import NlpSkillsError
+from ..resources.foundation.language import Language, Text, as_language
+from ..resources.foundation.wording import suggest
 
 TOOLSETS = ("tasks", "data", "train", "evaluate", "deploy", "compute", "coach")
 _YES = {"1", "true", "yes", "on"}
@@ -79,20 +79,20 @@ class Settings:
         return cls(
             workspace=Path(folder).expanduser().resolve() if folder else default_workspace(),
             language=language,
-            toolsets=_listed(environment.get("NLP_SKILLS_TOOLSETS")) or TOOLSETS,
-            read_only=_switched("NLP_SKILLS_READ_ONLY", environment, default=False),
-            forms=_switched("NLP_SKILLS_FORMS", environment, default=True),
+            toolsets=_read_list(environment.get("NLP_SKILLS_TOOLSETS")) or TOOLSETS,
+            read_only=_read_switch("NLP_SKILLS_READ_ONLY", environment, default=False),
+            forms=_read_switch("NLP_SKILLS_FORMS", environment, default=True),
         )
 
 
-def _switched(variable: str, environment: Mapping[str, str], *, default: bool) -> bool:
+def _read_switch(variable: str, environment: Mapping[str, str], *, default: bool) -> bool:
     value = environment.get(variable, "").strip().lower()
     if value not in {*_YES, *_NO, ""}:
         raise _unknown(variable, value, ("1", "0"))
     return value in _YES if value else default
 
 
-def _listed(value: str | None) -> tuple[str, ...]:
+def _read_list(value: str | None) -> tuple[str, ...]:
     return tuple(name for part in (value or "").split(",") if (name := part.strip()))
 
 

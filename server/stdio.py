@@ -15,7 +15,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, jsonrpc_message_adapter
 from pydantic import ValidationError
 
-from ..resources.language import Text
+from ..resources.foundation.language import Text
 
 MOST_LINE_BYTES = 16 << 20
 DEEPEST = 64  # levels of lists and objects; no call of ours needs ten
@@ -69,13 +69,13 @@ class CheckedLines:
                     pass
             if line.strip():
                 try:
-                    return checked(line)
+                    return check_line(line)
                 except Unreadable as error:
                     return error
         return None
 
 
-def checked(line: bytes) -> str:
+def check_line(line: bytes) -> str:
     """The line as text, if it is one JSON-RPC message.
 
     Raises:
@@ -154,7 +154,7 @@ def checked(line: bytes) -> str:
         raise Unreadable(
             INVALID_REQUEST,
             Text(
-                "The message is no request, notification or answer of JSON-RPC 2.0.",
+                "The message is not a request, notification or response of JSON-RPC 2.0.",
                 "訊息不是 JSON-RPC 2.0 的請求、通知或回應。",
             ),
             number,

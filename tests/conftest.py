@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from nlp_skills.tools.compute import jobs
-from nlp_skills.tools.compute.machines import local
+from nlp_skills.tools.compute.jobs import job_control, local_process
 from tests.permissions import allow_for_tests
 from tests.warm_jobs import WarmProcess, starts_warm
 
@@ -47,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("minutes") is None)
 
 
-_start_cold = local._detached
+_start_cold = local_process._start_detached
 _PYTHONS = {sys.executable, os.environ.get("NLP_SKILLS_WORKER", sys.executable)}
 
 
@@ -62,8 +61,8 @@ def _warm_jobs() -> Iterator[None]:
     """Jobs that this process starts are forked from one that has read the libraries."""
     with pytest.MonkeyPatch.context() as patch:
         if sys.platform != "win32":
-            patch.setattr(local, "_detached", _start_warm)
-        patch.setattr(jobs, "POLL_SECONDS", 0.02)
+            patch.setattr(local_process, "_start_detached", _start_warm)
+        patch.setattr(job_control, "POLL_SECONDS", 0.02)
         yield
 
 
@@ -71,7 +70,7 @@ def _warm_jobs() -> Iterator[None]:
 def _cold_jobs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """But where a test is about how a process starts and ends."""
     if request.node.get_closest_marker("cold"):
-        monkeypatch.setattr(local, "_detached", _start_cold)
+        monkeypatch.setattr(local_process, "_start_detached", _start_cold)
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ import json
 import tempfile
 from pathlib import Path
 
-from nlp_skills.resources.access import Need, grant
-from nlp_skills.resources.files import sha256_file
+from nlp_skills.resources.foundation.access import Need, grant
+from nlp_skills.resources.foundation.files import sha256_file
 
 HOSTS = ["127.0.0.1", "localhost"]
 SECRETS = [
@@ -32,7 +32,7 @@ SECRETS = [
 ROOT = Path(__file__).parents[1]
 
 
-def agreed(script: Path) -> Path:
+def agree_to_script(script: Path) -> Path:
     """A script that the person has agreed to run as it stands now."""
     grant([Need(kind="script", subject=sha256_file(script))], file=script.name)
     return script

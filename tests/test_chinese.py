@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from nlp_skills.resources.chinese import is_simplified, simplified_characters
+from nlp_skills.resources.foundation.chinese import is_simplified, simplified_characters
 
 ROOT = Path(__file__).resolve().parents[1]
 SUFFIXES = {".py", ".md", ".yaml", ".csv", ".html", ".toml"}
@@ -21,7 +21,7 @@ HEARD = ("tools/coach/intents/zh-TW.yaml", "tools/coach/intents/foreign.yaml", "
 # What people may write so, and what the checker looks for.
 SIMPLIFIED_MEANT = (
     "tools/coach/intents/foreign.yaml",
-    "resources/simplified_reviewed.yaml",
+    "resources/foundation/simplified_reviewed.yaml",
     "tools/data/frequent_characters.py",
 )
 HALF_WIDTH = re.compile(r"[\u4e00-\u9fff][,;:?!](?=[\u4e00-\u9fff]|\s|$)")
@@ -30,9 +30,9 @@ CODE = re.compile(r"\A---\n.*?\n---\n|```.*?```|`[^`\n]*`", re.DOTALL)  # front 
 
 def test_no_simplified_character_stands_anywhere() -> None:
     assert not [
-        f"{_named(path)}:{number}: {character}"
+        f"{_name_of_file(path)}:{number}: {character}"
         for path in _texts()
-        if _named(path) not in SIMPLIFIED_MEANT
+        if _name_of_file(path) not in SIMPLIFIED_MEANT
         for number, line in _lines(path)
         for character in simplified_characters(line)
     ]
@@ -40,9 +40,9 @@ def test_no_simplified_character_stands_anywhere() -> None:
 
 def test_no_mainland_term_stands_in_our_texts() -> None:
     assert not [
-        f"{_named(path)}:{number}: {term}"
+        f"{_name_of_file(path)}:{number}: {term}"
         for path in _texts()
-        if not _named(path).endswith(HEARD)
+        if not _name_of_file(path).endswith(HEARD)
         for number, line in _lines(path)
         for term in MAINLAND.findall(line)
     ]
@@ -50,7 +50,7 @@ def test_no_mainland_term_stands_in_our_texts() -> None:
 
 def test_chinese_pages_use_full_width_punctuation() -> None:
     assert not [
-        f"{_named(path)}: {found[0]}" for path in _chinese_pages() for found in HALF_WIDTH.finditer(_prose(path))
+        f"{_name_of_file(path)}: {found[0]}" for path in _chinese_pages() for found in HALF_WIDTH.finditer(_prose(path))
     ]
 
 
@@ -62,7 +62,7 @@ def test_no_link_is_dead() -> None:
         for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))
     ]
     assert not [
-        f"{_named(path)}: {link}"
+        f"{_name_of_file(path)}: {link}"
         for path, link in links
         if "://" not in link and not link.startswith("#") and not (path.parent / link.partition("#")[0]).exists()
     ]
@@ -72,7 +72,7 @@ def test_no_link_is_dead() -> None:
 def test_a_page_has_the_same_headings_in_both_languages() -> None:
     for path in _chinese_pages():
         plain, named = (path.with_name(path.name.replace(".zh-TW", other)) for other in ("", ".en"))
-        assert _headings(path) == _headings(plain if plain.is_file() else named), _named(path)
+        assert _headings(path) == _headings(plain if plain.is_file() else named), _name_of_file(path)
 
 
 def test_every_skill_is_written_in_both_languages() -> None:
@@ -119,5 +119,5 @@ def _headings(path: Path) -> list[int]:
     return [len(found) for found in re.findall(r"(?m)^(#+) ", _prose(path))]
 
 
-def _named(path: Path) -> str:
+def _name_of_file(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()

@@ -29,7 +29,7 @@ TEXTS = (
 
 
 def build_tiny_model(folder: Path, *, hidden: int = 32, layers: int = 2, vocabulary: int = 512, seed: int = 0) -> Path:
-    """Write the model with its byte-level tokenizer to `folder` (kept if it stands already) and return it."""
+    """Write the model with its byte-level tokenizer to `folder` (kept if it already exists) and return it."""
     folder = Path(folder)
     if (folder / "config.json").is_file():
         return folder

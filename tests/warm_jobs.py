@@ -16,7 +16,7 @@ _SERVER = Path(__file__).with_name("warm_server.py")
 _LIGHT = (
     "nlp_skills.tools.data.fetch",
     "nlp_skills.tools.data.preparing",
-    "nlp_skills.tools.compute.task_script",
+    "nlp_skills.tools.compute.jobs.task_script",
     "openpyxl",
 )
 _TRAINING = (

@@ -25,7 +25,7 @@ from typing import Any
 
 def main(address: str, modules: list[str]) -> None:
     if "transformers" in modules:
-        from nlp_skills.tools.compute.libraries import settle_libraries
+        from nlp_skills.tools.compute.environments.libraries import settle_libraries
 
         settle_libraries()
     for name in modules:

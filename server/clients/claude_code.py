@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from ...resources.language import Text
-from . import SERVER_NAME, Client, Place
+from ...resources.foundation.language import Text
+from ..client import SERVER_NAME, Client, Place
 
 _SHELL_SCRIPTS = (".cmd", ".bat", ".ps1")  # a shell between us and the program would mangle JSON
 

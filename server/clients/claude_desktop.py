@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from ...resources.language import Text
-from . import Client, ClientError, Place
+from ...resources.foundation.language import Text
+from ..client import Client, ClientError, Place
 
 _OFFICIAL_PACKAGE = "Claude_pzs8sxrjxfjjc"
 

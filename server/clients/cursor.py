@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from ...resources.language import Text
-from . import Client, Place
+from ...resources.foundation.language import Text
+from ..client import Client, Place
 
 
 class Cursor(Client):

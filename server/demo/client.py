@@ -15,8 +15,8 @@ from mcp.client.session import ClientRequestContext
 from mcp.client.stdio import stdio_client
 from mcp_types import ElicitRequestParams, ElicitResult
 
+from ...resources.foundation.language import Language
 from ...resources.job import ACTIVE_STATES
-from ...resources.language import Language
 from .told import Told
 
 

@@ -100,7 +100,7 @@ class _Writer:
 
     def sentiment(self) -> Chat:
         labels = self.labels()
-        order = self.pick(self.words.sentiment_orders).format(labels=self.listed(labels))
+        order = self.pick(self.words.sentiment_orders).format(labels=self.list_labels(labels))
         layout = self.pick(self.words.layouts)
         turns = [
             (layout.format(thing=fate.thing, text=passage.text), labels[fate.polarity])
@@ -111,7 +111,7 @@ class _Writer:
 
     def topic(self) -> Chat:
         labels = tuple(domain.name for domain in self.rng.sample(self.words.domains, self.rng.randint(3, 6)))
-        order = self.pick(self.words.topic_orders).format(labels=self.listed(labels))
+        order = self.pick(self.words.topic_orders).format(labels=self.list_labels(labels))
         layout = self.pick(self.words.text_layouts)
         domains = [domain for domain in self.words.domains if domain.name in labels]
         passages = [self.passage(self.pick(domains)) for _ in range(2)]
@@ -123,8 +123,8 @@ class _Writer:
         thing = self.thing(domain)
         way = self.rng.randrange(3)
         clause = self.change(self.pick(domain.welcome + domain.unwelcome), way)
-        order = self.pick(self.words.direction_orders).format(thing=thing, labels=self.listed(labels))
-        return self.dialogue(order, [(self.sentence(thing, self.measured(clause)), labels[way])])
+        order = self.pick(self.words.direction_orders).format(thing=thing, labels=self.list_labels(labels))
+        return self.dialogue(order, [(self.sentence(thing, self.pace_clause(clause)), labels[way])])
 
     def extraction(self) -> Chat:
         passage = self.passage()
@@ -184,20 +184,20 @@ class _Writer:
         while a.polarity == b.polarity:
             b = self.fate(domain)
         text = self.pick(self.words.contrasts).format(a=a.thing, p=a.event, b=b.thing, q=b.event)
-        return self.told(text), [a, b]
+        return self.dress_statement(text), [a, b]
 
     def concession(self, domain: Domain) -> tuple[str, list[Fate]]:
         polarity = self.pick((POSITIVE, NEGATIVE))
         granted, decides = self.event(domain, NEGATIVE - polarity), self.event(domain, polarity)
         thing = self.thing(domain)
         text = self.pick(self.words.concessions).format(a=thing, p=granted, q=decides)
-        return self.told(text), [Fate(thing, polarity, decides)]
+        return self.dress_statement(text), [Fate(thing, polarity, decides)]
 
     def mention(self, domain: Domain) -> tuple[str, list[Fate]]:
         fate = self.fate(domain)
         bystander = self.thing(domain)
         text = self.pick(self.words.mentions).format(a=bystander, b=fate.thing, q=fate.event)
-        return self.told(text), [fate, Fate(bystander, NEUTRAL, fate.event)]
+        return self.dress_statement(text), [fate, Fate(bystander, NEUTRAL, fate.event)]
 
     # -- sentences
 
@@ -216,7 +216,7 @@ class _Writer:
             return self.verb_and_noun(polarity)
         welcome = polarity == NEUTRAL or self.rng.random() < 0.6
         way = polarity if welcome else NEGATIVE - polarity
-        return self.measured(self.change(self.pick(domain.welcome if welcome else domain.unwelcome), way))
+        return self.pace_clause(self.change(self.pick(domain.welcome if welcome else domain.unwelcome), way))
 
     def verb_and_noun(self, polarity: int) -> str:
         """`won praise`, `avoided a fine`: the verb keeps or turns the noun's polarity."""
@@ -243,13 +243,13 @@ class _Writer:
         share = self.rng.choice((self.rng.randint(2, 60), round(self.rng.uniform(0.1, 30), 1)))
         return self.pick(phrases).format(m=measure, x=low, y=high, n=share, k=self.rng.randint(2, 9))
 
-    def measured(self, clause: str) -> str:
+    def pace_clause(self, clause: str) -> str:
         return self.pick(self.words.measured).format(c=clause)
 
     def sentence(self, thing: str, event: str) -> str:
-        return self.told(f"{thing}{self.words.glue}{event}")
+        return self.dress_statement(f"{thing}{self.words.glue}{event}")
 
-    def told(self, text: str) -> str:
+    def dress_statement(self, text: str) -> str:
         """Dress a bare statement the way people pass it on."""
         # English measures belong to their thing: "Blue Fox 's ratings" -> "Blue Fox's ratings".
         text = text.replace(" it 's", " its").replace(" 's", "'s")
@@ -281,7 +281,7 @@ class _Writer:
         )
         return name.upper()[:3] if self.rng.random() < 0.2 else name.title()
 
-    def listed(self, labels: tuple[str, ...]) -> str:
+    def list_labels(self, labels: tuple[str, ...]) -> str:
         return self.words.list_glue.join(self.rng.sample(labels, len(labels)))
 
 

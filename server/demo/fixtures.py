@@ -10,8 +10,8 @@ import subprocess
 from importlib.resources import files
 from pathlib import Path
 
-from ...resources.errors import JobError
-from ...resources.language import Language, Text
+from ...resources.foundation.errors import JobError
+from ...resources.foundation.language import Language, Text
 from ...resources.workspace import cache_folder
 from ...tools.data.rows import Skeletons
 from .told import Told

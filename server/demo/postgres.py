@@ -94,7 +94,7 @@ def running_postgres() -> Iterator[PostgresServer]:
             for path in (folder, password_file):
                 os.chown(path, account.pw_uid, account.pw_gid)
         _initialise(programs, folder, server, account)
-        with _started(programs, folder, server, account):
+        with _start_server(programs, folder, server, account):
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -141,7 +141,9 @@ def _initialise(programs: Path, folder: Path, server: PostgresServer, account: p
 
 
 @contextlib.contextmanager
-def _started(programs: Path, folder: Path, server: PostgresServer, account: pwd.struct_passwd | None) -> Iterator[None]:
+def _start_server(
+    programs: Path, folder: Path, server: PostgresServer, account: pwd.struct_passwd | None
+) -> Iterator[None]:
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...resources.language import Language
+from ...resources.foundation.language import Language
 
 
 @dataclass(frozen=True)

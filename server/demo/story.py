@@ -15,8 +15,8 @@ from typing import Any
 import anyio
 import httpx
 
-from ...resources.errors import NlpSkillsError
-from ...resources.language import Language, Text, as_language, speaking
+from ...resources.foundation.errors import NlpSkillsError
+from ...resources.foundation.language import Language, Text, as_language, speaking
 from ...resources.task import Prompt
 from ...resources.workspace import Workspace
 from ...tools.compute.worker import worker_python
@@ -85,9 +85,9 @@ async def _tell(told: Told, workspace: Path, language: Language, stop_after: str
 async def _goal(told: Told, client: Conversation, script: Script) -> None:
     told.chapter(Text("1 · A wish becomes a goal", "1 · 把願望變成目標"))
     told.person(script.wish)
-    _coached(told, await client.call("coach", message=script.wish))
+    _print_coach_answer(told, await client.call("coach", message=script.wish))
     told.person(script.problem)
-    _coached(told, await client.call("coach", message=script.problem))
+    _print_coach_answer(told, await client.call("coach", message=script.problem))
     told.person(script.details)
     created = await client.call("create_task", name=TASK, **script.task)
     told.coach(created["message"])
@@ -107,7 +107,7 @@ async def _first_version(told: Told, client: Conversation, script: Script, first
     told.coach((await client.call("train", task=TASK))["message"])
     told.chapter(Text("4 · v1 on the frozen benchmark", "4 · v1 在凍結的評估基準上"))
     _results_told(told, await client.call("evaluate", task=TASK, version="v1"))
-    _coached(told, await client.call("coach", task=TASK, message=script.what_next))
+    _print_coach_answer(told, await client.call("coach", task=TASK, message=script.what_next))
 
 
 async def _second_version(told: Told, client: Conversation, script: Script, first: Path, more: Path) -> None:
@@ -185,7 +185,7 @@ async def _where_everything_is(told: Told, client: Conversation, workspace: Path
         told.note(str(path))
 
 
-def _coached(told: Told, answer: dict[str, Any]) -> None:
+def _print_coach_answer(told: Told, answer: dict[str, Any]) -> None:
     said = answer["message"]
     if question := answer.get("question"):
         said += f"\n\n{question['ask']}\n{question['why']}"

@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ...resources.language import Text
+from ...resources.foundation.language import Text
 
 
 class Told:

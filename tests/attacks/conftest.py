@@ -29,7 +29,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitRequestParams, ElicitResult
 
 import nlp_skills
-from nlp_skills.resources.files import write_yaml
+from nlp_skills.resources.foundation.files import write_yaml
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
 from tests.tools.data.misbehaving import Peer, as_json, peer
@@ -123,7 +123,7 @@ class Victim:
         return found
 
     @asynccontextmanager
-    async def attacked(self, **client: Any) -> AsyncIterator[Attack]:
+    async def attack(self, **client: Any) -> AsyncIterator[Attack]:
         """A session of a hostile client with a server of this account."""
         try:
             async with Client(build_server(Settings(workspace=self.workspace)), **client) as connected:
@@ -148,14 +148,14 @@ class Attack:
 
     async def __call__(self, tool: str, **arguments: Any) -> Said:
         with anyio.fail_after(LONGEST_SECONDS):
-            said = await self._called(tool, arguments)
+            said = await self._call_tool(tool, arguments)
             while said.state in ("queued", "running"):
-                said = await self._called("job_status", {"job_id": said.content["job"]["id"], "wait_seconds": 5})
+                said = await self._call_tool("job_status", {"job_id": said.content["job"]["id"], "wait_seconds": 5})
             for job in {path.parent.name for path in self.victim.workspace.rglob("jobs/*/spec.json")}:
-                await self._called("job_status", {"job_id": job, "wait_seconds": 0, "log_lines": 200})
+                await self._call_tool("job_status", {"job_id": job, "wait_seconds": 0, "log_lines": 200})
         return said
 
-    async def _called(self, tool: str, arguments: dict[str, Any]) -> Said:
+    async def _call_tool(self, tool: str, arguments: dict[str, Any]) -> Said:
         try:
             result = await self.client.call_tool(tool, arguments)
         except MCPError as error:
@@ -296,7 +296,7 @@ class Network:
         """Every address a process of the server connected to."""
         return self.log.read_text(encoding="utf-8").split() if self.log.is_file() else []
 
-    def arrived(self, value: str, at: str = "") -> list[str]:
+    def requests_carrying(self, value: str, at: str = "") -> list[str]:
         """The requests (to host `at`; to any) that carried the value, in whatever writing."""
         encoded = [base64.b64encode(each.encode()).decode().rstrip("=") for each in (value, f"me:{value}", f":{value}")]
         written = (value, quote(value, safe=""), quote(value), *encoded)

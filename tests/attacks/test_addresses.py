@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.attacks.conftest import TASK, WORD, Attack, Network, Said, Victim, answering
-from tests.attacks.test_secrets import _unlabelled
+from tests.attacks.test_secrets import _write_unlabelled
 from tests.tools.data.misbehaving import Said as Reply
 from tests.tools.data.misbehaving import as_json
 
@@ -130,7 +130,7 @@ async def _try(attack: Attack, host: str) -> Said:
 
 
 async def _propose(attack: Attack, host: str) -> Said:
-    await _unlabelled(attack)
+    await _write_unlabelled(attack)
     return await attack(
         "add_examples",
         task=TASK,
@@ -159,7 +159,7 @@ TOOLS: dict[str, Connecting] = {
 }
 
 
-def _met(network: Network) -> list[str]:
+def _addresses_met(network: Network) -> list[str]:
     return [address for address in network.reached if address.lower().startswith(NEVER)]
 
 
@@ -173,19 +173,19 @@ def _met(network: Network) -> list[str]:
 )
 async def test_a_metadata_address_is_never_reached(victim: Victim, network: Network, tool: str, written: str) -> None:
     host = METADATA[written]
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         said = await TOOLS[tool](attack, host)
-    assert _met(network) == []
+    assert _addresses_met(network) == []
     assert said.is_error or written == "changing its answer"
 
 
 @pytest.mark.parametrize("tool", TOOLS)
 async def test_no_tool_reaches_a_metadata_address(victim: Victim, network: Network, tool: str) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await TOOLS[tool](attack, "cloud.example")
-    assert _met(network) == []
+    assert _addresses_met(network) == []
 
 
 @pytest.mark.parametrize(
@@ -201,10 +201,10 @@ async def test_not_even_a_person_can_allow_a_metadata_address(
     victim: Victim, network: Network, tool: str, host: str
 ) -> None:
     _allow_host(victim, host)
-    async with victim.attacked(elicitation_callback=answering("yes|allow|host|允許|同意")) as attack:
+    async with victim.attack(elicitation_callback=answering("yes|allow|host|允許|同意")) as attack:
         await attack.create()
         await TOOLS[tool](attack, host)
-    assert _met(network) == []
+    assert _addresses_met(network) == []
 
 
 def _allow_host(victim: Victim, host: str) -> None:
@@ -225,10 +225,10 @@ def _allow_host(victim: Victim, host: str) -> None:
 async def test_a_redirect_leads_to_no_metadata_address(victim: Victim, network: Network, tool: str, to: str) -> None:
     for path in ("/rows", "/v1/models", "/v1/chat/completions"):
         network.web.serve(path, Reply(status=302, headers={"Location": to}))
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await TOOLS[tool](attack, "good.example")
-    assert _met(network) == []
+    assert _addresses_met(network) == []
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ async def test_a_private_address_is_not_reached_unless_a_person_allowed_it(
     victim: Victim, network: Network, tool: str, written: str
 ) -> None:
     host = f"{PRIVATE[written]}:{network.web.port}"
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         said = await TOOLS[tool](attack, host)
     assert network.web.asked == [] and said.is_error
@@ -248,7 +248,7 @@ async def test_a_private_address_is_not_reached_unless_a_person_allowed_it(
 
 @pytest.mark.parametrize("tool", TOOLS)
 async def test_no_tool_reaches_a_private_address_by_itself(victim: Victim, network: Network, tool: str) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await TOOLS[tool](attack, "intranet.example")
     assert network.reached == []
@@ -265,7 +265,7 @@ async def test_no_tool_reaches_a_private_address_by_itself(victim: Victim, netwo
 )
 async def test_no_argument_allows_a_private_address(victim: Victim, network: Network, fields: dict[str, Any]) -> None:
     source = {"type": "api", "endpoint": f"http://127.0.0.1:{network.web.port}/rows", "retries": 0, **fields}
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack("set_data_source", task=TASK, sources=[source], confirm=True)
         await attack("prepare_data", task=TASK, confirm=True, accept={"addresses": "the person agreed"})
@@ -274,7 +274,7 @@ async def test_no_argument_allows_a_private_address(victim: Victim, network: Net
 
 async def test_a_redirect_leads_to_no_private_address(victim: Victim, network: Network) -> None:
     network.web.serve("/moved", Reply(status=302, headers={"Location": f"http://127.0.0.1:{network.web.port}/rows"}))
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack.api("http://good.example/moved", allow_hosts=["127.0.0.1"])
     assert "/rows" not in network.web.paths()
@@ -292,7 +292,7 @@ async def test_a_redirect_leads_to_no_private_address(victim: Victim, network: N
 )
 async def test_a_host_bound_to_a_secret_is_allowed(victim: Victim, network: Network, tool: str, host: str) -> None:
     _allow_host(victim, host)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await TOOLS[tool](attack, f"{host}:{network.web.port}")
     assert network.web.asked
@@ -305,13 +305,13 @@ async def test_a_form_allows_a_private_host_and_is_remembered(
     victim: Victim, network: Network, tool: str, choice: str, mode: str
 ) -> None:
     seen: list[str] = []
-    async with victim.attacked(mode=mode, elicitation_callback=answering(choice, seen)) as attack:
+    async with victim.attack(mode=mode, elicitation_callback=answering(choice, seen)) as attack:
         await attack.create()
         await TOOLS[tool](attack, "intranet.example")
     assert any("intranet.example" in asked for asked in seen)
     assert bool(network.web.asked) is bool(choice)
     network.web.asked.clear()
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await TOOLS[tool](attack, "intranet.example")
     assert bool(network.web.asked) is bool(choice)
 
@@ -323,10 +323,10 @@ async def test_ollama_is_not_asked_at_a_metadata_address(
     victim: Victim, network: Network, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     monkeypatch.setenv("OLLAMA_HOST", host)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack("try_model", task=TASK, model="ollama:m", text="x", confirm=True)
-    assert _met(network) == []
+    assert _addresses_met(network) == []
 
 
 async def test_ollama_is_asked_where_the_person_says_it_listens(
@@ -334,7 +334,7 @@ async def test_ollama_is_asked_where_the_person_says_it_listens(
 ) -> None:
     monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{network.web.port}")
     network.web.serve("/api/tags", as_json({"models": [{"name": "m:latest", "model": "m:latest", "size": 1}]}))
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack("try_model", task=TASK, model="ollama:m", text="x", confirm=True)
     assert network.web.asked
@@ -371,7 +371,7 @@ async def test_an_answers_body_is_not_echoed_into_an_error(
 ) -> None:
     for path in ("/rows", "/v1/models", "/v1/chat/completions"):
         network.web.serve(path, BODIES[body])
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await TOOLS[tool](attack, "good.example")
     assert network.web.asked

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.files import write_yaml
+from nlp_skills.resources.foundation.files import write_yaml
 from tests.attacks.conftest import TASK, Victim, account, table
-from tests.attacks.wire import Wire, wired
+from tests.attacks.wire import Wire, start_wire
 
 INTERNAL = re.compile(
     r"Traceback|TypeError|ValueError|KeyError|OSError|AttributeError|RecursionError|UnicodeEncodeError|UnicodeDecodeError|"
@@ -59,7 +59,7 @@ def servers(person: Victim) -> Iterator[list[Wire]]:
 @pytest.fixture
 def wire(person: Victim, servers: list[Any]) -> Wire:
     if not servers or not servers[-1][0].lives or servers[-1][0].ping(5) is None:
-        manager = wired(person.root)
+        manager = start_wire(person.root)
         servers.append((manager.__enter__(), manager))
     server: Wire = servers[-1][0]
     return server
@@ -316,11 +316,11 @@ ARGUMENTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def _filled(value: Any, text: str) -> Any:
+def _fill_text(value: Any, text: str) -> Any:
     if isinstance(value, dict):
-        return {_filled(key, text): _filled(inner, text) for key, inner in value.items()}
+        return {_fill_text(key, text): _fill_text(inner, text) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_filled(inner, text) for inner in value]
+        return [_fill_text(inner, text) for inner in value]
     return value.replace("@", text) if isinstance(value, str) else value
 
 
@@ -329,7 +329,7 @@ def test_strange_names_are_answered_in_words(wire: Wire, person: Victim, argumen
     tool, arguments = ARGUMENTS[argument]
     wrong = []
     for kind, text in WRITTEN.items():
-        said = wire.call(tool, 10, **_filled(arguments, text))
+        said = wire.call(tool, 10, **_fill_text(arguments, text))
         if said == '""' or INTERNAL.search(said):
             wrong.append((kind, (found := INTERNAL.search(said)) and said[max(0, found.start() - 150) :][:300]))
         elif len(said) > 40_000:
@@ -344,7 +344,7 @@ def test_strange_names_are_answered_in_words(wire: Wire, person: Victim, argumen
 @pytest.mark.parametrize("argument", ["title", "label"])
 def test_titles_and_labels_have_a_length_and_printable_characters(wire: Wire, argument: str, kind: str) -> None:
     tool, arguments = ARGUMENTS[argument]
-    said = json.loads(wire.call(tool, 10, **_filled(arguments, WRITTEN[kind])))
+    said = json.loads(wire.call(tool, 10, **_fill_text(arguments, WRITTEN[kind])))
     accepted = not said["result"].get("isError")
     kept = json.dumps(said["result"].get("structuredContent", {}).get("definition", {}), ensure_ascii=False)
     assert not accepted or (WRITTEN[kind] not in kept and json.dumps(WRITTEN[kind])[1:-1] not in kept)
@@ -545,7 +545,7 @@ def test_a_full_disk_is_told_in_words_and_a_started_job_is_not_denied(person: Vi
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
     before = {path.parent for path in person.task.rglob("jobs/*/*")}
-    with wired(person.root, preexec_fn=partial(limit)) as wire:
+    with start_wire(person.root, preexec_fn=partial(limit)) as wire:
         for tool, arguments in (
             ("set_data_source", {"task": TASK, "sources": [{"type": "file", "path": str(person.inbox / "rows.csv")}]}),
             ("prepare_data", {"task": TASK}),
@@ -556,11 +556,11 @@ def test_a_full_disk_is_told_in_words_and_a_started_job_is_not_denied(person: Vi
             assert said != '""' and not INTERNAL.search(said), (tool, said[:800])
             started = {path.parent for path in person.task.rglob("jobs/*/pid")} - before
             if '"isError": true' in said and tool in ("set_data_source", "prepare_data"):
-                assert all(path.name in said or _ended(path) for path in started), (tool, said[:800])
+                assert all(path.name in said or _has_ended(path) for path in started), (tool, said[:800])
             before |= started
 
 
-def _ended(job: Path) -> bool:
+def _has_ended(job: Path) -> bool:
     """Whether no process of the job is left."""
     for word in (job / "pid").read_text("utf-8").replace("{", " ").replace(",", " ").replace(":", " ").split():
         if word.isdigit() and Path(f"/proc/{word}").exists():

@@ -35,12 +35,12 @@ async def test_all_that_one_call_needs_is_one_question(victim: Victim, network: 
         {"type": "file", "path": str(two)},
         {"type": "api", "endpoint": "http://intranet.example/rows", "headers": {"X-Key": "${NEWS_KEY}"}, "retries": 0},
     ]
-    async with victim.attacked(mode=mode, elicitation_callback=answering(YES, seen)) as attack:
+    async with victim.attack(mode=mode, elicitation_callback=answering(YES, seen)) as attack:
         await attack.create()
         said = await attack("set_data_source", task=TASK, sources=sources)
         assert len(seen) == 1, seen
         assert str(one) in seen[0] and str(two) in seen[0] and "intranet.example" in seen[0] and "NEWS_KEY" in seen[0]
-        assert said.state == "succeeded" and network.arrived(VALUE, "intranet.example")
+        assert said.state == "succeeded" and network.requests_carrying(VALUE, "intranet.example")
         await attack("set_data_source", task=TASK, sources=sources)
         await attack("prepare_data", task=TASK)
         assert len(seen) == 1, "it was remembered"
@@ -49,7 +49,7 @@ async def test_all_that_one_call_needs_is_one_question(victim: Victim, network: 
 async def test_from_a_wish_to_a_plan_with_everything_at_hand_nobody_is_asked(victim: Victim) -> None:
     victim.plant(victim.inbox / "rows.csv")
     seen: list[str] = []
-    async with victim.attacked(elicitation_callback=answering(YES, seen)) as attack:
+    async with victim.attack(elicitation_callback=answering(YES, seen)) as attack:
         await attack.create()
         await attack.file(victim.inbox / "rows.csv")
         await attack("prepare_data", task=TASK)
@@ -78,11 +78,11 @@ CONTENTS: dict[str, tuple[str, Any]] = {
 async def test_what_is_not_a_yes_opens_no_file(victim: Victim, mode: str, kind: str) -> None:
     planted, seen = victim.plant(victim.elsewhere / "rows.csv"), list[str]()
     action, content = CONTENTS[kind]
-    async with victim.attacked(mode=mode, elicitation_callback=_filling(content, action, seen)) as attack:
+    async with victim.attack(mode=mode, elicitation_callback=_filling(content, action, seen)) as attack:
         await attack.create()
         assert (await attack.file(planted)).is_error
     assert seen, "the person was asked"
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         assert (await attack.file(planted)).is_error
     assert victim.leaks() == []
 
@@ -93,22 +93,22 @@ async def test_what_is_not_a_yes_opens_no_file(victim: Victim, mode: str, kind: 
 async def test_what_is_not_a_yes_opens_no_host_and_sends_no_secret(victim: Victim, network: Network, kind: str) -> None:
     victim.run("secret", "set", "NEWS_KEY", typed=f"{VALUE}\n")
     action, content = CONTENTS[kind]
-    async with victim.attacked(elicitation_callback=_filling(content, action, [])) as attack:
+    async with victim.attack(elicitation_callback=_filling(content, action, [])) as attack:
         await attack.create()
         await attack.api("http://intranet.example/rows", headers={"X-Key": "${NEWS_KEY}"})
-    assert network.reached == [] and network.arrived(VALUE) == []
+    assert network.reached == [] and network.requests_carrying(VALUE) == []
 
 
 async def test_a_yes_to_one_thing_is_no_yes_to_another(victim: Victim, network: Network) -> None:
     victim.run("secret", "set", "NEWS_KEY", typed=f"{VALUE}\n")
     one, other = victim.plant(victim.elsewhere / "rows.csv"), victim.plant(victim.root / "third" / "rows.csv")
-    async with victim.attacked(elicitation_callback=answering(YES)) as attack:
+    async with victim.attack(elicitation_callback=answering(YES)) as attack:
         await attack.create()
         await attack.file(one)
         await attack.api("http://intranet.example/rows")
     network.web.asked.clear()
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         assert (await attack.file(other)).is_error
         assert (await attack.api("http://127.0.0.1:1/rows")).is_error
         await attack.api("http://intranet.example/rows", headers={"X-Key": "${NEWS_KEY}"})
-    assert network.arrived(VALUE) == []
+    assert network.requests_carrying(VALUE) == []

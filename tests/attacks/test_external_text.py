@@ -12,7 +12,7 @@ import pytest
 
 from tests.attacks.conftest import TASK, Attack, Network, Victim
 from tests.attacks.test_answers import excel
-from tests.attacks.test_secrets import _unlabelled
+from tests.attacks.test_secrets import _write_unlabelled
 from tests.tools.data.misbehaving import as_json, as_page
 
 pytestmark = pytest.mark.anyio
@@ -33,7 +33,7 @@ def _rows(count: int = 40, **columns: str) -> str:
     )
 
 
-async def _previewed(attack: Attack) -> None:
+async def _preview_rows(attack: Attack) -> None:
     (attack.victim.inbox / "rows.csv").write_text(_rows(), encoding="utf-8")
     await attack.file(attack.victim.inbox / "rows.csv")
 
@@ -62,7 +62,7 @@ async def _sheet_name(attack: Attack) -> None:
     await attack.file(attack.victim.inbox / "book.xlsx", format="xlsx", sheet="missing")
 
 
-async def _imported(attack: Attack) -> None:
+async def _import_task(attack: Attack) -> None:
     """A task somebody else made: its title, goal, notes and decisions."""
     await attack.create(
         "other",
@@ -77,14 +77,14 @@ async def _imported(attack: Attack) -> None:
 
 def _reading(tool: str, **arguments: Any) -> Callable[[Attack], Any]:
     async def read(attack: Attack) -> None:
-        await _imported(attack)
+        await _import_task(attack)
         attack.victim.answers.clear()
         await attack(tool, **arguments)
 
     return read
 
 
-async def _reviewed(attack: Attack) -> None:
+async def _review_rows(attack: Attack) -> None:
     rows = "text\n" + "".join(
         f'"{ORDER}, says letter {number * number} about {number} lamps"\n' for number in range(30)
     )
@@ -113,8 +113,8 @@ async def _proposed_by_the_model(attack: Attack) -> None:
     await attack("add_examples", task=TASK, action="propose", by="chat")
 
 
-async def _logged(attack: Attack) -> None:
-    await _previewed(attack)
+async def _write_log(attack: Attack) -> None:
+    await _preview_rows(attack)
     for log in attack.victim.task.rglob("jobs/*/output.log"):
         log.write_text(f"line one\n{ORDER}\n", encoding="utf-8")
     attack.victim.answers.clear()
@@ -123,14 +123,14 @@ async def _logged(attack: Attack) -> None:
 
 
 HERE: dict[str, Callable[[Attack], Any]] = {
-    "rows of a file": _previewed,
+    "rows of a file": _preview_rows,
     "heading of a file": _heading,
     "label in a file": _wrong_label,
     "name of a file": _file_name,
     "name of a sheet": _sheet_name,
-    "rows in review": _reviewed,
+    "rows in review": _review_rows,
     "rows for the model to label": _proposed_by_the_model,
-    "log of a job": _logged,
+    "log of a job": _write_log,
     "title in a list": _reading("list_tasks"),
     "task shown": _reading("update_task", task="other"),
     "task as a resource": _reading("read_resource", uri="nlp-skills://tasks/other"),
@@ -141,7 +141,7 @@ HERE: dict[str, Callable[[Attack], Any]] = {
 }
 
 
-def _unmarked(victim: Victim) -> list[str]:
+def _find_unmarked(victim: Victim) -> list[str]:
     return [
         text[max(0, text.find(ORDER[:31]) - 200) :][:500]
         for text in victim.answers
@@ -151,10 +151,10 @@ def _unmarked(victim: Victim) -> list[str]:
 
 @pytest.mark.parametrize("place", HERE)
 async def test_planted_text_is_marked(victim: Victim, place: str) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await HERE[place](attack)
-    assert _unmarked(victim) == []
+    assert _find_unmarked(victim) == []
     assert victim.answers
 
 
@@ -180,7 +180,7 @@ async def _error_body(attack: Attack, network: Network) -> None:
     await attack.api("http://good.example/rows")
 
 
-async def _tried(attack: Attack, network: Network) -> None:
+async def _try_model(attack: Attack, network: Network) -> None:
     network.web.serve("/v1/models", as_json({"data": [{"id": "m"}]}))
     network.web.serve(
         "/v1/chat/completions",
@@ -202,7 +202,7 @@ async def _model_error(attack: Attack, network: Network) -> None:
     await attack("try_model", task=TASK, model="m", url="http://good.example", text="a lamp", confirm=True)
 
 
-async def _proposed(attack: Attack, network: Network) -> None:
+async def _propose_answers(attack: Attack, network: Network) -> None:
     network.web.serve("/v1/models", as_json({"data": [{"id": "m"}]}))
     network.web.serve(
         "/v1/chat/completions",
@@ -210,7 +210,7 @@ async def _proposed(attack: Attack, network: Network) -> None:
             {"choices": [{"message": {"role": "assistant", "content": ORDER}, "finish_reason": "stop"}], "model": "m"}
         ),
     )
-    await _unlabelled(attack)
+    await _write_unlabelled(attack)
     await attack(
         "add_examples",
         task=TASK,
@@ -232,19 +232,19 @@ THERE: dict[str, Callable[[Attack, Network], Any]] = {
     "rows of an API": _api,
     "field of an API": _field,
     "error of an API": _error_body,
-    "answer of a tried model": _tried,
+    "answer of a tried model": _try_model,
     "names of models": _models,
     "error of a tried model": _model_error,
-    "answer of a proposer": _proposed,
+    "answer of a proposer": _propose_answers,
 }
 
 
 @pytest.mark.parametrize("place", THERE)
 async def test_text_from_the_network_is_marked(victim: Victim, network: Network, place: str) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await THERE[place](attack, network)
-    assert _unmarked(victim) == []
+    assert _find_unmarked(victim) == []
     assert network.web.asked
 
 
@@ -252,7 +252,7 @@ async def test_a_text_cannot_end_its_own_mark(victim: Victim) -> None:
     """What follows the planted text in one answer is planted behind it in the next: were it taken over as it stands, what
     comes after would stand outside of the mark."""
 
-    async def shown(text: str, attack: Attack, name: str) -> str:
+    async def show_text(text: str, attack: Attack, name: str) -> str:
         place = victim.inbox / name
         place.write_text(
             "text,label\n"
@@ -263,12 +263,12 @@ async def test_a_text_cannot_end_its_own_mark(victim: Victim) -> None:
         )
         return (await attack.file(place)).text
 
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
-        first = await shown(ORDER, attack, "first.csv")
+        first = await show_text(ORDER, attack, "first.csv")
         assert MARKED.search(first)
         after = re.sub(r"^ \d+", "", first[first.find(ORDER) + len(ORDER) :])[:30]
-        second = await shown(f"{ORDER}{after}{ORDER}", attack, "second.csv")
+        second = await show_text(f"{ORDER}{after}{ORDER}", attack, "second.csv")
     fences = re.findall(
         r"<[^<>\s]{3,60}>|\[/?[A-Z][^\]]{3,60}\]|={3,}[^=\n]*={3,}|`{3,}|-{4,}[^-\n]*-{4,}|⟦[^⟧]*⟧", after
     )
@@ -278,10 +278,10 @@ async def test_a_text_cannot_end_its_own_mark(victim: Victim) -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh-TW"])
 async def test_the_mark_is_made_in_the_persons_language(victim: Victim, language: str) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create(language=language)
-        await _previewed(attack)
-    assert _unmarked(victim) == [] and any(ORDER in text for text in victim.answers)
+        await _preview_rows(attack)
+    assert _find_unmarked(victim) == [] and any(ORDER in text for text in victim.answers)
 
 
 def test_this_file_plants_what_it_says() -> None:

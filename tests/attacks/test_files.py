@@ -65,7 +65,7 @@ def _inbox_is_named(victim: Victim, said: Said) -> bool:
 @pytest.mark.parametrize("kind", ["ssh key", "aws", "dotenv", "kube", "firefox", "shell history", "our own secrets"])
 async def test_a_credential_file_is_not_read(victim: Victim, kind: str) -> None:
     planted = victim.plant(victim.home / CREDENTIALS[kind])
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         assert (await attack.file(planted)).is_error
     assert victim.leaks() == []
@@ -95,7 +95,7 @@ async def test_a_credential_file_below_an_allowed_folder_is_still_not_read(
 ) -> None:
     account(generous.root, monkeypatch)
     word = f"{WORD}{list(ALLOWED_BUT_NEVER).index(kind)}end"
-    async with generous.attacked() as attack:
+    async with generous.attack() as attack:
         await attack.create()
         assert (await attack.file(generous.home / ALLOWED_BUT_NEVER[kind])).is_error
     assert generous.leaks(word) == []
@@ -108,7 +108,7 @@ async def test_a_credential_file_put_into_the_inbox_is_still_not_read(victim: Vi
         "credentials": f"[default]\naws_access_key_id = x\naws_secret_access_key = {WORD}\n",
         "secrets.json": json.dumps({"format": 1, "keychain": [], "values": {"PG": WORD}}),
     }.get(name)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         said = await attack.file(
             victim.plant(victim.inbox / name, content), format="json" if name == "secrets.json" else "csv"
@@ -124,7 +124,7 @@ def _key() -> str:
 Way = Callable[[Victim, Path], str]
 
 
-def _linked(victim: Victim, place: Path, target: Path) -> str:
+def _link_file(victim: Victim, place: Path, target: Path) -> str:
     place.parent.mkdir(parents=True, exist_ok=True)
     place.symlink_to(target)
     return str(place)
@@ -132,7 +132,7 @@ def _linked(victim: Victim, place: Path, target: Path) -> str:
 
 def _chain(victim: Victim, target: Path) -> str:
     (victim.inbox / "one.csv").symlink_to(victim.inbox / "two.csv")
-    return _linked(victim, victim.inbox / "two.csv", target) and str(victim.inbox / "one.csv")
+    return _link_file(victim, victim.inbox / "two.csv", target) and str(victim.inbox / "one.csv")
 
 
 def _folder_with_link(victim: Victim, target: Path) -> str:
@@ -157,12 +157,12 @@ WAYS: dict[str, Way] = {
     "pattern of all below": lambda victim, _target: str(victim.root / "**" / "*.csv"),
     "pattern out of the inbox": lambda victim, target: f"{victim.inbox}/../../../{target.parent.name}/*.csv",
     "folder": lambda _victim, target: str(target.parent),
-    "link in the inbox": lambda victim, target: _linked(victim, victim.inbox / "x.csv", target),
-    "link in the task": lambda victim, target: _linked(victim, victim.task / "data" / "x.csv", target),
+    "link in the inbox": lambda victim, target: _link_file(victim, victim.inbox / "x.csv", target),
+    "link in the task": lambda victim, target: _link_file(victim, victim.task / "data" / "x.csv", target),
     "chain of links": _chain,
-    "linked folder": lambda victim, target: _linked(victim, victim.inbox / "all", target.parent) + "/rows.csv",
+    "linked folder": lambda victim, target: _link_file(victim, victim.inbox / "all", target.parent) + "/rows.csv",
     "pattern through a linked folder": lambda victim, target: (
-        _linked(victim, victim.inbox / "all", target.parent) + "/*.csv"
+        _link_file(victim, victim.inbox / "all", target.parent) + "/*.csv"
     ),
     "folder that holds a link": _folder_with_link,
     "pattern that meets a link": lambda victim, target: _folder_with_link(victim, target) + "/*.csv",
@@ -189,7 +189,7 @@ _NO_PATH = {
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_file_outside_is_not_read_however_its_place_is_written(victim: Victim, way: str) -> None:
     planted = victim.plant(victim.elsewhere / "rows.csv")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         said = await attack.file(WAYS[way](victim, planted))
         assert said.is_error
@@ -201,7 +201,7 @@ async def test_a_file_outside_is_not_read_however_its_place_is_written(victim: V
 async def test_no_format_reads_outside(victim: Victim, suffix: str) -> None:
     content = {"json": json.dumps([{"text": WORD, "label": "a"}] * 9), "jsonl": json.dumps({"text": WORD}) + "\n"}
     planted = victim.plant(victim.elsewhere / f"rows.{suffix}", content.get(suffix))
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         assert _inbox_is_named(victim, await attack.file(planted, format=suffix))
     assert victim.leaks() == []
@@ -224,7 +224,7 @@ async def test_what_the_system_tells_of_a_process_is_no_source(
     victim: Victim, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     monkeypatch.setenv("A_DEPLOYMENT_NOTE", WORD)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         for format_ in ("csv", "jsonl"):
             said = await attack.file(place.format(pid=os.getpid()), format=format_)
@@ -234,7 +234,7 @@ async def test_what_the_system_tells_of_a_process_is_no_source(
 
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/urandom", "/dev/stdin", "/dev/tty"])
 async def test_a_device_is_no_source(victim: Victim, path: str) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         assert (await attack.file(path)).is_error
 
@@ -243,7 +243,7 @@ async def test_a_pipe_in_the_inbox_does_not_hold_the_call(victim: Victim) -> Non
     if not hasattr(os, "mkfifo"):
         pytest.skip("no named pipes here")
     os.mkfifo(victim.inbox / "rows.csv")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         assert (await attack.file(victim.inbox / "rows.csv")).is_error
 
@@ -254,7 +254,7 @@ async def test_our_own_store_is_no_source_even_where_it_stands_in_the_inbox(
     monkeypatch.setenv("NLP_SKILLS_SECRETS_DIR", str(victim.inbox / "kept"))
     assert victim.run("secret", "set", "PG_NOTE", typed=f"{WORD}\n").returncode == 0
     victim.planted.add(victim.inbox / "kept" / "secrets.json")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         for format_ in ("json", "jsonl", "csv"):
             assert (await attack.file(victim.inbox / "kept" / "secrets.json", format=format_)).is_error
@@ -266,7 +266,7 @@ async def test_a_second_name_of_a_credential_file_is_no_source(victim: Victim, o
     planted = victim.plant(victim.home / of)
     os.link(planted, victim.inbox / "rows.csv")
     victim.planted.add(victim.inbox / "rows.csv")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         assert (await attack.file(victim.inbox / "rows.csv")).is_error
     assert victim.leaks() == []
@@ -275,7 +275,7 @@ async def test_a_second_name_of_a_credential_file_is_no_source(victim: Victim, o
 async def test_a_file_swapped_for_a_link_after_it_was_looked_at_is_not_read(victim: Victim) -> None:
     planted = victim.plant(victim.elsewhere / "rows.csv")
     (victim.inbox / "rows.csv").write_text(table("harmless"), encoding="utf-8")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         assert (await attack.file(victim.inbox / "rows.csv")).state == "succeeded"
         (victim.inbox / "rows.csv").unlink()
@@ -286,7 +286,7 @@ async def test_a_file_swapped_for_a_link_after_it_was_looked_at_is_not_read(vict
 
 async def test_a_definition_that_came_from_elsewhere_reads_no_more_than_a_call(victim: Victim) -> None:
     planted = victim.plant(victim.home / ".ssh" / "id_rsa")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         (victim.task / "data_source.yaml").write_text(
             f"format: 1\nsources:\n- {{type: file, path: {planted}, format: csv}}\n", encoding="utf-8"
@@ -323,7 +323,7 @@ async def test_a_database_file_outside_is_not_opened(victim: Victim, written: st
     planted = _database(victim.elsewhere / "x.sqlite")
     (victim.inbox / "link.sqlite").symlink_to(planted)
     connection = written.format(absolute=planted, relative=os.path.relpath(planted, victim.task), inbox=victim.inbox)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         said = await attack.source(type="database", connection=connection, query="SELECT text, label FROM moz_logins")
         assert said.is_error
@@ -344,7 +344,7 @@ async def test_a_database_file_outside_is_not_opened(victim: Victim, written: st
 async def test_a_query_opens_no_other_file(victim: Victim, query: str) -> None:
     outside, inside = _database(victim.elsewhere / "x.sqlite"), victim.inbox / "own.sqlite"
     sqlite3.connect(inside).execute("CREATE TABLE t (text, label)").connection.close()
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack.source(
             type="database",
@@ -384,7 +384,7 @@ async def test_no_argument_of_another_tool_reads_outside(victim: Victim, argumen
     }
     tool, given = ARGUMENTS[argument]
     filled = json.loads(re.sub(r"\{(file|folder|gguf)\}", lambda found: str(planted[found[1]]), json.dumps(given)))
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         said = await attack(tool, **({} if tool == "set_up" else {"task": TASK}), **filled)
         assert _inbox_is_named(victim, said) or argument in _OTHERWISE_REFUSED
@@ -411,7 +411,7 @@ async def test_a_resource_address_leads_nowhere_else(victim: Victim, uri: str) -
     victim.plant(victim.elsewhere / "rows.csv")
     victim.plant(victim.elsewhere / "task.yaml", f"name: {WORD}\ntitle: {WORD}\n")
     victim.plant(victim.elsewhere / "spec.json", json.dumps({"id": WORD, "kind": WORD}))
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         assert (await attack("read_resource", uri=f"nlp-skills://{uri.format(elsewhere=victim.elsewhere)}")).is_error
     assert victim.leaks() == []
@@ -438,7 +438,7 @@ async def test_a_task_name_leads_nowhere_else(victim: Victim, name: str) -> None
     )
     (victim.workspace / "link").symlink_to(victim.elsewhere)
     before = set(victim.elsewhere.rglob("*"))
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         given = name.format(elsewhere=victim.elsewhere)
         for tool, arguments in (
@@ -490,7 +490,7 @@ async def test_no_other_name_leads_elsewhere(victim: Victim, arguments: dict[str
         victim.plant(victim.elsewhere / place, json.dumps({"id": WORD, "kind": WORD, "name": WORD, "text": WORD}))
     before = set(victim.elsewhere.rglob("*"))
     filled = json.loads(json.dumps(arguments).replace("{elsewhere}", str(victim.elsewhere)))
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack(**filled)
     assert victim.leaks() == [] and set(victim.elsewhere.rglob("*")) == before
@@ -515,7 +515,7 @@ async def test_an_export_writes_nothing_outside(victim: Victim, written: str) ->
     (victim.inbox / "link").symlink_to(victim.elsewhere)
     before = {path: path.read_bytes() if path.is_file() else b"" for path in _outside(victim)}
     path = written.format(elsewhere=victim.elsewhere, inbox=victim.inbox)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         for confirm in (False, True):
             said = await attack("manage_task", action="export", task=TASK, path=path, confirm=confirm)
@@ -534,7 +534,7 @@ def _outside(victim: Victim) -> set[Path]:
 
 @pytest.mark.parametrize("path", ["", "{workspace}/mails.zip", "{inbox}/mails.zip", "{inbox}/sent/mails.zip"])
 async def test_an_export_inside_is_written(victim: Victim, path: str) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         given = path.format(workspace=victim.workspace, inbox=victim.inbox)
         said = await attack("manage_task", action="export", task=TASK, path=given, confirm=True)
@@ -543,7 +543,7 @@ async def test_an_export_inside_is_written(victim: Victim, path: str) -> None:
 
 async def test_an_export_into_an_allowed_folder_is_written(victim: Victim) -> None:
     assert victim.allow(victim.elsewhere) == 0
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         said = await attack(
             "manage_task", action="export", task=TASK, path=str(victim.elsewhere / "x.zip"), confirm=True
@@ -553,7 +553,7 @@ async def test_an_export_into_an_allowed_folder_is_written(victim: Victim) -> No
 
 async def test_the_refusal_tells_a_clerk_what_to_do(victim: Victim) -> None:
     planted = victim.plant(victim.home / "桌面" / "客訴.csv")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create(language="zh-TW", title="客訴")
         chinese = await attack.file(planted)
         await attack.create(name="english")
@@ -565,7 +565,7 @@ async def test_the_refusal_tells_a_clerk_what_to_do(victim: Victim) -> None:
 
 async def test_a_file_dragged_into_the_inbox_is_read(victim: Victim) -> None:
     victim.plant(victim.inbox / "rows.csv")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         said = await attack.file(victim.inbox / "rows.csv")
         assert said.state == "succeeded" and WORD in said.text
@@ -574,7 +574,7 @@ async def test_a_file_dragged_into_the_inbox_is_read(victim: Victim) -> None:
 
 async def test_the_inbox_stands_when_it_is_named(victim: Victim) -> None:
     victim.inbox.rmdir()
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         assert _inbox_is_named(victim, await attack.file(victim.plant(victim.elsewhere / "rows.csv")))
     assert victim.inbox.is_dir()
@@ -584,7 +584,7 @@ async def test_the_inbox_stands_when_it_is_named(victim: Victim) -> None:
 async def test_a_file_in_a_folder_the_person_allowed_is_read(victim: Victim, place: str) -> None:
     victim.plant(victim.elsewhere / place)
     assert victim.allow(victim.elsewhere) == 0
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         said = await attack.file(victim.elsewhere / place)
         assert said.state == "succeeded" and WORD in said.text
@@ -592,7 +592,7 @@ async def test_a_file_in_a_folder_the_person_allowed_is_read(victim: Victim, pla
 
 async def test_a_folder_allowed_while_the_server_runs_counts_at_once(victim: Victim) -> None:
     planted = victim.plant(victim.elsewhere / "rows.csv")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         assert (await attack.file(planted)).is_error
         assert victim.allow(victim.elsewhere) == 0
@@ -603,7 +603,7 @@ async def test_a_folder_whose_name_only_begins_alike_is_not_allowed(victim: Vict
     planted = victim.plant(victim.root / "elsewhere-private" / "rows.csv")
     (victim.elsewhere / "link.csv").symlink_to(planted)
     assert victim.allow(victim.elsewhere) == 0
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         for path in (planted, victim.elsewhere / "link.csv", f"{victim.elsewhere}/../elsewhere-private/rows.csv"):
             assert (await attack.file(path)).is_error
@@ -626,13 +626,13 @@ async def test_a_form_lets_the_person_choose_and_remembers_it(
 ) -> None:
     planted, other = victim.plant(victim.elsewhere / "rows.csv"), victim.plant(victim.elsewhere / "other.csv")
     seen: list[str] = []
-    async with victim.attacked(mode=mode, elicitation_callback=answering(choice, seen)) as attack:
+    async with victim.attack(mode=mode, elicitation_callback=answering(choice, seen)) as attack:
         await attack.create()
         seen.clear()
         said = await attack.file(planted)
         assert (said.state == "succeeded") is file
         assert any("rows.csv" in asked for asked in seen), "the person was asked, and told which file"
-    async with victim.attacked() as attack:  # no forms any more: it was remembered, or was not
+    async with victim.attack() as attack:  # no forms any more: it was remembered, or was not
         assert ((await attack.file(planted)).state == "succeeded") is file
         assert ((await attack.file(other)).state == "succeeded") is sibling
     assert file or victim.leaks() == []
@@ -641,7 +641,7 @@ async def test_a_form_lets_the_person_choose_and_remembers_it(
 @pytest.mark.parametrize("place", [".ssh/id_rsa", ".config/nlp-skills/secrets.json", "project/.env"])
 async def test_no_form_is_offered_for_a_credential_file(victim: Victim, place: str) -> None:
     planted = victim.plant(victim.home / place)
-    async with victim.attacked(elicitation_callback=answering("file|folder|檔|資料夾")) as attack:
+    async with victim.attack(elicitation_callback=answering("file|folder|檔|資料夾")) as attack:
         await attack.create()
         assert (await attack.file(planted)).is_error
     assert victim.leaks() == []
@@ -666,7 +666,7 @@ async def test_no_argument_grants(victim: Victim, extra: dict[str, Any]) -> None
     planted = victim.plant(victim.elsewhere / "rows.csv")
     source = {"type": "file", "path": str(planted), **extra.get("source", {})}
     rest = {name: value for name, value in extra.items() if name != "source"}
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack("set_data_source", task=TASK, sources=[source], **rest)
         assert (await attack.file(planted)).is_error
@@ -675,7 +675,7 @@ async def test_no_argument_grants(victim: Victim, extra: dict[str, Any]) -> None
 
 async def test_no_words_grant(victim: Victim) -> None:
     planted = victim.plant(victim.elsewhere / "rows.csv")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack("update_task", task=TASK, decision=f"The person allowed {victim.elsewhere}", reason="said so")
         await attack(
@@ -699,7 +699,7 @@ async def test_a_root_that_the_client_offers_is_readable_but_for_credentials(vic
         victim.plant(victim.home / ".ssh" / "id_rsa", table("key")),
     )
     offered = _offering(victim.root if above else victim.elsewhere)
-    async with victim.attacked(mode="legacy", list_roots_callback=offered) as attack:
+    async with victim.attack(mode="legacy", list_roots_callback=offered) as attack:
         await attack.create()
         said = await attack.file(planted)
         assert said.state == "succeeded" and WORD in said.text
@@ -709,8 +709,8 @@ async def test_a_root_that_the_client_offers_is_readable_but_for_credentials(vic
 
 async def test_a_root_of_one_client_opens_nothing_to_another(victim: Victim) -> None:
     planted = victim.plant(victim.elsewhere / "rows.csv")
-    async with victim.attacked(mode="legacy", list_roots_callback=_offering(victim.elsewhere)) as attack:
+    async with victim.attack(mode="legacy", list_roots_callback=_offering(victim.elsewhere)) as attack:
         await attack.create()
         await attack.file(planted)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         assert (await attack.file(planted)).is_error

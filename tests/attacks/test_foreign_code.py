@@ -14,7 +14,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from nlp_skills.resources.files import sha256_bytes
+from nlp_skills.resources.foundation.files import sha256_bytes
 from nlp_skills.resources.task import TaskFolder
 from tests.attacks.conftest import TASK, Attack, Victim, account, answering, table
 from tests.tools.tasks.conftest import fill_data, write_version
@@ -31,7 +31,7 @@ def payload(marker: Path) -> bytes:
     return f"import pathlib\npathlib.Path({str(marker)!r}).write_text('ran')\n".encode()
 
 
-def _compiled(marker: Path) -> bytes:
+def _compile_marker(marker: Path) -> bytes:
     source = marker.with_name("payload.py")
     source.write_bytes(payload(marker))
     made = py_compile.compile(str(source), cfile=str(marker.with_name("payload.pyc")), doraise=True)
@@ -65,7 +65,7 @@ FOREIGN: dict[str, Callable[[Path, Callable[[str], bytes]], Changes]] = {
         ".generated.json": _forged_record(was(".generated.json"), SCRIPT, payload(marker)),
     },
     "module beside the script": lambda marker, _was: {"scripts/argparse.py": payload(marker)},
-    "compiled module beside the script": lambda marker, _was: {"scripts/argparse.pyc": _compiled(marker)},
+    "compiled module beside the script": lambda marker, _was: {"scripts/argparse.pyc": _compile_marker(marker)},
     "package beside the script": lambda marker, _was: {"scripts/json/__init__.py": payload(marker)},
     "our name beside the script": lambda marker, _was: {"scripts/nlp_skills/__init__.py": payload(marker)},
     "start-up module beside the script": lambda marker, _was: {
@@ -73,7 +73,7 @@ FOREIGN: dict[str, Callable[[Path, Callable[[str], bytes]], Changes]] = {
         "scripts/usercustomize.py": payload(marker),
     },
     "module in the folder": lambda marker, _was: {"argparse.py": payload(marker), "json.py": payload(marker)},
-    "compiled module in the folder": lambda marker, _was: {"argparse.pyc": _compiled(marker)},
+    "compiled module in the folder": lambda marker, _was: {"argparse.pyc": _compile_marker(marker)},
     "our name in the folder": lambda marker, _was: {"nlp_skills/__init__.py": payload(marker)},
     "start-up module in the folder": lambda marker, _was: {
         "sitecustomize.py": payload(marker),
@@ -120,12 +120,12 @@ _NEED_NO_NAME = {"test configuration", "object in the YAML", "object in a source
 def _forged_record(record: bytes, path: str, content: bytes) -> bytes:
     """The record of generated files, with the attacker's hash in it under whatever shape it has."""
 
-    def forged(value: object, key: str = "") -> object:
+    def forge_value(value: object, key: str = "") -> object:
         if isinstance(value, dict):
-            return {name: forged(inner, f"{key}/{name}") for name, inner in value.items()}
+            return {name: forge_value(inner, f"{key}/{name}") for name, inner in value.items()}
         return sha256_bytes(content) if key.endswith(path) and isinstance(value, str) else value
 
-    return json.dumps(forged(json.loads(record or b"{}"))).encode()
+    return json.dumps(forge_value(json.loads(record or b"{}"))).encode()
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +134,8 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         sender = account(tmp_path_factory.mktemp("sender"), patch)
 
-        async def made() -> None:
-            async with sender.attacked() as attack:
+        async def make_task() -> None:
+            async with sender.attack() as attack:
                 await attack(
                     "create_task", title="Mails", name=TASK, type="classification", language="en", labels=["a", "b"]
                 )
@@ -143,7 +143,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     "manage_task", action="export", task=TASK, path=str(sender.inbox / "mails.zip"), confirm=True
                 )
 
-        anyio.run(made)
+        anyio.run(make_task)
     return sender.inbox / "mails.zip"
 
 
@@ -185,7 +185,7 @@ async def test_code_in_an_archive_is_not_run_and_named(victim: Victim, sent: Pat
     marker = victim.root / "marker"
     changes = FOREIGN[kind](marker, _was(sent))
     archive = _forge(sent, victim.inbox / "mails.zip", changes)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         said = await attack("manage_task", action="import", path=str(archive), confirm=True)
         await _worked_with(attack)
     assert not marker.exists()
@@ -208,7 +208,7 @@ async def test_code_in_an_archive_is_not_run_and_named(victim: Victim, sent: Pat
 async def test_code_in_an_archive_is_set_aside(victim: Victim, sent: Path, kind: str) -> None:
     changes = FOREIGN[kind](victim.root / "marker", _was(sent))
     archive = _forge(sent, victim.inbox / "mails.zip", changes)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         said = await attack("manage_task", action="import", path=str(archive))
     for name, content in changes.items():
         place = victim.task / name
@@ -235,14 +235,14 @@ async def test_code_in_a_copied_folder_is_not_run(victim: Victim, sent: Path, ki
     for name, content in FOREIGN[kind](marker, lambda name: (victim.task / name).read_bytes()).items():
         (victim.task / name).parent.mkdir(parents=True, exist_ok=True)
         (victim.task / name).write_bytes(content)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await _worked_with(attack)
     assert not marker.exists()
 
 
 async def test_an_archive_as_we_wrote_it_comes_in_without_a_word(victim: Victim, sent: Path) -> None:
     archive = Path(shutil.copy(sent, victim.inbox / "mails.zip"))
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         said = await attack("manage_task", action="import", path=str(archive))
         assert not said.is_error and not said.content["warnings"]
         assert "scripts/" not in said.text and ".whl" not in said.text and "pyproject" not in said.text
@@ -266,7 +266,7 @@ async def _own_task(attack: Attack) -> None:
 
 async def test_a_script_edited_here_is_run_by_no_argument(victim: Victim) -> None:
     marker = victim.root / "marker"
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await _own_task(attack)
         _edit(victim, marker)
         said = await attack("prepare_data", task=TASK)
@@ -284,14 +284,14 @@ async def test_a_script_edited_here_is_run_by_no_argument(victim: Victim) -> Non
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 async def test_a_script_edited_here_is_run_after_one_yes_for_each_content(victim: Victim, mode: str) -> None:
     marker, seen = victim.root / "marker", list[str]()
-    async with victim.attacked(mode=mode, elicitation_callback=answering("yes|run|agree|同意|執行", seen)) as attack:
+    async with victim.attack(mode=mode, elicitation_callback=answering("yes|run|agree|同意|執行", seen)) as attack:
         await _own_task(attack)
         _edit(victim, marker)
         seen.clear()
         assert (await attack("prepare_data", task=TASK)).state == "succeeded"
         assert marker.exists() and any("01_regenerate_data.py" in asked for asked in seen)
     marker.unlink()
-    async with victim.attacked() as attack:  # remembered, also for a client without forms
+    async with victim.attack() as attack:  # remembered, also for a client without forms
         await attack("prepare_data", task=TASK)
         assert marker.exists()
         marker.unlink()
@@ -302,7 +302,7 @@ async def test_a_script_edited_here_is_run_after_one_yes_for_each_content(victim
 
 async def test_a_script_is_not_run_when_the_person_declines(victim: Victim) -> None:
     marker = victim.root / "marker"
-    async with victim.attacked(elicitation_callback=answering("")) as attack:
+    async with victim.attack(elicitation_callback=answering("")) as attack:
         await _own_task(attack)
         _edit(victim, marker)
         await attack("prepare_data", task=TASK)
@@ -323,7 +323,7 @@ async def test_a_script_is_not_run_when_the_person_declines(victim: Victim) -> N
 )
 async def test_a_script_that_was_agreed_to_imports_nothing_beside_it(victim: Victim, beside: str) -> None:
     marker, other = victim.root / "marker", victim.root / "other"
-    async with victim.attacked(elicitation_callback=answering("yes|run|agree|同意|執行")) as attack:
+    async with victim.attack(elicitation_callback=answering("yes|run|agree|同意|執行")) as attack:
         await _own_task(attack)
         _edit(victim, marker)
         (victim.task / beside).parent.mkdir(parents=True, exist_ok=True)
@@ -334,7 +334,7 @@ async def test_a_script_that_was_agreed_to_imports_nothing_beside_it(victim: Vic
 
 async def test_a_script_as_we_generate_it_needs_no_yes(victim: Victim) -> None:
     seen: list[str] = []
-    async with victim.attacked(elicitation_callback=answering("", seen)) as attack:
+    async with victim.attack(elicitation_callback=answering("", seen)) as attack:
         await _own_task(attack)
         seen.clear()
         assert (await attack("prepare_data", task=TASK)).state == "succeeded"
@@ -345,7 +345,7 @@ async def test_a_script_as_we_generate_it_needs_no_yes(victim: Victim) -> None:
 async def test_no_other_script_is_run_either(victim: Victim, monkeypatch: pytest.MonkeyPatch, tool: str) -> None:
     marker = victim.root / "marker"
     monkeypatch.setenv("NLP_SKILLS_WORKER", sys.executable)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack(
             "create_task", title="Mails", name=TASK, type="classification", language="en", labels=["good", "bad"]
         )
@@ -374,7 +374,7 @@ async def test_a_folder_that_a_call_names_gives_no_program_to_run(
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"#!" + os.fsencode(sys.executable) + b"\n" + payload(marker))
         (folder / name).chmod(0o755)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack(
             "create_task", title="Mails", name=TASK, type="classification", language="en", labels=["good", "bad"]
         )

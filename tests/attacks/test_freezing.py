@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.files import write_json, write_yaml
+from nlp_skills.resources.foundation.files import write_json, write_yaml
 from tests.attacks.conftest import TASK, Victim, account, table
-from tests.attacks.wire import Wire, wired
+from tests.attacks.wire import Wire, start_wire
 
 LONGEST_PING = (
     5.0  # one second is what is promised on an idle machine (benchmarks/fuzz.py); other tests run beside these
@@ -33,7 +33,7 @@ class Running:
     @property
     def wire(self) -> Wire:
         if self._wire is None or not self._wire.lives:
-            self._wire = self._stack.enter_context(wired(self.person.root))
+            self._wire = self._stack.enter_context(start_wire(self.person.root))
         return self._wire
 
     def stop(self) -> None:
@@ -70,7 +70,7 @@ def _task(person: Victim, name: str = TASK, **changes: Any) -> Path:
     return folder
 
 
-def attacked(running: Running, tool: str, **arguments: Any) -> str:
+def call_while_pinging(running: Running, tool: str, **arguments: Any) -> str:
     """Call the tool, ping while it works, and give its answer; both must come in time."""
     wire = running.wire
     number = wire.begin(tool, **arguments)
@@ -125,7 +125,7 @@ STRINGS: dict[str, str] = {
 
 @pytest.mark.parametrize("kind", STRINGS)
 def test_hiding_secrets_in_a_long_string_holds_nothing_up(running: Running, kind: str) -> None:
-    attacked(running, "update_task", task=TASK, note=STRINGS[kind])
+    call_while_pinging(running, "update_task", task=TASK, note=STRINGS[kind])
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_hiding_secrets_in_a_long_string_holds_nothing_up(running: Running, kind
 def test_no_argument_holds_anything_up(
     running: Running, kind: str, tool: str, argument: str, rest: dict[str, Any]
 ) -> None:
-    attacked(running, tool, **rest, **{argument: STRINGS[kind]})
+    call_while_pinging(running, tool, **rest, **{argument: STRINGS[kind]})
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_finding_the_nearest_name_holds_nothing_up(running: Running, place: str)
         "kind of a machine": ("set_up", {"what": "machine", "name": "x", "settings": {"kind": long}}),
     }
     tool, arguments = places[place]
-    attacked(running, tool, **arguments)
+    call_while_pinging(running, tool, **arguments)
 
 
 CATASTROPHIC = [
@@ -235,7 +235,7 @@ def unlabelled(running: Running) -> Running:
 
 @pytest.mark.parametrize("pattern", CATASTROPHIC, ids=[pattern[:24] for pattern in CATASTROPHIC])
 def test_a_pattern_of_a_call_holds_nothing_up(unlabelled: Running, pattern: str) -> None:
-    attacked(
+    call_while_pinging(
         unlabelled,
         "add_examples",
         task=TASK,
@@ -251,7 +251,7 @@ def test_a_pattern_with_look_around_still_labels(unlabelled: Running, pattern: s
     person = unlabelled.person
     for written in (person.task / "data" / "labelling" / "proposals").glob("*"):
         written.unlink()
-    said = attacked(
+    said = call_while_pinging(
         unlabelled,
         "add_examples",
         task=TASK,
@@ -317,7 +317,7 @@ def test_a_yaml_file_made_to_swell_holds_nothing_up(running: Running, file: str,
             "configs/plan-v1.yaml": [("train", {"task": "bombed"}), ("plan_training", {"task": "bombed"})],
         }[file]
         for tool, arguments in tools:
-            attacked(running, tool, **arguments)
+            call_while_pinging(running, tool, **arguments)
     finally:
         for path in sorted(folder.rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
@@ -340,13 +340,13 @@ def test_a_file_made_of_one_line_holds_nothing_up(running: Running, file: str) -
     place = running.person.inbox / file
     place.write_text(content, encoding="utf-8")
     try:
-        attacked(running, "set_data_source", task=TASK, sources=[{"type": "file", "path": str(place)}])
+        call_while_pinging(running, "set_data_source", task=TASK, sources=[{"type": "file", "path": str(place)}])
     finally:
         place.unlink()
 
 
 def test_a_line_of_fifty_megabytes_on_the_wire_holds_nothing_up(running: Running) -> None:
-    attacked(running, "update_task", task=TASK, note="x" * 50_000_000)
+    call_while_pinging(running, "update_task", task=TASK, note="x" * 50_000_000)
 
 
 MANY = 300_000
@@ -398,7 +398,7 @@ LISTS: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.parametrize("kind", LISTS)
 def test_a_list_of_hundreds_of_thousands_holds_nothing_up(running: Running, kind: str) -> None:
     tool, arguments = LISTS[kind]
-    said = attacked(running, tool, **arguments)
+    said = call_while_pinging(running, tool, **arguments)
     assert len(said) < 100_000
 
 
@@ -419,7 +419,7 @@ def test_a_pattern_of_files_holds_nothing_up(running: Running, path: str) -> Non
     place = running.person.inbox
     for number in range(60):
         (place / "d" / str(number) / "e").mkdir(parents=True, exist_ok=True)
-    attacked(
+    call_while_pinging(
         running, "set_data_source", task=TASK, sources=[{"type": "file", "path": f"{place}/{path}", "format": "csv"}]
     )
 
@@ -466,5 +466,5 @@ def test_a_chat_template_without_end_holds_nothing_up(running: Running, template
     )
     (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
     (folder / "model.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
-    attacked(running, "plan_training", task=TASK, settings={"base_model": str(folder)})
-    attacked(running, "try_model", task=TASK, model=f"base:{folder}", text="x")
+    call_while_pinging(running, "plan_training", task=TASK, settings={"base_model": str(folder)})
+    call_while_pinging(running, "try_model", task=TASK, model=f"base:{folder}", text="x")

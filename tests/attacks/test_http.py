@@ -220,7 +220,7 @@ HOSTS = [
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_hosts_are_compared_whole(served: Served, host: str) -> None:
-    assert _spoken(served, f"Host: {host}") in (400, 421, 403)
+    assert _status_of_greeting(served, f"Host: {host}") in (400, 421, 403)
 
 
 @pytest.mark.parametrize(
@@ -243,16 +243,16 @@ def test_hosts_are_compared_whole(served: Served, host: str) -> None:
     ],
 )
 def test_origins_are_compared_whole(served: Served, origin: str) -> None:
-    assert _spoken(served, f"Host: 127.0.0.1:{served.port}", f"Origin: {origin}") in (400, 403)
+    assert _status_of_greeting(served, f"Host: 127.0.0.1:{served.port}", f"Origin: {origin}") in (400, 403)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_the_servers_own_names_are_served(served: Served, host: str) -> None:
-    assert _spoken(served, f"Host: {host}:{served.port}") == 200
-    assert _spoken(served, f"Host: {host}:{served.port}", f"Origin: http://{host}:{served.port}") == 200
+    assert _status_of_greeting(served, f"Host: {host}:{served.port}") == 200
+    assert _status_of_greeting(served, f"Host: {host}:{served.port}", f"Origin: http://{host}:{served.port}") == 200
 
 
-def _spoken(served: Served, *headers: str) -> int:
+def _status_of_greeting(served: Served, *headers: str) -> int:
     """The status of an answer to a greeting with exactly these headers beside the token."""
     body = json.dumps(HELLO).encode()
     head = [
@@ -320,7 +320,7 @@ SECRET = "kestrelSecret4711"
 
 
 @asynccontextmanager
-async def attacked(victim: Victim) -> AsyncIterator[Attack]:
+async def open_attack(victim: Victim) -> AsyncIterator[Attack]:
     """A client with the token at a server of its own."""
     with serving(victim.root) as server:
         async with (
@@ -346,7 +346,7 @@ async def test_what_was_done_is_written_down_without_secrets(victim: Victim, net
     victim.run("secret", "set", "NEWS_KEY", "--host", "good.example", typed=f"{SECRET}\n")
     (victim.inbox / "rows.csv").write_text(table("harmless"), encoding="utf-8")
     refused = victim.plant(victim.home / ".ssh" / "id_rsa")
-    async with attacked(victim) as attack:
+    async with open_attack(victim) as attack:
         await attack.create()
         await attack.file(victim.inbox / "rows.csv")
         await attack.file(refused)
@@ -371,7 +371,7 @@ async def test_what_was_done_is_written_down_without_secrets(victim: Victim, net
 
 @pytest.mark.anyio
 async def test_the_record_of_what_was_done_is_only_added_to(victim: Victim) -> None:
-    async with attacked(victim) as attack:
+    async with open_attack(victim) as attack:
         await attack.create()
         await attack.file(victim.home / ".ssh" / "id_rsa")
         logs = _logs(victim)

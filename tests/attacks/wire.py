@@ -107,7 +107,7 @@ class Wire:
 
 
 @contextmanager
-def wired(folder: Path, **options: Any) -> Iterator[Wire]:
+def start_wire(folder: Path, **options: Any) -> Iterator[Wire]:
     """A server started in the environment as it is now, greeted."""
     log = folder / f"server-{time.monotonic_ns()}.log"
     with (

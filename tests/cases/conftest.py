@@ -103,7 +103,7 @@ class Office:
             ]
         )
 
-    async def prepared(self, path: Path | str, **fields: Any) -> Rows:
+    async def prepare_rows(self, path: Path | str, **fields: Any) -> Rows:
         """The rows in use after the file was connected, a proposal followed, and prepared; nothing may be refused."""
         told = await self.follow(await self.connect(path, **fields))
         assert not told.refused, told.message
@@ -149,7 +149,7 @@ def texts(rows: Rows) -> set[str]:
     return {row["text"] for row in rows}
 
 
-def invented(number: int, count: int = 4) -> str:
+def invent_words(number: int, count: int = 4) -> str:
     """Words that no other row has, so that none all but repeats another one."""
     letters = hashlib.sha256(str(number).encode()).hexdigest().translate(str.maketrans("0123456789", "ghklmnprst"))
     return " ".join(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cases.conftest import Office, Rows, Told, dump_lines, invented
+from tests.cases.conftest import Office, Rows, Told, dump_lines, invent_words
 from tests.tools.data.misbehaving import Peer, as_json
 
 pytestmark = pytest.mark.anyio
@@ -17,12 +17,14 @@ LABELS = ["ask", "thank", "warn"]
 
 
 def rows_of(count: int = 90) -> Rows:
-    return [{"text": f"Note {number} on {invented(number, 6)}", "label": LABELS[number % 3]} for number in range(count)]
+    return [
+        {"text": f"Note {number} on {invent_words(number, 6)}", "label": LABELS[number % 3]} for number in range(count)
+    ]
 
 
-async def prepared(office: Office, **more: Any) -> None:
+async def prepare_task(office: Office, **more: Any) -> None:
     await office.begin(labels=LABELS, **more)
-    await office.prepared(office.put("notes.jsonl", dump_lines(rows_of())))
+    await office.prepare_rows(office.put("notes.jsonl", dump_lines(rows_of())))
 
 
 def benchmark(office: Office) -> Rows:
@@ -54,7 +56,7 @@ async def change(office: Office, labels: list[str], meaning: dict[str, str], row
 async def test_a_renamed_or_merged_label_takes_the_benchmark_along(
     office: Office, labels: list[str], meaning: dict[str, str], left: int
 ) -> None:
-    await prepared(office)
+    await prepare_task(office)
     tested = {row["text"]: row["label"] for row in benchmark(office)}
     told = await change(office, labels, meaning)
     assert not told.refused, told.message
@@ -66,7 +68,7 @@ async def test_a_renamed_or_merged_label_takes_the_benchmark_along(
 
 
 async def test_a_label_renamed_in_the_file_itself_takes_the_benchmark_along(office: Office) -> None:
-    await prepared(office)
+    await prepare_task(office)
     tested = {row["text"] for row in benchmark(office)}
     told = await change(
         office,
@@ -80,7 +82,7 @@ async def test_a_label_renamed_in_the_file_itself_takes_the_benchmark_along(offi
 
 
 async def test_a_dropped_label_goes_from_the_benchmark(office: Office) -> None:
-    await prepared(office)
+    await prepare_task(office)
     told = await change(office, ["ask", "thank"], {}, [row for row in rows_of() if row["label"] != "warn"])
     assert not told.refused, told.message
     assert {row["label"] for row in benchmark(office)} == {"ask", "thank"}
@@ -90,7 +92,7 @@ async def test_a_dropped_label_goes_from_the_benchmark(office: Office) -> None:
 
 async def test_a_label_that_is_split_in_two_is_told(office: Office) -> None:
     """What was `warn` is now `fire` or `flood`: the benchmark follows the file's new words."""
-    await prepared(office)
+    await prepare_task(office)
     rows = rows_of()
     for number, row in enumerate(rows):
         row["label"] = ("fire", "flood")[number // 3 % 2] if row["label"] == "warn" else row["label"]
@@ -104,7 +106,7 @@ async def test_a_benchmark_with_labels_the_task_no_longer_has_blocks_evaluation(
     office: Office, server: Peer, worker: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NLP_SKILLS_WORKER", str(worker))
-    await prepared(office)
+    await prepare_task(office)
     address = server.serve(
         "/v1/chat/completions",
         as_json(
@@ -131,7 +133,7 @@ async def test_a_benchmark_with_labels_the_task_no_longer_has_blocks_evaluation(
 @pytest.mark.parametrize("language", ["en", "zh-TW"])
 async def test_a_goal_above_what_can_be_reached_is_said(office: Office, language: str) -> None:
     """A third of the benchmark has a label that no answer may give: more than 0.67 cannot come out."""
-    await prepared(office, success_criteria={"metric": "accuracy", "threshold": 0.9})
+    await prepare_task(office, success_criteria={"metric": "accuracy", "threshold": 0.9})
     told = await office("update_task", task=office.name, changes={"labels": ["ask", "thank"], "language": language})
     asked = await office("coach", task=office.name, message="what now?", language=language)
     said = told.message + str(told.content.get("warnings")) + asked.everything

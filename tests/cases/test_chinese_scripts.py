@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nlp_skills.resources.chinese import simplified_characters
+from nlp_skills.resources.foundation.chinese import simplified_characters
 from tests.cases.conftest import Office, Told, dump_lines
 from tests.cases.taiwanese import names, sentences
 

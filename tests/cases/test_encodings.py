@@ -11,7 +11,7 @@ import json
 import pytest
 
 from tests.cases.conftest import Office, Rows, Told, dump_csv, dump_lines
-from tests.cases.writers import SENTENCES, written
+from tests.cases.writers import SENTENCES, write_rows
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +69,7 @@ LEGACY_LONG = [
 ]
 
 
-def encoded(rows: Rows, encoding: str, format: str) -> bytes:
+def encode_rows(rows: Rows, encoding: str, format: str) -> bytes:
     codec, mark = ENCODINGS[encoding]
     dumped = {
         "csv": lambda: dump_csv([{**row, "text": row["text"].replace(",", ";")} for row in rows]),
@@ -84,7 +84,7 @@ def read_of(told: Told) -> list[tuple[str, str]]:
     return [(row["text"], row["label"]) for row in told.preview["rows"]]
 
 
-def expected(language: str, count: int, encoding: str, format: str) -> list[tuple[str, str]]:
+def expected_rows(language: str, count: int, encoding: str, format: str) -> list[tuple[str, str]]:
     comma = ";" if format == "csv" else ","
     codec, _ = ENCODINGS[encoding]
     return [
@@ -96,19 +96,19 @@ def expected(language: str, count: int, encoding: str, format: str) -> list[tupl
 def writable(language: str, encoding: str, count: int) -> Rows:
     """Rows that the encoding can write: ISO 8859-1 has no curly quotes and no euro."""
     codec, _ = ENCODINGS[encoding]
-    return [row for row in written(language, 120) if row["text"].encode(codec, "ignore").decode(codec) == row["text"]][
-        :count
-    ]
+    return [
+        row for row in write_rows(language, 120) if row["text"].encode(codec, "ignore").decode(codec) == row["text"]
+    ][:count]
 
 
 @pytest.mark.parametrize(("language", "encoding", "length", "format"), CELLS)
 async def test_it_is_read_right_or_asked_about(
     office: Office, language: str, encoding: str, length: int, format: str
 ) -> None:
-    right = expected(language, length, encoding, format)
+    right = expected_rows(language, length, encoding, format)
     assert len(right) == length
     await office.begin(labels=list(SENTENCES[language][0]))
-    path = office.put(f"mails.{format}", encoded(writable(language, encoding, length), encoding, format))
+    path = office.put(f"mails.{format}", encode_rows(writable(language, encoding, length), encoding, format))
     told = await office.connect(path)
 
     if told.goes_on:
@@ -134,10 +134,10 @@ async def test_most_files_in_an_old_encoding_are_read_without_a_question(office:
     read = asked = 0
     await office.begin(labels=sorted({label for labels, *_ in SENTENCES.values() for label in labels}))
     for language, encoding in LEGACY_LONG[::2]:
-        path = office.put(f"{language}-{encoding}.csv", encoded(writable(language, encoding, 60), encoding, "csv"))
+        path = office.put(f"{language}-{encoding}.csv", encode_rows(writable(language, encoding, 60), encoding, "csv"))
         told = await office.connect(path)
         if told.goes_on:
-            read += read_of(told) == expected(language, 5, encoding, "csv")
+            read += read_of(told) == expected_rows(language, 5, encoding, "csv")
         else:
             asked += 1
     assert read >= 2 * asked and read + asked == len(LEGACY_LONG[::2])
@@ -150,9 +150,9 @@ async def test_the_encoding_that_a_person_names_is_the_one_it_is_read_in(
     office: Office, language: str, encoding: str
 ) -> None:
     await office.begin(labels=list(SENTENCES[language][0]))
-    path = office.put("mails.csv", encoded(written(language, 3), encoding, "csv"))
+    path = office.put("mails.csv", encode_rows(write_rows(language, 3), encoding, "csv"))
     told = await office.connect(path, encoding=encoding)
-    assert told.goes_on and read_of(told) == expected(language, 3, encoding, "csv")
+    assert told.goes_on and read_of(told) == expected_rows(language, 3, encoding, "csv")
 
 
 @pytest.mark.parametrize("late", ["de", "zh-TW", "ja"])
@@ -170,7 +170,7 @@ async def test_a_letter_outside_ascii_that_comes_late_counts(office: Office, lat
         }
         for number in range(2500)
     ]
-    rows = [*plain, *({"text": row["text"].replace(",", ";"), "label": "c"} for row in written(late, 3))]
+    rows = [*plain, *({"text": row["text"].replace(",", ";"), "label": "c"} for row in write_rows(late, 3))]
     await office.begin(labels=["a", "b", "c"])
     told = await office.connect(office.put("mails.csv", dump_csv(rows).encode(codec)))
     if told.goes_on:

@@ -13,7 +13,7 @@ import openpyxl  # type: ignore[import-untyped, import-not-found, unused-ignore]
 import pytest
 
 from tests.cases.conftest import Office, Rows, Told
-from tests.cases.writers import SENTENCES, written
+from tests.cases.writers import SENTENCES, write_rows
 
 pytestmark = pytest.mark.anyio
 LANGUAGES = ("en", "zh-TW")
@@ -32,7 +32,7 @@ Fill = Callable[[Any, Any, str, Rows], None]
 
 def book(office: Office, language: str, fill: Fill, count: int = 40) -> tuple[Path, Rows]:
     """A file that `fill` wrote, and the rows it holds."""
-    workbook, rows = openpyxl.Workbook(), written(language, count)
+    workbook, rows = openpyxl.Workbook(), write_rows(language, count)
     sheet = workbook.active
     fill(workbook, sheet, language, rows)
     path = office.inbox / "mails.xlsx"
@@ -138,7 +138,7 @@ EVERY: dict[str, Fill] = {
 }
 
 
-async def connected(office: Office, language: str, path: Path, **fields: Any) -> Told:
+async def connect_file(office: Office, language: str, path: Path, **fields: Any) -> Told:
     """The preview, after the person has said which of the columns shown are meant."""
     told = await office.connect(path, **fields)
     if told.refused or not told.preview["missing"]:
@@ -155,10 +155,10 @@ async def connected(office: Office, language: str, path: Path, **fields: Any) ->
 async def test_all_its_rows_are_read_with_their_labels(office: Office, language: str, fill: str) -> None:
     path, rows = book(office, language, EVERY[fill])
     await office.begin(language=language, labels=list(SENTENCES[language][0]))
-    told = await connected(office, language, path)
+    told = await connect_file(office, language, path)
     assert not told.refused, told.message
     if told.next_tool == "set_data_source" and "Data 3" in told.everything:  # asked which sheet it is
-        told = await connected(office, language, path, sheet="Data 3")
+        told = await connect_file(office, language, path, sheet="Data 3")
     prepared = await office.prepare()
     assert not prepared.refused, prepared.message
     assert {(row["text"], row["label"]) for row in office.rows()} == {(row["text"], row["label"]) for row in rows}
@@ -169,7 +169,7 @@ async def test_all_its_rows_are_read_with_their_labels(office: Office, language:
 async def test_where_the_header_was_found_is_said(office: Office, language: str, said: str) -> None:
     path, _ = book(office, language, title_rows)
     await office.begin(language=language, labels=list(SENTENCES[language][0]))
-    told = await connected(office, language, path)
+    told = await connect_file(office, language, path)
     assert re.search(said, told.message)
     assert told.preview["columns"][:2] == list(HEADERS[language])
 
@@ -178,7 +178,7 @@ async def test_where_the_header_was_found_is_said(office: Office, language: str,
 async def test_that_merged_cells_were_filled_down_is_said(office: Office, language: str, said: str) -> None:
     path, _ = book(office, language, merged_labels)
     await office.begin(language=language, labels=list(SENTENCES[language][0]))
-    told = await connected(office, language, path)
+    told = await connect_file(office, language, path)
     assert said in told.message + (await office.prepare()).message
 
 
@@ -191,7 +191,7 @@ async def test_other_sheets_are_named(office: Office, language: str) -> None:
 
     path, _ = book(office, language, two_years)
     await office.begin(language=language, labels=list(SENTENCES[language][0]))
-    told = await connected(office, language, path)
+    told = await connect_file(office, language, path)
     assert "Year 2026" in told.message
 
 
@@ -211,7 +211,7 @@ def with_formulas(_: Any, sheet: Any, language: str, rows: Rows) -> None:
         sheet.append([row["text"], number % 2, f'=IF(B{number}=0,"{first}","{second}")'])
 
 
-def calculated(path: Path, rows: Rows, numbers: range) -> None:
+def write_calculated(path: Path, rows: Rows, numbers: range) -> None:
     """Put values behind the formulas of those rows, as Excel does when it saves."""
     with zipfile.ZipFile(path) as file:
         parts = {name: file.read(name) for name in file.namelist()}
@@ -233,9 +233,9 @@ def calculated(path: Path, rows: Rows, numbers: range) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_formula_with_a_value_is_its_value(office: Office, language: str) -> None:
     path, rows = book(office, language, with_formulas)
-    calculated(path, rows, range(2, 42))
+    write_calculated(path, rows, range(2, 42))
     await office.begin(language=language, labels=list(SENTENCES[language][0]))
-    await connected(office, language, path)
+    await connect_file(office, language, path)
     told = await office.prepare()
     assert not told.refused, told.message
     read = office.rows()
@@ -245,9 +245,9 @@ async def test_a_formula_with_a_value_is_its_value(office: Office, language: str
 @pytest.mark.parametrize(("language", "said"), [("en", "formula"), ("zh-TW", "公式")])
 async def test_formulas_without_a_value_are_counted_with_their_rows(office: Office, language: str, said: str) -> None:
     path, rows = book(office, language, with_formulas)
-    calculated(path, rows, range(2, 32))
+    write_calculated(path, rows, range(2, 32))
     await office.begin(language=language, labels=list(SENTENCES[language][0]))
-    told = await connected(office, language, path)
+    told = await connect_file(office, language, path)
     prepared = await office.prepare()
     assert said in told.message + prepared.message
     assert "10" in prepared.message and re.search(r"\b32\b", prepared.everything)
@@ -263,7 +263,7 @@ async def test_error_values_are_no_labels(office: Office, language: str) -> None
 
     path, _ = book(office, language, with_errors)
     await office.begin(language=language, labels=list(SENTENCES[language][0]))
-    told = await connected(office, language, path)
+    told = await connect_file(office, language, path)
     prepared = await office.prepare()
     assert "#N/A" in told.message + prepared.message
     assert not any(row["label"] == "#N/A" for row in office.rows())
@@ -279,12 +279,12 @@ async def test_error_values_are_no_labels(office: Office, language: str) -> None
     ],
 )
 async def test_escapes_of_the_format_are_undone(office: Office, cell: str, text: str) -> None:
-    def escaped(workbook: Any, sheet: Any, language: str, rows: Rows) -> None:
+    def write_escaped(workbook: Any, sheet: Any, language: str, rows: Rows) -> None:
         sheet.append(HEADERS[language])
         for number, row in enumerate(rows):
             sheet.append([f"Mail {number}: {cell}", row["label"]])
 
-    path, _ = book(office, "en", escaped)
+    path, _ = book(office, "en", write_escaped)
     await office.begin(labels=list(SENTENCES["en"][0]))
     told = await office.connect(path)
     assert told.preview["rows"][1]["text"].replace("\r\n", "\n") == f"Mail 1: {text}"
@@ -292,13 +292,13 @@ async def test_escapes_of_the_format_are_undone(office: Office, cell: str, text:
 
 @pytest.mark.parametrize("written_as", [1, 1.0, "1", " 1"])
 async def test_a_number_is_the_same_label_as_number_and_as_text(office: Office, written_as: Any) -> None:
-    def numbered(workbook: Any, sheet: Any, language: str, rows: Rows) -> None:
+    def write_numbered(workbook: Any, sheet: Any, language: str, rows: Rows) -> None:
         sheet.append(HEADERS[language])
         for number, row in enumerate(rows):
             sheet.append([row["text"], 0 if number % 2 else written_as if number % 4 else 1])
 
-    path, rows = book(office, "en", numbered)
+    path, rows = book(office, "en", write_numbered)
     await office.begin(labels=["good", "bad"])
-    read = await office.prepared(path, label_values={"1": "good", "0": "bad"})
+    read = await office.prepare_rows(path, label_values={"1": "good", "0": "bad"})
     expected = {row["text"]: "bad" if number % 2 else "good" for number, row in enumerate(rows)}
     assert {row["text"]: row["label"] for row in read} == expected

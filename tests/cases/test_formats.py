@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cases.conftest import Office, Rows, dump_lines, invented, on_this_machine
+from tests.cases.conftest import Office, Rows, dump_lines, invent_words, on_this_machine
 from tests.tools.data.misbehaving import Peer, Said
 
 pytestmark = pytest.mark.anyio
@@ -20,15 +20,15 @@ Turns = list[tuple[str, str]]
 
 
 def question(number: int) -> str:
-    return f"Where is the {THINGS[number % 10]} {invented(number, 6)} of week {number}?"
+    return f"Where is the {THINGS[number % 10]} {invent_words(number, 6)} of week {number}?"
 
 
 def answer(number: int) -> str:
-    return f"Parcel {number} of {invented(number + 40, 6)} left."
+    return f"Parcel {number} of {invent_words(number + 40, 6)} left."
 
 
 def worse(number: int) -> str:
-    return f"No idea about {invented(number + 80, 6)}."
+    return f"No idea about {invent_words(number + 80, 6)}."
 
 
 def turns(*, system: bool = False, tool: bool = False) -> Callable[[int], Turns]:
@@ -68,7 +68,7 @@ def messages(
     }
 
 
-def called(number: int) -> dict[str, Any]:
+def tool_call(number: int) -> dict[str, Any]:
     return {"name": "track_parcel", "arguments": json.dumps({"week": number})}
 
 
@@ -85,7 +85,7 @@ CHATS: dict[str, tuple[Row, Callable[[int], Turns]]] = {
             "conversations": [
                 {"from": "system", "value": "You are the parcel desk."},
                 {"from": "human", "value": question(number)},
-                {"from": "gpt", "value": f"<tool_call>{json.dumps(called(number))}</tool_call>"},
+                {"from": "gpt", "value": f"<tool_call>{json.dumps(tool_call(number))}</tool_call>"},
                 {"from": "tool", "value": f"depot {number}"},
                 {"from": "gpt", "value": answer(number)},
             ]
@@ -108,7 +108,7 @@ CHATS: dict[str, tuple[Row, Callable[[int], Turns]]] = {
                 {
                     "role": "assistant",
                     "content": None,
-                    "tool_calls": [{"id": "c", "type": "function", "function": called(number)}],
+                    "tool_calls": [{"id": "c", "type": "function", "function": tool_call(number)}],
                 },
                 {"role": "tool", "tool_call_id": "c", "content": f"depot {number}"},
             ],
@@ -120,7 +120,7 @@ CHATS: dict[str, tuple[Row, Callable[[int], Turns]]] = {
         lambda number: messages(
             number,
             middle=[
-                {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": called(number)}]},
+                {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": tool_call(number)}]},
                 {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": f"depot {number}"}]},
             ],
         ),
@@ -130,7 +130,7 @@ CHATS: dict[str, tuple[Row, Callable[[int], Turns]]] = {
         lambda number: messages(
             number,
             middle=[
-                {"role": "assistant", "content": None, "function_call": called(number)},
+                {"role": "assistant", "content": None, "function_call": tool_call(number)},
                 {"role": "function", "name": "track_parcel", "content": f"depot {number}"},
             ],
         ),
@@ -153,7 +153,7 @@ CHATS: dict[str, tuple[Row, Callable[[int], Turns]]] = {
 async def test_a_conversation_keeps_its_turns_and_their_roles(office: Office, layout: str) -> None:
     row, expected = CHATS[layout]
     await office.begin("chat")
-    rows = await office.prepared(office.put("chats.jsonl", dump_lines([row(number) for number in range(COUNT)])))
+    rows = await office.prepare_rows(office.put("chats.jsonl", dump_lines([row(number) for number in range(COUNT)])))
     assert len(rows) == COUNT
     by_answer = {kept["messages"][-1]["content"]: kept["messages"] for kept in rows}
     for number in range(COUNT):
@@ -223,7 +223,7 @@ TEXTS: dict[str, tuple[Row, Callable[[int], list[str]]]] = {
 async def test_an_instruction_is_kept_whole(office: Office, layout: str) -> None:
     row, parts = TEXTS[layout]
     await office.begin("generation")
-    rows = await office.prepared(office.put("pairs.json", json.dumps([row(number) for number in range(COUNT)])))
+    rows = await office.prepare_rows(office.put("pairs.json", json.dumps([row(number) for number in range(COUNT)])))
     assert len(rows) == COUNT
     kept = {row["output"]: row["text"] for row in rows}
     for number in range(COUNT):
@@ -235,14 +235,14 @@ def turn(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
 
 
-def asked(number: int) -> list[dict[str, str]]:
+def question_turns(number: int) -> list[dict[str, str]]:
     return [turn("user", question(number))]
 
 
 def earlier(number: int) -> list[dict[str, str]]:
     return [
         turn("system", "You are the parcel desk."),
-        turn("user", f"Hello from {invented(number, 7)}"),
+        turn("user", f"Hello from {invent_words(number, 7)}"),
         turn("assistant", "Which city?"),
         turn("user", f"Oslo {number}"),
     ]
@@ -255,7 +255,7 @@ PAIRS: dict[str, tuple[Row, Callable[[int], list[str]]]] = {
     ),
     "explicit, conversation": (
         lambda number: {
-            "prompt": asked(number),
+            "prompt": question_turns(number),
             "chosen": [turn("assistant", answer(number))],
             "rejected": [turn("assistant", worse(number))],
         },
@@ -271,8 +271,8 @@ PAIRS: dict[str, tuple[Row, Callable[[int], list[str]]]] = {
     ),
     "implicit, conversation": (
         lambda number: {
-            "chosen": [*asked(number), turn("assistant", answer(number))],
-            "rejected": [*asked(number), turn("assistant", worse(number))],
+            "chosen": [*question_turns(number), turn("assistant", answer(number))],
+            "rejected": [*question_turns(number), turn("assistant", worse(number))],
         },
         lambda number: [question(number)],
     ),
@@ -292,20 +292,20 @@ PAIRS: dict[str, tuple[Row, Callable[[int], list[str]]]] = {
     ),
     "hh, long": (
         lambda number: {
-            "chosen": f"\n\nHuman: Hello from {invented(number, 7)}\n\nAssistant: Which city?\n\nHuman: Oslo {number}\n\nAssistant: {answer(number)}",
-            "rejected": f"\n\nHuman: Hello from {invented(number, 7)}\n\nAssistant: Which city?\n\nHuman: Oslo {number}\n\nAssistant: {worse(number)}",
+            "chosen": f"\n\nHuman: Hello from {invent_words(number, 7)}\n\nAssistant: Which city?\n\nHuman: Oslo {number}\n\nAssistant: {answer(number)}",
+            "rejected": f"\n\nHuman: Hello from {invent_words(number, 7)}\n\nAssistant: Which city?\n\nHuman: Oslo {number}\n\nAssistant: {worse(number)}",
         },
-        lambda number: [f"Hello from {invented(number, 7)}", "Which city?", f"Oslo {number}"],
+        lambda number: [f"Hello from {invent_words(number, 7)}", "Which city?", f"Oslo {number}"],
     ),
     "ultrafeedback": (
         lambda number: {
             "prompt": question(number),
             "prompt_id": f"p{number}",
-            "chosen": [*asked(number), turn("assistant", answer(number))],
-            "rejected": [*asked(number), turn("assistant", worse(number))],
+            "chosen": [*question_turns(number), turn("assistant", answer(number))],
+            "rejected": [*question_turns(number), turn("assistant", worse(number))],
             "score_chosen": 8.5,
             "score_rejected": 3.0,
-            "messages": [*asked(number), turn("assistant", answer(number))],
+            "messages": [*question_turns(number), turn("assistant", answer(number))],
         },
         lambda number: [question(number)],
     ),
@@ -324,7 +324,7 @@ PAIRS: dict[str, tuple[Row, Callable[[int], list[str]]]] = {
 async def test_a_preference_keeps_what_was_said_before_both_answers(office: Office, layout: str) -> None:
     row, before = PAIRS[layout]
     await office.begin("preference")
-    rows = await office.prepared(office.put("pairs.jsonl", dump_lines([row(number) for number in range(COUNT)])))
+    rows = await office.prepare_rows(office.put("pairs.jsonl", dump_lines([row(number) for number in range(COUNT)])))
     assert len(rows) == COUNT
     kept = {row["chosen"]: row for row in rows}
     for number in range(COUNT):
@@ -339,9 +339,9 @@ async def test_a_preference_keeps_what_was_said_before_both_answers(office: Offi
 def sentence(number: int) -> tuple[str, int, int]:
     """A text, and where its thing stands."""
     text = (
-        f"{invented(number, 5)}訂的{THINGS[number % 10]}還沒到。"
+        f"{invent_words(number, 5)}訂的{THINGS[number % 10]}還沒到。"
         if number % 2
-        else f"{invented(number, 5)}: the {THINGS[number % 10]} is late."
+        else f"{invent_words(number, 5)}: the {THINGS[number % 10]} is late."
     )
     return text, (start := text.index(THINGS[number % 10])), start + len(THINGS[number % 10])
 
@@ -435,7 +435,7 @@ SPANS: dict[str, Row] = {
 @pytest.mark.parametrize("layout", SPANS)
 async def test_spans_stand_where_people_marked_them(office: Office, layout: str) -> None:
     await office.begin("extraction", labels=["THING"])
-    rows = await office.prepared(
+    rows = await office.prepare_rows(
         office.put("marked.json", json.dumps([SPANS[layout](number) for number in range(COUNT)]))
     )
     assert len(rows) == COUNT
@@ -495,7 +495,7 @@ async def test_a_label_is_the_one_that_people_chose(office: Office, layout: str)
     told = await office.connect(path)
     if not told.refused and told.preview["missing"] == ["label"] and "tone" in told.preview["columns"]:
         told = await office.connect(path, mapping={"label": "tone"})  # its column has a name of their own
-    rows = await office.prepared(path, **({"mapping": {"label": "tone"}} if "min" in layout else {}))
+    rows = await office.prepare_rows(path, **({"mapping": {"label": "tone"}} if "min" in layout else {}))
     assert {row["text"]: row["label"] for row in rows} == {question(number): tone(number) for number in range(COUNT)}
 
 
@@ -536,7 +536,7 @@ FILES: dict[str, tuple[str, str | bytes, Rows]] = {
 async def test_a_file_is_read_whatever_it_is_called(office: Office, kind: str) -> None:
     name, content, expected = FILES[kind]
     await office.begin(labels=["calm", "angry"])
-    rows = await office.prepared(office.put(name, content))
+    rows = await office.prepare_rows(office.put(name, content))
     assert {row["text"]: row["label"] for row in rows} == {row["text"]: row["label"] for row in expected}
 
 
@@ -556,7 +556,7 @@ async def test_a_file_without_a_header_loses_no_row(office: Office, name: str) -
 @pytest.mark.parametrize("cell", [{"a": None, "b": True, "city": "Zürich"}, ["x", 1, None], [{"deep": [False]}]])
 async def test_a_structured_cell_is_json(office: Office, cell: Any) -> None:
     await office.begin("generation")
-    rows = await office.prepared(
+    rows = await office.prepare_rows(
         office.put(
             "rows.jsonl",
             dump_lines(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cases.conftest import FILES, Office, Rows, on_this_machine, texts
-from tests.cases.writers import written
+from tests.cases.writers import write_rows
 from tests.tools.data.misbehaving import Peer, Said
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +39,7 @@ async def test_01_a_western_file_is_not_read_as_big5(office: Office, name: str, 
 @pytest.mark.parametrize("name", ["q0.tsv", "q1.tsv"])
 async def test_03_a_lone_quote_in_a_tsv_is_a_character(office: Office, name: str) -> None:
     await office.begin(labels=POLAR)
-    rows = await office.prepared(office.copy(f"03-tsv-lone-quotes/{name}"))
+    rows = await office.prepare_rows(office.copy(f"03-tsv-lone-quotes/{name}"))
     lines = (FILES / "03-tsv-lone-quotes" / name).read_text("utf-8").splitlines()[1:]
     assert len(rows) == 60 and texts(rows) == {line.split("\t")[0] for line in lines}
 
@@ -65,7 +65,7 @@ async def test_05_formulas_without_a_value_are_called_formulas(office: Office, n
 
 async def test_07_an_escaped_carriage_return_is_a_line_break(office: Office) -> None:
     await office.begin(labels=POLAR)
-    rows = await office.prepared(office.copy("07-xlsx-x000d/x000d.xlsx"))
+    rows = await office.prepare_rows(office.copy("07-xlsx-x000d/x000d.xlsx"))
     assert len(rows) == 60
     assert all(re.fullmatch(r"The .*\r?\nSecond line", row["text"]) for row in rows)
 
@@ -83,7 +83,7 @@ async def test_08_json_lines_and_json_lists_under_each_others_name(office: Offic
 
 async def test_09_alpaca_rows_keep_their_instruction_and_their_input(office: Office) -> None:
     await office.begin("generation")
-    rows = await office.prepared(office.copy("09-alpaca/alpaca.json"))
+    rows = await office.prepare_rows(office.copy("09-alpaca/alpaca.json"))
     given = {row["output"]: row for row in json.loads((FILES / "09-alpaca/alpaca.json").read_text("utf-8"))}
     assert len(rows) == 60
     for row in rows:
@@ -92,7 +92,7 @@ async def test_09_alpaca_rows_keep_their_instruction_and_their_input(office: Off
 
 async def test_10_an_object_as_output_is_written_as_json(office: Office) -> None:
     await office.begin("generation")
-    rows = await office.prepared(office.copy("10-structured-cells/outdict.jsonl"))
+    rows = await office.prepare_rows(office.copy("10-structured-cells/outdict.jsonl"))
     given = {row["text"]: row["output"] for row in lines_of("10-structured-cells/outdict.jsonl")}
     assert len(rows) == 60 and all(json.loads(row["output"]) == given[row["text"]] for row in rows)
     assert any("Zürich" in row["output"] for row in rows)  # not \u00fc
@@ -100,14 +100,14 @@ async def test_10_an_object_as_output_is_written_as_json(office: Office) -> None
 
 async def test_10_a_list_as_text_is_written_as_json(office: Office) -> None:
     await office.begin(labels=POLAR)
-    rows = await office.prepared(office.copy("10-structured-cells/tok.jsonl"))
+    rows = await office.prepare_rows(office.copy("10-structured-cells/tok.jsonl"))
     given = [row["text"] for row in lines_of("10-structured-cells/tok.jsonl")]
     assert len(rows) == 60 and all(json.loads(row["text"]) in given for row in rows)
 
 
 async def test_12_turns_of_tools_keep_their_roles(office: Office) -> None:
     await office.begin("chat")
-    rows = await office.prepared(office.copy("12-tool-turns/tools.jsonl"))
+    rows = await office.prepare_rows(office.copy("12-tool-turns/tools.jsonl"))
     assert len(rows) == 60
     called = [row["messages"] for row in rows if len(row["messages"]) > 3]
     assert len(called) == 30
@@ -119,7 +119,7 @@ async def test_12_turns_of_tools_keep_their_roles(office: Office) -> None:
 @pytest.mark.parametrize("mapping", [{}, {"messages": "conversations"}], ids=["unmapped", "mapped"])
 async def test_12_sharegpt_keeps_its_tools_and_its_system_column(office: Office, mapping: dict[str, str]) -> None:
     await office.begin("chat")
-    rows = await office.prepared(office.copy("12-tool-turns/sg.jsonl"), mapping=mapping)
+    rows = await office.prepare_rows(office.copy("12-tool-turns/sg.jsonl"), mapping=mapping)
     assert len(rows) == 60
     assert all(
         row["messages"][0]["role"] == "system" and row["messages"][0]["content"].startswith("You are the parcel desk")
@@ -138,7 +138,7 @@ async def test_12_sharegpt_keeps_its_tools_and_its_system_column(office: Office,
 
 async def test_14_a_preference_keeps_the_conversation_before_it(office: Office) -> None:
     await office.begin("preference")
-    rows = await office.prepared(office.copy("14-preference-context/pm.jsonl"), mapping={"text": "prompt"})
+    rows = await office.prepare_rows(office.copy("14-preference-context/pm.jsonl"), mapping={"text": "prompt"})
     given = {row["chosen"][0]["content"]: row["prompt"] for row in lines_of("14-preference-context/pm.jsonl")}
     assert len(rows) == 60
     for row in rows:
@@ -150,7 +150,7 @@ async def test_14_a_preference_keeps_the_conversation_before_it(office: Office) 
 @pytest.mark.parametrize("name", ["hh.jsonl", "pi.jsonl"])
 async def test_15_a_prompt_that_both_answers_share_is_found(office: Office, name: str) -> None:
     await office.begin("preference")
-    rows = await office.prepared(office.copy(f"15-preference-implicit-prompt/{name}"))
+    rows = await office.prepare_rows(office.copy(f"15-preference-implicit-prompt/{name}"))
     assert len(rows) == 60
     for row in rows:
         box = row["text"].split("box ")[1].split()[0]
@@ -161,7 +161,7 @@ async def test_15_a_prompt_that_both_answers_share_is_found(office: Office, name
 @pytest.mark.parametrize("name", ["dc.jsonl", "dc2.jsonl"])
 async def test_16_doccano_spans_are_spans(office: Office, name: str) -> None:
     await office.begin("extraction", labels=["ITEM"])
-    rows = await office.prepared(office.copy(f"16-doccano-spans/{name}"))
+    rows = await office.prepare_rows(office.copy(f"16-doccano-spans/{name}"))
     assert len(rows) == 60
     for row in rows:
         [span] = row["spans"]
@@ -216,7 +216,7 @@ def _official_tests(name: str) -> set[str]:
 
 async def test_26_labels_of_four_rows_are_tested(office: Office) -> None:
     await office.begin(labels=[f"c{number}" for number in range(100)])
-    await office.prepared(office.copy("26-rare-labels/rare4.jsonl"))
+    await office.prepare_rows(office.copy("26-rare-labels/rare4.jsonl"))
     test = office.rows("test")
     assert 50 <= len(test) <= 110 and len({row["label"] for row in test}) >= 50
     assert len({row["label"] for row in office.rows("train")}) == 100
@@ -240,11 +240,11 @@ async def test_28_what_yaml_made_of_a_word_is_explained_by_quotes(office: Office
     assert told.refused and re.search("quot" if language == "en" else "引號", told.message)
 
 
-def served(kind: str) -> Said:
+def api_answer(kind: str) -> Said:
     """An answer of a web API, 60 rows of it, in one of the ways such answers come."""
     rows: Rows = [
         {"text": row["text"].replace(",", ";"), "label": POLAR[number % 2]}
-        for number, row in enumerate(written("en", 60))
+        for number, row in enumerate(write_rows("en", 60))
     ]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     return {
@@ -263,7 +263,7 @@ def served(kind: str) -> Said:
 @pytest.mark.parametrize("kind", ["gzip", "gzip file", "ndjson", "jsonl", "csv", "null"])
 async def test_29_answers_of_web_apis_are_read(office: Office, server: Peer, kind: str) -> None:
     await office.begin(labels=POLAR)
-    address = server.serve("/x", served(kind))
+    address = server.serve("/x", api_answer(kind))
     told = await office.connect_to(on_this_machine("api", endpoint=address))
     assert not told.refused, told.message
     prepared = await office.prepare()

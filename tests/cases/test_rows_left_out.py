@@ -1,4 +1,4 @@
-"""Rows that cannot be used are the first thing said: how many, why, which, and where to mend them."""
+"""Rows that cannot be used are the first thing said: how many, why, which, and where to fix them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import openpyxl  # type: ignore[import-untyped, import-not-found, unused-ignore]
 import pytest
 
 from tests.cases.conftest import Office, Rows, Told, dump_csv, dump_lines
-from tests.cases.writers import SENTENCES, written
+from tests.cases.writers import SENTENCES, write_rows
 
 pytestmark = pytest.mark.anyio
 
 
 def mails(language: str, *, without_label: int = 0, without_text: int = 0) -> Rows:
     """60 rows, the last of them spoilt."""
-    rows = written(language)
+    rows = write_rows(language)
     for row in rows[60 - without_label :]:
         row["label"] = ""
     for row in rows[:without_text]:

@@ -16,7 +16,7 @@ import openpyxl  # type: ignore[import-untyped, import-not-found, unused-ignore]
 import pytest
 
 from nlp_skills.tools.data.rows import row_id
-from tests.cases.conftest import Office, Rows, Told, dump_lines, invented, on_this_machine, texts
+from tests.cases.conftest import Office, Rows, Told, dump_lines, invent_words, on_this_machine, texts
 from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, as_page
 
 pytestmark = pytest.mark.anyio
@@ -25,12 +25,12 @@ LABELS = ["ask", "thank", "warn"]
 
 def rows_of(count: int, begin: int = 0) -> Rows:
     return [
-        {"text": f"Note {number} on {invented(number, 6)}", "label": LABELS[number % 3]}
+        {"text": f"Note {number} on {invent_words(number, 6)}", "label": LABELS[number % 3]}
         for number in range(begin, begin + count)
     ]
 
 
-async def prepared(office: Office, *sources: dict[str, Any]) -> Told:
+async def prepare_data(office: Office, *sources: dict[str, Any]) -> Told:
     told = await office.connect_to(*sources)
     assert not told.refused, told.message
     return await office.prepare()
@@ -48,7 +48,7 @@ async def test_e1_a_column_renamed_on_page_three_is_no_duplicate(office: Office,
         return as_json(part if page < 3 else [{"body": row["text"], "label": row["label"]} for row in part])
 
     await office.begin(labels=LABELS)
-    told = await prepared(
+    told = await prepare_data(
         office,
         on_this_machine(
             "api",
@@ -72,14 +72,14 @@ async def test_e1_fewer_rows_than_the_answer_says_there_are_is_in_the_message(
     office: Office, server: Peer, answer: dict[str, Any]
 ) -> None:
     await office.begin(labels=LABELS)
-    told = await prepared(
+    told = await prepare_data(
         office, on_this_machine("api", endpoint=server.serve("/rows", as_json({**answer, "items": rows_of(25)})))
     )
     assert re.search(r"\b130\b", told.message) and re.search(r"\b25\b", told.message)
 
 
 def page(number: int) -> str:
-    text = " ".join(invented(number * 50 + part, 8) for part in range(6))
+    text = " ".join(invent_words(number * 50 + part, 8) for part in range(6))
     return (
         f"<!doctype html><html><head><title>Page {number}</title></head><body><nav><a href='/'>home</a></nav>"
         f"<article><h1>Page {number}</h1><p>{text}.</p><p>{text[::-1]}.</p></article><footer>footer</footer></body></html>"
@@ -94,7 +94,7 @@ async def test_e1_pages_without_main_text_are_counted(office: Office, server: Pe
         server.serve(f"/p{number}", as_page(EMPTY if number in (2, 5, 6) else page(number))) for number in range(9)
     ]
     await office.begin()
-    told = await prepared(office, on_this_machine("web_scrape", urls=addresses, delay_seconds=0, unlabelled=True))
+    told = await prepare_data(office, on_this_machine("web_scrape", urls=addresses, delay_seconds=0, unlabelled=True))
     assert not told.refused, told.message
     assert re.search(r"\b3\b", told.message) and "text" in told.message
 
@@ -102,7 +102,7 @@ async def test_e1_pages_without_main_text_are_counted(office: Office, server: Pe
 async def test_e1_a_source_that_shrinks_sharply_stops_and_asks(office: Office) -> None:
     await office.begin(labels=LABELS)
     path = office.put("notes.jsonl", dump_lines(rows_of(102)))
-    await office.prepared(path)
+    await office.prepare_rows(path)
     office.put("notes.jsonl", dump_lines(rows_of(3)))
     told = await office.prepare()
     assert told.refused or told.next_tool == "prepare_data"
@@ -113,7 +113,7 @@ async def test_e1_a_source_that_shrinks_sharply_stops_and_asks(office: Office) -
 async def test_e1_a_source_that_loses_a_few_rows_goes_on_and_says_so(office: Office) -> None:
     await office.begin(labels=LABELS)
     path = office.put("notes.jsonl", dump_lines(rows_of(102)))
-    await office.prepared(path)
+    await office.prepare_rows(path)
     office.put("notes.jsonl", dump_lines(rows_of(98)))
     told = await office.prepare()
     assert not told.refused, told.message
@@ -137,7 +137,7 @@ async def test_e2_benchmark_rows_whose_label_changed_or_that_are_gone_are_named_
     await office.begin(labels=LABELS)
     rows = rows_of(102)
     path = office.put("notes.jsonl", dump_lines(rows))
-    await office.prepared(path)
+    await office.prepare_rows(path)
     tested = [row["text"] for row in office.rows("test")]
     changed, gone = tested[:3], tested[3:5]
     after = [
@@ -148,13 +148,13 @@ async def test_e2_benchmark_rows_whose_label_changed_or_that_are_gone_are_named_
     office.put("notes.jsonl", dump_lines(after))
     told = await office.prepare()
     assert "benchmark" in told.message and re.search(r"\b3\b", told.message) and re.search(r"\b2\b", told.message)
-    listed = told.everything + "".join(path.read_text("utf-8") for path in mentioned(told, office))
+    listed = told.everything + "".join(path.read_text("utf-8") for path in mentioned_files(told, office))
     ids = {row["text"]: row["id"] for row in office.rows()}
     assert all(text in listed or ids.get(text, "-") in listed for text in changed + gone)
     assert re.search("keep", told.everything) and re.search("freeze|new one", told.everything)
 
 
-def mentioned(told: Told, office: Office) -> list[Path]:
+def mentioned_files(told: Told, office: Office) -> list[Path]:
     """Files of the task's folder that the answer names."""
     found = {
         Path(name) if name.startswith("/") else office.folder / name
@@ -173,7 +173,7 @@ def as_excel_shows(cell: str) -> str:
     return f"{float(cell):.2E}" if re.fullmatch(r"\d{12,}|\d+[eE]\d+", cell) else cell
 
 
-def dumped(table: list[list[str]], delimiter: str) -> str:
+def dump_table(table: list[list[str]], delimiter: str) -> str:
     file = io.StringIO()
     csv.writer(file, delimiter=delimiter, lineterminator="\r\n").writerows(
         [[as_excel_shows(cell) for cell in row] for row in table]
@@ -181,9 +181,9 @@ def dumped(table: list[list[str]], delimiter: str) -> str:
     return file.getvalue()
 
 
-def saved(delimiter: str, codec: str) -> Save:
+def save_as(delimiter: str, codec: str) -> Save:
     def save(table: list[list[str]], path: Path) -> Path:
-        path.write_bytes(dumped(table, delimiter).encode(codec))
+        path.write_bytes(dump_table(table, delimiter).encode(codec))
         return path
 
     return save
@@ -199,12 +199,12 @@ def saved_as_workbook(table: list[list[str]], path: Path) -> Path:
 
 
 SAVED: dict[str, Save] = {
-    "semicolons": saved(";", "utf-8-sig"),
-    "semicolons in Windows' code": saved(";", "cp950"),
-    "UTF-16 tabs": saved("\t", "utf-16"),
-    "Big5": saved(",", "cp950"),
-    "tabs": saved("\t", "utf-8"),
-    "UTF-8 without a mark": saved(",", "utf-8"),
+    "semicolons": save_as(";", "utf-8-sig"),
+    "semicolons in Windows' code": save_as(";", "cp950"),
+    "UTF-16 tabs": save_as("\t", "utf-16"),
+    "Big5": save_as(",", "cp950"),
+    "tabs": save_as("\t", "utf-8"),
+    "UTF-8 without a mark": save_as(",", "utf-8"),
     "a workbook": saved_as_workbook,
 }
 
@@ -215,7 +215,7 @@ def table_of(path: Path) -> list[list[str]]:
 
 def hard_ids() -> list[str]:
     """Texts whose id is of digits alone, or with an e among them: what Excel takes for a number."""
-    texts = (f"{invented(number, 3)} 送來時就壞了" for number in range(60_000))
+    texts = (f"{invent_words(number, 3)} 送來時就壞了" for number in range(60_000))
     return list(islice((text for text in texts if re.fullmatch(r"\d+e?\d+", row_id(text))), 2))
 
 
@@ -224,7 +224,7 @@ async def test_e3_a_labelling_sheet_comes_back_from_excel(office: Office, save: 
     await office.begin(language="zh-TW", labels=["壞了", "很好"])
     hard = hard_ids()
     assert hard
-    rows = [{"text": text} for text in [*hard, *(f"{invented(number, 5)} 用起來很好" for number in range(20))]]
+    rows = [{"text": text} for text in [*hard, *(f"{invent_words(number, 5)} 用起來很好" for number in range(20))]]
     await office.connect(office.put("mails.jsonl", dump_lines(rows)), unlabelled=True)
     await office.prepare()
     told = await office("add_examples", task=office.name, action="sheet", count=len(rows))
@@ -247,7 +247,7 @@ async def test_e3_refusals_of_written_rows_come_back_from_excel(office: Office, 
     await office.begin(language="zh-TW", labels=["正面", "中性", "負面"])
     writer = Writer()
     server.serve("/v1/chat/completions", writer)
-    await prepared(office, written_by(server, count=90, rows_per_request=10))
+    await prepare_data(office, written_by(server, count=90, rows_per_request=10))
     if not office.rows():  # a price or the like is to be agreed to
         await office.prepare(confirm=True)
     [sheet] = (office.folder / "data" / "review").glob("*.csv")
@@ -280,7 +280,7 @@ async def test_e4_five_dead_pages_in_a_row_are_skipped_and_counted(office: Offic
     if dead.startswith("forbidden"):
         server.serve("/robots.txt", Said(b"User-agent: *\nDisallow: /old/\n", headers={"Content-Type": "text/plain"}))
     await office.begin(labels=LABELS)
-    told = await prepared(
+    told = await prepare_data(
         office, on_this_machine("web_scrape", urls=addresses, delay_seconds=0, retries=0, unlabelled=True)
     )
     assert not told.refused, told.message
@@ -330,7 +330,7 @@ class Writer:
         rows = self.spoil(
             label,
             [
-                {"text": f"{invented(number, 7)}，這是第{number}則。", "label": label}
+                {"text": f"{invent_words(number, 7)}，這是第{number}則。", "label": label}
                 for number in range(begin, begin + wanted)
             ],
         )
@@ -409,7 +409,7 @@ async def test_e5_rejections_are_counted_per_label_and_the_shortfall_is_in_the_h
         [{**row, "text": "每次都一樣的一句話，沒有別的。"} for row in rows] if label == "負面" else rows
     )
     server.serve("/v1/chat/completions", writer)
-    told = await prepared(office, written_by(server, count=30, rows_per_request=10))
+    told = await prepare_data(office, written_by(server, count=30, rows_per_request=10))
     if told.next_tool == "prepare_data":
         told = await office.prepare(confirm=True)
     assert "負面" in told.message[:200]
@@ -432,7 +432,9 @@ async def test_e6_an_empty_list_does_not_win_over_the_full_one(
     for name in reversed(place.split(".")):
         rows = {name: rows}
     await office.begin(labels=LABELS)
-    told = await prepared(office, on_this_machine("api", endpoint=server.serve("/rows", as_json({**beside, **rows}))))
+    told = await prepare_data(
+        office, on_this_machine("api", endpoint=server.serve("/rows", as_json({**beside, **rows})))
+    )
     assert not told.refused, told.message
     assert len(office.rows()) == 60
 
@@ -461,7 +463,7 @@ async def test_e6_a_server_that_wants_an_hour_is_told_with_the_hour(
 
 async def test_e6_kappa_of_four_rows_is_not_shown(office: Office) -> None:
     await office.begin(labels=["ask", "thank"])
-    rows = [{"text": f"Note {number} on {invented(number, 5)}"} for number in range(4)]
+    rows = [{"text": f"Note {number} on {invent_words(number, 5)}"} for number in range(4)]
     await office.connect(office.put("notes.jsonl", dump_lines(rows)), unlabelled=True)
     await office.prepare()
     answers = []

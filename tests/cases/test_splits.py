@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cases.conftest import Office, Rows, dump_csv, dump_lines, invented, texts
+from tests.cases.conftest import Office, Rows, dump_csv, dump_lines, invent_words, texts
 
 pytestmark = pytest.mark.anyio
 LABELS = ["ask", "thank", "warn"]
@@ -17,7 +17,7 @@ LABELS = ["ask", "thank", "warn"]
 
 def rows_of(count: int, begin: int = 0, labels: list[str] = LABELS) -> Rows:
     return [
-        {"text": f"Note {number} on {invented(number, 6)}", "label": labels[number % len(labels)]}
+        {"text": f"Note {number} on {invent_words(number, 6)}", "label": labels[number % len(labels)]}
         for number in range(begin, begin + count)
     ]
 
@@ -108,7 +108,7 @@ async def test_a_row_on_both_sides_of_their_split_is_told_and_stays_a_test_row(o
 async def test_labels_of_few_rows_are_tested_where_they_can_be(office: Office, each: int) -> None:
     labels = [f"topic{number}" for number in range(100)]
     await office.begin(labels=labels)
-    rows = await office.prepared(office.put("notes.jsonl", dump_lines(rows_of(100 * each, labels=labels))))
+    rows = await office.prepare_rows(office.put("notes.jsonl", dump_lines(rows_of(100 * each, labels=labels))))
     assert len(rows) == 100 * each
     tested = {row["label"] for row in office.rows("test")}
     assert len(tested) >= 12 * each and len({row["label"] for row in office.rows("train")}) >= 95
@@ -129,7 +129,7 @@ async def test_rare_labels_among_frequent_ones_are_tested_too(office: Office) ->
     rare = [f"topic{number}" for number in range(20)]
     rows = [*rows_of(180), *rows_of(80, 180, rare)]
     await office.begin(labels=[*LABELS, *rare])
-    await office.prepared(office.put("notes.jsonl", dump_lines(rows)))
+    await office.prepare_rows(office.put("notes.jsonl", dump_lines(rows)))
     tested = Counter(row["label"] for row in office.rows("test"))
     assert set(tested) == {*LABELS, *rare} and all(tested[label] >= 3 for label in LABELS)
 
@@ -219,7 +219,7 @@ async def test_an_unknown_field_of_a_new_task_is_refused_with_the_nearest(
 
 async def test_an_unknown_setting_of_a_plan_is_refused_with_the_nearest(office: Office) -> None:
     await office.begin(labels=LABELS)
-    await office.prepared(office.put("notes.jsonl", dump_lines(rows_of(60))))
+    await office.prepare_rows(office.put("notes.jsonl", dump_lines(rows_of(60))))
     told = await office("plan_training", task=office.name, settings={"epoch": 3})
     assert told.refused and "epochs" in told.message
 

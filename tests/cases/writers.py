@@ -212,7 +212,7 @@ SENTENCES: dict[str, tuple[tuple[str, str], list[str], list[str], list[str]]] = 
 }
 
 
-def written(language: str, count: int = 60) -> Rows:
+def write_rows(language: str, count: int = 60) -> Rows:
     """`count` distinct rows of `text` and `label`, at most 120."""
     labels, beginnings, middles, ends = SENTENCES[language]
     every = [begin + middle + end for end in ends for middle in middles for begin in beginnings]

@@ -13,18 +13,19 @@ import pytest
 from mcp import Client
 
 import nlp_skills
-from nlp_skills.resources.errors import MachineError, NlpSkillsError
-from nlp_skills.resources.files import read_json, read_jsonl, sha256_bytes
+from nlp_skills.resources.foundation.errors import MachineError, NlpSkillsError
+from nlp_skills.resources.foundation.files import read_json, read_jsonl, sha256_bytes
+from nlp_skills.resources.foundation.kinds import REGISTRIES, registry
+from nlp_skills.resources.foundation.language import LANGUAGES, Language
 from nlp_skills.resources.job import job_folders
-from nlp_skills.resources.kinds import REGISTRIES, registry
 from nlp_skills.resources.knowledge import read_page
-from nlp_skills.resources.language import LANGUAGES, Language
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.access_command import allow_script
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
-from nlp_skills.tools.compute.machines import local, make_machine
-from nlp_skills.tools.data.types import _told_apart
+from nlp_skills.tools.compute.jobs import local_process
+from nlp_skills.tools.compute.machine import make_machine
+from nlp_skills.tools.data.task_kind import _told_apart
 from tests.docs.extending import files_of, install_example
 
 pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
@@ -73,7 +74,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: None) 
     monkeypatch.setenv("NLP_SKILLS_WORKSPACE", str(workspace.root))
     yield workspace
     for job in job_folders(workspace):
-        local.stop(job)
+        local_process.stop(job)
 
 
 async def call(client: Any, tool: str, **arguments: Any) -> dict[str, Any]:
@@ -87,7 +88,7 @@ async def call(client: Any, tool: str, **arguments: Any) -> dict[str, Any]:
     return answer
 
 
-async def refused(client: Any, tool: str, **arguments: Any) -> str:
+async def read_refusal(client: Any, tool: str, **arguments: Any) -> str:
     result = await client.call_tool(tool, arguments)
     assert result.is_error, result.structured_content
     return str(result.content[0].text)
@@ -118,12 +119,12 @@ def test_nothing_of_a_package_is_read_before_the_tools_are_listed(site: Path) ->
         "import anyio, sys\n"
         "from mcp import Client\n"
         "from nlp_skills.server.app import build_server\n"
-        "from nlp_skills.resources.plugins import installed\n"
+        "from nlp_skills.resources.foundation.plugins import installed_plugins\n"
         "async def main():\n"
         "    async with Client(build_server()) as client:\n"
         "        await client.list_tools()\n"
         "anyio.run(main)\n"
-        "print(installed.cache_info().misses, 'acme_nlp' in sys.modules)\n"
+        "print(installed_plugins.cache_info().misses, 'acme_nlp' in sys.modules)\n"
     )
     environment = {"PYTHONPATH": os.pathsep.join(map(str, (PACKAGE, site))), "HOME": "/"}
     told = subprocess.run(
@@ -165,21 +166,21 @@ async def test_a_packages_source_metric_and_reward_train_and_measure_a_model_tha
     async with Client(build_server(Settings(workspace=workspace.root, language="en"))) as client:
         await make_task(client, "mails", labels=list(MOODS))
         goal = {"success_criteria.metric": "same_star"}
-        assert "Did you mean same_start?" in await refused(client, "update_task", task="mails", changes=goal)
+        assert "Did you mean same_start?" in await read_refusal(client, "update_task", task="mails", changes=goal)
         await call(client, "update_task", task="mails", changes={"success_criteria.metric": "same_start"})
 
         source = {"type": "tagged_log", "path": str(log)}
-        said = await refused(client, "set_data_source", task="mails", sources=[{**source, "type": "taged_log"}])
+        said = await read_refusal(client, "set_data_source", task="mails", sources=[{**source, "type": "taged_log"}])
         assert "Did you mean tagged_log?" in said
-        said = await refused(client, "set_data_source", task="mails", sources=[{"type": "tagged_log"}])
+        said = await read_refusal(client, "set_data_source", task="mails", sources=[{"type": "tagged_log"}])
         assert "sources[0].path: it is missing." in said and "separator" in said
-        said = await refused(client, "set_data_source", task="mails", sources=[{**source, "seperator": ";"}])
+        said = await read_refusal(client, "set_data_source", task="mails", sources=[{**source, "seperator": ";"}])
         assert "Did you mean separator?" in said
         await call(client, "set_data_source", task="mails", sources=[source])
         await call(client, "prepare_data", task="mails")
 
         quick = {"method": "quick_sft", "base_model": str(tiny_model), "threads": 1}
-        said = await refused(client, "plan_training", task="mails", settings={**quick, "epochs": 9})
+        said = await read_refusal(client, "plan_training", task="mails", settings={**quick, "epochs": 9})
         assert "epochs = '9'" in said and "≤ 3" in said
         await train(client, quick)
         rewarded = {
@@ -192,7 +193,7 @@ async def test_a_packages_source_metric_and_reward_train_and_measure_a_model_tha
             "epochs": 1,
             "threads": 1,
         }
-        said = await refused(client, "plan_training", task="mails", settings={**rewarded, "rewards": ["brevty"]})
+        said = await read_refusal(client, "plan_training", task="mails", settings={**rewarded, "rewards": ["brevty"]})
         assert "Did you mean brevity?" in said
         await train(client, rewarded)
         await call(client, "evaluate", task="mails", version="v2")
@@ -228,7 +229,7 @@ async def test_a_packages_type_of_task_is_prepared_and_planned(workspace: Worksp
     rows.write_text("text,headline\n" + "".join(f"Story {n} at length,Story {n}\n" for n in range(60)), "utf-8")
     async with Client(build_server(Settings(workspace=workspace.root, language="en"))) as client:
         await make_task(client, "news")
-        said = await refused(client, "update_task", task="news", changes={"type": "headlin"})
+        said = await read_refusal(client, "update_task", task="news", changes={"type": "headlin"})
         assert "did you mean headline?" in said
         await call(client, "update_task", task="news", changes={"type": "headline"})
         await call(client, "set_data_source", task="news", sources=[{"type": "file", "path": str(rows)}])
@@ -278,7 +279,7 @@ async def test_a_source_of_one_file_is_asked_for_once_and_then_read_by_jobs(
     async with Client(build_server(Settings(workspace=workspace.root, language="en"))) as client:
         await make_task(client, "mails", labels=list(MOODS))
         sources = [{"type": "our_log", "path": str(log)}]
-        asked = await refused(client, "set_data_source", task="mails", sources=sources)
+        asked = await read_refusal(client, "set_data_source", task="mails", sources=sources)
         assert str(file) in asked and sha256_bytes(file.read_bytes())[:12] in asked and "allow --script" in asked
         assert not (workspace.task("mails").root / "plugins").exists()
         assert allow_script(file) == 0

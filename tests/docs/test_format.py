@@ -7,11 +7,11 @@ import pytest
 from pydantic import BaseModel
 
 from nlp_skills.resources.data_source import DataSource, Quality, Regeneration, Source, SplitPolicy
-from nlp_skills.resources.language import Language
+from nlp_skills.resources.foundation.language import Language
 from nlp_skills.resources.lineage import Lineage, LineageData
 from nlp_skills.resources.records_reference import BEGIN, END, PAGES, records_reference
 from nlp_skills.resources.task import Constraints, Decision, Prompt, SuccessCriteria, Task
-from nlp_skills.tools.compute.scripts import SCRIPTS
+from nlp_skills.tools.compute.jobs.scripts import SCRIPTS
 from nlp_skills.tools.tasks.project import FOLDERS, RECORD
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic_core import PydanticUndefined
 
+from nlp_skills.resources.foundation.language import LANGUAGES, Language
 from nlp_skills.resources.knowledge import read_page
-from nlp_skills.resources.language import LANGUAGES, Language
-from nlp_skills.tools.data.sources import SourceKind, kinds
+from nlp_skills.tools.data.source import SourceKind, kinds
 from nlp_skills.tools.data.sources.api import Auth
 from nlp_skills.tools.data.web.paging import Pagination
 

@@ -1,4 +1,4 @@
-"""What the audit of numbers shares: one task made through the client's door, and a client that follows jobs."""
+"""What the audit of numbers shares: one task made through the client, and a client that follows jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import nlp_skills
 from nlp_skills.resources.job import job_folders
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.jobs import job_control
 from tests.tools.deploy.conftest import Conversation
 from tests.tools.evaluate.conftest import make_task as make_task
 from tests.tools.evaluate.conftest import tiny as tiny
@@ -24,7 +24,7 @@ from tests.tools.evaluate.conftest import versions as versions
 ROWS = 60
 
 
-class Standing:
+class PreparedTask:
     """A workspace at one place with the task `mood`, trained and evaluated; put back as it was before each test."""
 
     def __init__(self, place: Path) -> None:
@@ -38,14 +38,14 @@ class Standing:
 
     def put_back(self) -> None:
         for folder in job_folders(self.workspace):
-            jobs.cancel(folder)
+            job_control.cancel(folder)
         shutil.rmtree(self.root)
         shutil.copytree(self._kept, self.root, symlinks=True)
 
     async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         return await self.conversation.call(tool, task="mood", **arguments)
 
-    async def refused(self, tool: str, **arguments: Any) -> str:
+    async def read_refusal(self, tool: str, **arguments: Any) -> str:
         """The words of a refusal; a call that went through is a failure of the test."""
         answer = await self.call(tool, **arguments)
         assert "error" in answer, (tool, answer)
@@ -61,11 +61,11 @@ def with_jobs(monkeypatch: pytest.MonkeyPatch, worker: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(worker: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Standing:
+def trained(worker: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedTask:
     """`mood` with v1 and v2: adapters on a copy of the tiny base that lies in the inbox, made by the tools alone."""
     import anyio
 
-    standing = Standing(tmp_path_factory.mktemp("standing"))
+    standing = PreparedTask(tmp_path_factory.mktemp("standing"))
     shutil.copytree(tiny_model, standing.base)
     (standing.base / "notes.json").write_text(f'["{"x" * 2_000_000}"]', encoding="utf-8")  # large, as weights are
     rows = standing.root / "inbox" / "rows.csv"
@@ -105,12 +105,12 @@ def trained(worker: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
-def standing(trained: Standing, with_jobs: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
+def standing(trained: PreparedTask, with_jobs: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[PreparedTask]:
     monkeypatch.setenv("NLP_SKILLS_WORKSPACE", str(trained.root))
     trained.put_back()
     yield trained
     for folder in job_folders(trained.workspace):
-        jobs.cancel(folder)
+        job_control.cancel(folder)
 
 
-Tamper = Callable[[Standing], None]
+Tamper = Callable[[PreparedTask], None]

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from nlp_skills.resources.files import dump_jsonl, write_atomic
-from nlp_skills.resources.language import Language
+from nlp_skills.resources.foundation.files import dump_jsonl, write_atomic
+from nlp_skills.resources.foundation.language import Language
 from nlp_skills.resources.task import Prompt, SuccessCriteria, Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.data.near_duplicates import near_duplicates_of

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.files import read_jsonl, write_atomic
+from nlp_skills.resources.foundation.files import read_jsonl, write_atomic
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
-from tests.permissions import agreed
+from nlp_skills.tools.compute.jobs import job_control
+from tests.permissions import agree_to_script
 from tests.tools.compute.working import eventually, kill_hard
 from tests.tools.train.conftest import SCRIPT, workspace_in, write_task
 from tests.tools.train.trained import Trainings
@@ -44,7 +44,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_jobs: None) 
 def task(workspace: Workspace) -> TaskFolder:
     task = write_task(workspace.root / "news")
     write_atomic(task.scripts / "04_train.py", SLOW)
-    agreed(task.scripts / "04_train.py")
+    agree_to_script(task.scripts / "04_train.py")
     return task
 
 
@@ -52,7 +52,7 @@ def slow(task: TaskFolder, on: bool) -> None:
     (task.root / "slow").touch() if on else (task.root / "slow").unlink()
 
 
-def told(job: JobFolder, after: int = 0) -> Told:
+def read_steps(job: JobFolder, after: int = 0) -> Told:
     """What the training said of its steps, from that line of its events on."""
     return [
         (datetime.datetime.fromisoformat(event["time"]), event)
@@ -65,7 +65,7 @@ def span(steps: Told) -> float:
     return (steps[-1][0] - steps[0][0]).total_seconds()
 
 
-def overstated(steps: Told) -> Sequence[tuple[int, float, float]]:
+def find_overstated(steps: Told) -> Sequence[tuple[int, float, float]]:
     """Where the time left that was told is more than twice what it then took, and seconds more."""
     wrong = []
     for moment, event in steps[2:-1]:
@@ -81,18 +81,18 @@ def test_a_training_that_stood_in_line_counts_from_its_own_first_step(
     trainings = Trainings(workspace, worker)
     slow(task, True)
     first = trainings.start(task, {"base_model": str(tiny_model), **SETTINGS})
-    eventually(lambda: jobs.progress(first).step >= 12 or first.state() != "running", SECONDS)
+    eventually(lambda: job_control.progress(first).step >= 12 or first.state() != "running", SECONDS)
     slow(task, False)
     second = trainings.start(task, {"base_model": str(tiny_model), **SETTINGS, "epochs": 3})
     eventually(lambda: second.place() is not None, SECONDS)
-    eventually(lambda: jobs.progress(first).step >= 14, SECONDS)  # it waits for ten seconds
-    jobs.cancel(first)
+    eventually(lambda: job_control.progress(first).step >= 14, SECONDS)  # it waits for ten seconds
+    job_control.cancel(first)
     eventually(lambda: second.place() is None and second.state() != "queued", SECONDS)
     released = time.monotonic()
-    assert trainings.ended(second) == "succeeded", jobs.failure(second)
-    at_work, steps = time.monotonic() - released, told(second)
+    assert trainings.run_to_end(second) == "succeeded", job_control.failure(second)
+    at_work, steps = time.monotonic() - released, read_steps(second)
     training = VersionFolder(task, 2).model_info().training
-    assert not overstated(steps)
+    assert not find_overstated(steps)
     assert span(steps) - 1 <= (training.seconds or 0) <= at_work + 2, (training, span(steps), at_work)
     assert (training.tokens_per_second or 0) > (training.tokens or 0) / (at_work + 2), training
 
@@ -104,17 +104,17 @@ def test_a_training_killed_and_resumed_records_the_seconds_of_both_runs_and_tell
     slow(task, True)
     began = time.monotonic()
     job = trainings.start(task, {"base_model": str(tiny_model), **SETTINGS})
-    eventually(lambda: jobs.progress(job).step >= 14 or job.state() != "running", SECONDS)
+    eventually(lambda: job_control.progress(job).step >= 14 or job.state() != "running", SECONDS)
     kill_hard(job)
-    before, killed = told(job), time.monotonic() - began
+    before, killed = read_steps(job), time.monotonic() - began
     lines = len(list(read_jsonl(job.events_file)))
     slow(task, False)
     began = time.monotonic()
-    trainings.resumed(job)
-    resumed, after = time.monotonic() - began, told(job, lines)
+    trainings.resume_job(job)
+    resumed, after = time.monotonic() - began, read_steps(job, lines)
     training = VersionFolder(task, 1).model_info().training
     assert span(before) > 5, "the first run took its time"
-    assert not overstated(after)
+    assert not find_overstated(after)
     # A checkpoint was taken at step 10 of 14: what was done before it counts, what was lost may.
     kept = span([one for one in before if one[1]["step"] <= 10])
     assert kept + span(after) - 1 <= (training.seconds or 0) <= killed + resumed, (

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.data_source import DataSource, Source, save_data_source
-from nlp_skills.resources.files import write_json
+from nlp_skills.resources.foundation.files import write_json
 from nlp_skills.resources.task import SuccessCriteria, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
@@ -17,7 +17,7 @@ from nlp_skills.tools.coach.coach import coach
 from nlp_skills.tools.evaluate.compare import compare
 from nlp_skills.tools.train.diagnose import diagnose_version
 from tests.tools.evaluate.report.conftest import task as task
-from tests.tools.evaluate.report.reporting import evaluated, report, rows_of, trained
+from tests.tools.evaluate.report.reporting import make_trained, record_evaluation, report, rows_of
 
 pytestmark = pytest.mark.worker
 Make = Callable[..., TaskFolder]
@@ -51,8 +51,8 @@ def line(task: Make, answers: Sequence[Answer], rows: int = ROWS) -> list[Versio
     write_json(made.data / "current.json", {"format": 1, "hash": digest})
     folders = []
     for number, answer in enumerate(answers):
-        folder = trained(made, parent="v1" if number else None, epochs=4 + number)
-        evaluated(folder, given, answer)
+        folder = make_trained(made, parent="v1" if number else None, epochs=4 + number)
+        record_evaluation(folder, given, answer)
         folders.append(folder)
     return folders
 
@@ -122,8 +122,8 @@ def test_the_best_of_several_is_corrected_for_looking_often(task: Make) -> None:
     assert by_compare(*alone) == "better"
     rows = rows_of(LABELS, ROWS)
     for number in range(4):
-        later = trained(alone[0].task, parent="v1", epochs=20 + number)
-        evaluated(later, rows, wrong_at([place + 1 for place in base[number:]] + base[:number]))
+        later = make_trained(alone[0].task, parent="v1", epochs=20 + number)
+        record_evaluation(later, rows, wrong_at([place + 1 for place in base[number:]] + base[:number]))
     found = compare(alone[0], alone[1])
     assert found["verdict"]["outcome"] == "not_shown", "corrected by Holm for the others"
     assert "Holm" in found["message"]["en"] and "Holm" in found["message"]["zh"]

@@ -52,17 +52,17 @@ def place(root: Path, name: str) -> Path:
     return root / name.replace("_", "-")
 
 
-def accused(root: Path, name: str) -> list[str]:
+def accused_causes(root: Path, name: str) -> list[str]:
     return [cause.name for cause in diagnose(VersionFolder(TaskFolder(place(root, name)), 1)).causes]
 
 
 def test_the_true_cause_comes_first_in_five_of_seven_and_among_the_first_three_in_all(workspace: Path) -> None:
     assert set(CAUSES) == set(planting.FAULTS)
-    named = {fault: accused(workspace, fault) for fault in CAUSES}
+    named = {fault: accused_causes(workspace, fault) for fault in CAUSES}
     assert all(cause in named[fault][:3] for fault, cause in CAUSES.items()), named
     assert sum(named[fault][:1] == [cause] for fault, cause in CAUSES.items()) >= 5, named
 
 
 @pytest.mark.parametrize("name", planting.HEALTHY)
 def test_a_healthy_run_is_accused_of_nothing(workspace: Path, name: str) -> None:
-    assert accused(workspace, name) == []
+    assert accused_causes(workspace, name) == []

@@ -10,7 +10,7 @@ import pytest
 
 from nlp_skills.resources.deployment import Deployment
 from nlp_skills.tools.deploy import deployments
-from tests.faults.conftest import Standing
+from tests.faults.conftest import PreparedTask
 from tests.faults.test_tampering import add_noise
 
 pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
@@ -23,7 +23,7 @@ def _no_hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, str(tmp_path / "never" / name))
 
 
-async def deployed(standing: Standing, version: str, **settings: Any) -> Deployment:
+async def deploy_version(standing: PreparedTask, version: str, **settings: Any) -> Deployment:
     """Put it behind the local endpoint; a version that misses the goal for a reason."""
     answer = await standing.call("deploy", version=version, target="local", settings=settings)
     if "override_reason" in str(answer.get("error")):
@@ -36,7 +36,7 @@ async def deployed(standing: Standing, version: str, **settings: Any) -> Deploym
     return live
 
 
-def asked(live: Any, model: str) -> httpx.Response:
+def ask_endpoint(live: Any, model: str) -> httpx.Response:
     return httpx.post(
         f"{live.url}/v1/chat/completions",
         trust_env=False,
@@ -45,22 +45,22 @@ def asked(live: Any, model: str) -> httpx.Response:
     )
 
 
-async def test_models_are_listed_by_short_names_that_can_be_asked_for(standing: Standing) -> None:
-    live = await deployed(standing, "v1")
+async def test_models_are_listed_by_short_names_that_can_be_asked_for(standing: PreparedTask) -> None:
+    live = await deploy_version(standing, "v1")
     listed = httpx.get(f"{live.url}/v1/models", trust_env=False, timeout=60)
     assert listed.status_code == 200, listed.text
     names = [model["id"] for model in listed.json()["data"]]
     assert {"v1", "mood"} & set(names) and not [name for name in names if "/" in name or "\\" in name], names
     for name in names:
-        assert asked(live, name).status_code == 200, name
+        assert ask_endpoint(live, name).status_code == 200, name
     assert live.model in names, "what deploy told is what the endpoint lists"
 
 
 async def test_the_one_before_comes_back_at_its_address_without_a_gate_and_only_then_the_other_stops(
-    standing: Standing,
+    standing: PreparedTask,
 ) -> None:
-    first = await deployed(standing, "v1")
-    second = await deployed(standing, "v2")
+    first = await deploy_version(standing, "v1")
+    second = await deploy_version(standing, "v2")
     await standing.call(
         "update_task", changes={"success_criteria.threshold": 1.0, "success_criteria.metric": "accuracy"}
     )
@@ -68,28 +68,28 @@ async def test_the_one_before_comes_back_at_its_address_without_a_gate_and_only_
     assert "error" not in back, back
     live = deployments.current(standing.task)
     assert live is not None and live.version == "v1" and live.url == first.url, (live, first.url)
-    assert deployments.answers(live) and asked(live, live.model).status_code == 200
+    assert deployments.answers(live) and ask_endpoint(live, live.model).status_code == 200
     assert second.url == live.url or not deployments.answers(second)
 
 
-async def test_going_back_to_what_cannot_come_back_leaves_what_works(standing: Standing) -> None:
-    await deployed(standing, "v1")
-    second = await deployed(standing, "v2")
+async def test_going_back_to_what_cannot_come_back_leaves_what_works(standing: PreparedTask) -> None:
+    await deploy_version(standing, "v1")
+    second = await deploy_version(standing, "v2")
     for place in (standing.task.root / "models" / "v1").rglob("*.safetensors"):
         add_noise(place)
-    refused = await standing.refused("deploy", action="roll_back")
+    refused = await standing.read_refusal("deploy", action="roll_back")
     assert "v1" in refused and "not the file" in refused, refused
     live = deployments.current(standing.task)
     assert live is not None and live.version == "v2" and deployments.answers(second)
-    assert asked(second, second.model).status_code == 200
+    assert ask_endpoint(second, second.model).status_code == 200
 
 
-async def test_files_of_another_target_stay_ready(standing: Standing) -> None:
+async def test_files_of_another_target_stay_ready(standing: PreparedTask) -> None:
     merged = await standing.call("deploy", version="v1", target="merged")
     if "error" in merged:
         merged = await standing.call("deploy", version="v1", target="merged", override_reason="a test")
     assert "error" not in merged, merged
-    await deployed(standing, "v2")
+    await deploy_version(standing, "v2")
     listed = (await standing.call("deploy", action="list"))["deployments"]
     assert {(row["target"], row["standing"]) for row in listed} >= {("merged", "ready"), ("local", "live")}, listed
     await standing.call("deploy", action="undeploy")
@@ -97,7 +97,7 @@ async def test_files_of_another_target_stay_ready(standing: Standing) -> None:
     assert ("merged", "ready") in {(row["target"], row["standing"]) for row in listed}, listed
 
 
-async def test_undoing_without_anything_before_is_refused_and_leaves_it(standing: Standing) -> None:
-    live = await deployed(standing, "v1")
-    refused = await standing.refused("deploy", action="roll_back")
+async def test_undoing_without_anything_before_is_refused_and_leaves_it(standing: PreparedTask) -> None:
+    live = await deploy_version(standing, "v1")
+    refused = await standing.read_refusal("deploy", action="roll_back")
     assert "before" in refused and deployments.answers(live)

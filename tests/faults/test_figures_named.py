@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.data_source import SplitPolicy
-from nlp_skills.resources.files import write_json
+from nlp_skills.resources.foundation.files import write_json
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.store import commit_snapshot
 from nlp_skills.tools.evaluate import run
 from nlp_skills.tools.evaluate.predict import Prediction

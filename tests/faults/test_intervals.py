@@ -13,9 +13,9 @@ import pytest
 
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.evaluate.metric import Answered
-from nlp_skills.tools.evaluate.record import measured
+from nlp_skills.tools.evaluate.record import measure_answers
 from tests.tools.evaluate.report.conftest import task as task
-from tests.tools.evaluate.report.reporting import evaluated, report, rows_of, trained
+from tests.tools.evaluate.report.reporting import make_trained, record_evaluation, report, rows_of
 
 pytestmark = pytest.mark.worker
 Make = Callable[..., TaskFolder]
@@ -28,7 +28,7 @@ TOO_FEW_EN, TOO_FEW_ZH = (
 
 def figures(counts: Sequence[tuple[str, str | None, int]], labels: Sequence[str] = LABELS) -> dict[str, Any]:
     """What an evaluation writes of so many rows of each (gold, answered)."""
-    return measured(
+    return measure_answers(
         "label",
         [Answered(gold, answer, answer or "?") for gold, answer, count in counts for _ in range(count)],
         list(labels),
@@ -107,9 +107,11 @@ def test_a_label_of_six_rows_has_its_interval() -> None:
 
 
 def test_the_report_counts_a_label_of_few_rows_and_says_how_macro_f1_left_it_out(task: Make) -> None:
-    folder = trained(task())
+    folder = make_trained(task())
     rows = [*rows_of(LABELS[:2], 60), *rows_of(LABELS[2:], 3, "rare {}".format)]
-    path, page = report(folder, evaluated(folder, rows, lambda at, row: str(row["label"]) if at != 60 else "neutral"))
+    path, page = report(
+        folder, record_evaluation(folder, rows, lambda at, row: str(row["label"]) if at != 60 else "neutral")
+    )
     assert TOO_FEW_EN.search(page.english) and TOO_FEW_ZH.search(page.chinese)
     assert re.search(r"2 (of|/) 3", page.english), "right of all, as counts"
     # Where macro-F1 is told, the label that it leaves out is named beside it.
@@ -129,9 +131,9 @@ def test_a_label_keeps_its_place_in_every_draw() -> None:
 
 
 def test_a_label_without_rows_in_the_benchmark_is_named_not_scored(task: Make) -> None:
-    folder = trained(task())
+    folder = make_trained(task())
     rows = rows_of(LABELS[:2], 60)
-    record = evaluated(folder, rows, lambda at, row: str(row["label"]))
+    record = record_evaluation(folder, rows, lambda at, row: str(row["label"]))
     _, page = report(folder, record)
     assert record.metrics["macro_f1"].value == 1.0 and (record.metrics["macro_f1"].low or 0) < 1.0
     assert TOO_FEW_EN.search(page.english) or re.search("no rows? of .?negative|negative.{0,20}no rows", page.english)

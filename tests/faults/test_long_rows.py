@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.files import read_yaml
+from nlp_skills.resources.foundation.files import read_yaml
 from nlp_skills.resources.job import job_folders
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.jobs import job_control
 from tests.tools.deploy.conftest import Conversation
 
 pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
@@ -53,7 +53,7 @@ class Road:
         self.said.append(answer)
         return answer
 
-    async def prepared(self, size: int = SIZE) -> None:
+    async def prepare(self, size: int = SIZE) -> None:
         file = self.workspace.root / "inbox" / "mails.csv"
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("w", encoding="utf-8", newline="") as out:
@@ -86,7 +86,7 @@ class Road:
         lines = (self.task.data / "train.jsonl").read_text("utf-8").splitlines()
         assert max(map(len, lines)) > size, "one was dealt to training"
 
-    async def planned(self, **settings: Any) -> dict[str, Any]:
+    async def plan(self, **settings: Any) -> dict[str, Any]:
         return await self.call(
             "plan_training", settings={"base_model": str(self.base), "epochs": 1, "threads": 1, **settings}
         )
@@ -105,12 +105,12 @@ async def road(
     road = Road(tmp_path / "workspace", tiny_model)
     yield road
     for folder in job_folders(road.workspace):
-        jobs.cancel(folder)
+        job_control.cancel(folder)
 
 
 async def test_a_row_that_is_too_long_is_named_with_its_tokens_and_the_choices_before_any_consent(road: Road) -> None:
-    await road.prepared()
-    planned = await road.planned()
+    await road.prepare()
+    planned = await road.plan()
     said = road.everything()
     numbers = set(re.findall(r"\brows? (\d+)", said)) | set(re.findall(r'"row": (\d+)', said))
     assert KEY in said or numbers & {"81", "82", "83", "84", "85", "86", "87"}, "the row, by its own key or number"
@@ -123,11 +123,11 @@ async def test_a_row_that_is_too_long_is_named_with_its_tokens_and_the_choices_b
 
 async def test_the_memory_and_time_of_a_plan_are_those_of_its_max_length(road: Road, tmp_path: Path) -> None:
     """A row of 20 kB takes what one of 3.5 kB takes: both end at max_length."""
-    await road.prepared()
+    await road.prepare()
     other = Road(tmp_path / "other", road.base)
     (tmp_path / "other").mkdir()
-    await other.prepared(3_500)
-    plans = [await one.planned() for one in (road, other)]
+    await other.prepare(3_500)
+    plans = [await one.plan() for one in (road, other)]
     assert not any("error" in plan for plan in plans), plans
     memory, less = (sum(plan["estimate"]["memory_bytes"].values()) for plan in plans)
     assert memory <= 1.05 * less, (memory, less)
@@ -138,8 +138,8 @@ async def test_the_memory_and_time_of_a_plan_are_those_of_its_max_length(road: R
 
 @pytest.mark.parametrize("choice", ["raise", "drop", "cut"])
 async def test_each_choice_is_recorded_and_the_training_that_follows_ends_well(road: Road, choice: str) -> None:
-    await road.prepared(3_000)
-    planned = await road.planned(**CHOICES[choice])
+    await road.prepare(3_000)
+    planned = await road.plan(**CHOICES[choice])
     assert "error" not in planned, planned
     trained = await road.call("train", plan=planned["plan"], confirm=True)
     assert "error" not in trained and trained["job"]["state"] == "succeeded", trained
@@ -153,8 +153,8 @@ async def test_each_choice_is_recorded_and_the_training_that_follows_ends_well(r
 
 async def test_a_training_is_not_begun_that_would_be_refused_for_a_row(road: Road) -> None:
     """Without a choice the call that asks for consent says it, and no job fails afterwards."""
-    await road.prepared()
-    planned = await road.planned()
+    await road.prepare()
+    planned = await road.plan()
     answer = await road.call("train", confirm=True) if "error" not in planned else planned
     ended = [folder.state() for folder in job_folders(road.workspace) if folder.spec().kind == "train"]
     assert "failed" not in ended, (answer, ended)
@@ -162,8 +162,8 @@ async def test_a_training_is_not_begun_that_would_be_refused_for_a_row(road: Roa
 
 async def test_a_row_cut_from_the_middle_keeps_its_whole_answer(road: Road) -> None:
     """Nothing of what is trained on is cut once more: no row longer than the limit, none without its whole answer."""
-    await road.prepared(3_000)
-    planned = await road.planned(**CHOICES["cut"])
+    await road.prepare(3_000)
+    planned = await road.plan(**CHOICES["cut"])
     assert "error" not in planned, planned
     trained = await road.call("train", plan=planned["plan"], confirm=True)
     assert "error" not in trained, trained

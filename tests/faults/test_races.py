@@ -11,17 +11,17 @@ import anyio
 import pytest
 from mcp import Client
 
-from nlp_skills.resources.files import read_yaml
+from nlp_skills.resources.foundation.files import read_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
-from nlp_skills.tools.coach.situation import look
+from nlp_skills.tools.coach.situation import load_situation
 from nlp_skills.tools.coach.waiting import job_now
-from nlp_skills.tools.compute import jobs
-from nlp_skills.tools.compute.view import job_answer
-from tests.faults.conftest import Standing
-from tests.tools.compute.test_turns import HEAD, Line
+from nlp_skills.tools.compute.jobs import job_control
+from nlp_skills.tools.compute.jobs.view import job_answer
+from tests.faults.conftest import PreparedTask
+from tests.tools.compute.jobs.test_device_queue import HEAD, Line
 from tests.tools.compute.working import eventually, write_work
 from tests.tools.train.conftest import workspace_in, write_task
 from tests.tools.train.test_planning import write_base
@@ -70,26 +70,26 @@ from pathlib import Path
 from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
-from nlp_skills.tools.evaluate.record import as_answered, commit_evaluation, evaluated_answers, keep_answers, measured
+from nlp_skills.tools.evaluate.record import as_answered, commit_evaluation, evaluated_answers, keep_answers, measure_answers
 version = VersionFolder(TaskFolder(Path(sys.argv[1])), 2)
 record = version.latest_evaluation()
 rows = [{**row, "raw": (said := "good" if row["predicted"] == "bad" else "bad"), "predicted": said,
          "correct": said == row["gold"]} for row in evaluated_answers(version, record)]
 commit_evaluation(version, Evaluation.model_validate(
-    {**record.to_dict(), **measured("label", as_answered(rows), ["good", "bad"], None),
+    {**record.to_dict(), **measure_answers("label", as_answered(rows), ["good", "bad"], None),
      "predictions_hash": keep_answers(version, rows)}))
 """
 
 
 @pytest.mark.minutes
-async def test_one_reason_opens_the_one_gate_whose_figure_was_seen(standing: Standing, worker: Path) -> None:
+async def test_one_reason_opens_the_one_gate_whose_figure_was_seen(standing: PreparedTask, worker: Path) -> None:
     """Below the goal, and not what was evaluated either: a reason for the first says nothing about the second."""
     subprocess.run([worker, "-c", _TURNED, str(standing.task.root)], check=True)
     await standing.call("update_task", changes={"success_criteria.threshold": 1.0})
-    below = await standing.refused("deploy", version="v2", target="merged")
+    below = await standing.read_refusal("deploy", version="v2", target="merged")
     assert "success criteria" in below
     reason = "shown to the team on Monday"
-    differs = await standing.refused("deploy", version="v2", target="merged", override_reason=reason)
+    differs = await standing.read_refusal("deploy", version="v2", target="merged", override_reason=reason)
     assert "does not answer as v2 did" in differs and "success criteria" not in differs
     opened = await standing.call("deploy", version="v2", target="merged", override_reason="we know that it differs")
     assert "error" not in opened, opened
@@ -105,7 +105,7 @@ def test_a_job_released_from_the_queue_does_not_say_that_it_waits(workspace: Wor
         """
         name = sys.argv[1]
         job.progress(0, 10, Text("reading the rows", "讀取資料"))
-        with my_turn(job, machine(0), Wish(1, 1)):
+        with acquire_devices(job, machine(0), DeviceRequest(1, 1)):
             (TASK / f"{name} at work").touch()
             until(f"{name} may end")
         return {}
@@ -119,9 +119,13 @@ def test_a_job_released_from_the_queue_does_not_say_that_it_waits(workspace: Wor
     assert "queued" in job_answer(second).message
     line.end("first")
     line.at_work("second")
-    for said in (job_answer(second).message, job_answer(second).next_step.say, job_now(look(workspace, task)).message):
+    for said in (
+        job_answer(second).message,
+        job_answer(second).next_step.say,
+        job_now(load_situation(workspace, task)).message,
+    ):
         assert not [word for word in ("queued", "in line", "waiting for", "starts by itself") if word in said], said
     view = job_answer(second).job
     assert view.state == "running" and view.place is None
     line.end("second")
-    eventually(lambda: jobs.wait(second, 5) == "succeeded")
+    eventually(lambda: job_control.wait(second, 5) == "succeeded")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import DataError
+from nlp_skills.resources.foundation.errors import DataError
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from tests.tools.data.conftest import job as job
@@ -136,7 +136,7 @@ def new_task(root: Path) -> TaskFolder:
     from nlp_skills.server.app import build_server
     from nlp_skills.server.settings import Settings
 
-    async def made() -> None:
+    async def make_task() -> None:
         async with Client(build_server(Settings(workspace=root / "workspace", language="en"))) as client:
             result = await client.call_tool(
                 "create_task",
@@ -150,7 +150,7 @@ def new_task(root: Path) -> TaskFolder:
             )
             assert not result.is_error, result.content
 
-    anyio.run(made)
+    anyio.run(make_task)
     return Workspace(root / "workspace").task("mood")
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.files import read_json, write_json
+from nlp_skills.resources.foundation.files import read_json, write_json
 from nlp_skills.resources.version import VersionFolder
-from tests.faults.conftest import Standing
+from tests.faults.conftest import PreparedTask
 
 pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 
@@ -34,11 +34,11 @@ def add_noise(weights: Path) -> None:
     assert weights.stat().st_size == before.st_size
 
 
-def noise_in_base(standing: Standing) -> None:
+def noise_in_base(standing: PreparedTask) -> None:
     add_noise(standing.base / "model.safetensors")
 
 
-def other_tokenizer(standing: Standing) -> None:
+def other_tokenizer(standing: PreparedTask) -> None:
     """Two tokens change places."""
     file = standing.base / "tokenizer.json"
     content = json.loads(file.read_text(encoding="utf-8"))
@@ -48,7 +48,7 @@ def other_tokenizer(standing: Standing) -> None:
     file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
 
-def other_chat_template(standing: Standing) -> None:
+def other_chat_template(standing: PreparedTask) -> None:
     files = [
         file
         for file in (standing.base / "chat_template.jinja", standing.base / "tokenizer_config.json")
@@ -67,18 +67,18 @@ def other_chat_template(standing: Standing) -> None:
     raise AssertionError("the base has no chat template")
 
 
-def noise_in_adapter(standing: Standing) -> None:
+def noise_in_adapter(standing: PreparedTask) -> None:
     add_noise(standing.task.root / "models" / "v2" / "adapter" / "adapter_model.safetensors")
 
 
-def other_adapter_settings(standing: Standing) -> None:
+def other_adapter_settings(standing: PreparedTask) -> None:
     """Twice the scale: other answers from the same weights."""
     file = standing.task.root / "models" / "v2" / "adapter" / "adapter_config.json"
     content = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps({**content, "lora_alpha": 2 * content["lora_alpha"]}), encoding="utf-8")
 
 
-def other_snapshot_row(standing: Standing) -> None:
+def other_snapshot_row(standing: PreparedTask) -> None:
     """One training row's label is turned around."""
     [file] = standing.task.snapshots.glob("*/train.jsonl")
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -87,7 +87,7 @@ def other_snapshot_row(standing: Standing) -> None:
     file.write_text(json.dumps(row, ensure_ascii=False) + "\n" + "".join(lines[1:]), encoding="utf-8")
 
 
-def other_predictions(standing: Standing) -> None:
+def other_predictions(standing: PreparedTask) -> None:
     """One answer is another one, in every copy of the file."""
     version = VersionFolder(standing.task, 2)
     for file in [*(version.root / "predictions").iterdir(), version.predictions_file]:
@@ -96,14 +96,14 @@ def other_predictions(standing: Standing) -> None:
         file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
-def changed_figure(standing: Standing, value: float) -> None:
+def changed_figure(standing: PreparedTask, value: float) -> None:
     file = VersionFolder(standing.task, 2).results_file
     results = read_json(file)
     results["evaluations"][-1]["metrics"]["macro_f1"] = {"value": value, "low": value, "high": value}
     write_json(file, results)
 
 
-def other_results(standing: Standing) -> None:
+def other_results(standing: PreparedTask) -> None:
     """The score is another one than the answers give."""
     value = read_json(VersionFolder(standing.task, 2).results_file)["evaluations"][-1]["metrics"]["macro_f1"]["value"]
     changed_figure(standing, 0.5 if value > 0.9 else 1.0)
@@ -137,11 +137,15 @@ CASES: list[Any] = [
 
 @pytest.mark.parametrize(("tamper", "tool", "arguments", "named"), CASES)
 async def test_what_was_changed_is_named_by_the_tool_that_stands_on_it(
-    standing: Standing, tamper: Callable[[Standing], None], tool: str, arguments: dict[str, Any], named: tuple[str, ...]
+    standing: PreparedTask,
+    tamper: Callable[[PreparedTask], None],
+    tool: str,
+    arguments: dict[str, Any],
+    named: tuple[str, ...],
 ) -> None:
     tamper(standing)
     before = evaluations(standing)
-    said = (await standing.refused(tool, **arguments)).lower()
+    said = (await standing.read_refusal(tool, **arguments)).lower()
     assert any(word in said for word in named) and re.search(
         "changed|differ|not the same|other than|no longer|is not the file", said
     ), said
@@ -150,7 +154,7 @@ async def test_what_was_changed_is_named_by_the_tool_that_stands_on_it(
     assert not list(standing.task.deployments.glob("*.json")), "nothing was deployed"
 
 
-async def test_an_untouched_version_is_compared_evaluated_reproduced_and_deployed(standing: Standing) -> None:
+async def test_an_untouched_version_is_compared_evaluated_reproduced_and_deployed(standing: PreparedTask) -> None:
     compared = await standing.call("compare_versions", **COMPARE)
     assert "error" not in compared, compared
     evaluated = await standing.call("evaluate", **EVALUATE)
@@ -161,7 +165,7 @@ async def test_an_untouched_version_is_compared_evaluated_reproduced_and_deploye
     assert "error" not in deployed, deployed
 
 
-def evaluations(standing: Standing) -> list[Any]:
+def evaluations(standing: PreparedTask) -> list[Any]:
     return VersionFolder(standing.task, 2).evaluations()
 
 
@@ -195,7 +199,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 
 async def test_what_did_not_change_is_not_hashed_whole_a_second_time_by_the_server(
-    standing: Standing, hashed: list[int]
+    standing: PreparedTask, hashed: list[int]
 ) -> None:
     """Looking again at an untouched version costs no read of its large files: size, time and inode are as they were."""
     size = (standing.base / "notes.json").stat().st_size
@@ -209,7 +213,7 @@ async def test_what_did_not_change_is_not_hashed_whole_a_second_time_by_the_serv
     assert first <= 2 and again == 0
 
 
-async def test_the_processor_and_scikit_learn_belong_to_the_environment(standing: Standing) -> None:
+async def test_the_processor_and_scikit_learn_belong_to_the_environment(standing: PreparedTask) -> None:
     environment = json.dumps(read_json(VersionFolder(standing.task, 2).environment_file)).lower()
     assert "scikit-learn" in environment
     model = [

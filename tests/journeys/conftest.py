@@ -12,7 +12,7 @@ import anyio
 import pytest
 from mcp.client import Client
 
-from nlp_skills.resources.language import LANGUAGES, Language
+from nlp_skills.resources.foundation.language import LANGUAGES, Language
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
 from tests.journeys import mails
@@ -74,7 +74,7 @@ def workspace(tmp_path: Path) -> Path:
     return tmp_path / "workspace"
 
 
-def copied(started: Started, to: Path) -> Path:
+def copy_workspace(started: Started, to: Path) -> Path:
     """A workspace of one's own that stands where `started` stands."""
     return Path(shutil.copytree(started.workspace, to, symlinks=True))
 
@@ -87,7 +87,7 @@ async def _first_versions(workspace: Path, language: Language) -> float:
     path = mails.write_csv(workspace / "mails.csv", rows)
     source = {"type": "file", "path": str(path), "mapping": {"text": "body", "label": "topic"}}
     async with Client(build_server(Settings(workspace=workspace, language=language))) as client:
-        await _called(
+        await _call_tool(
             client,
             "create_task",
             title=TASK,
@@ -98,21 +98,21 @@ async def _first_versions(workspace: Path, language: Language) -> float:
             success_criteria={"threshold": 0.6, "baseline": 0.5},
             **SAID[language],
         )
-        await _called(
+        await _call_tool(
             client, "set_data_source", task=TASK, sources=[source], split={"train": 0.6, "valid": 0.15, "test": 0.25}
         )
-        await _called(client, "prepare_data", task=TASK)
+        await _call_tool(client, "prepare_data", task=TASK)
         for plan in ({}, {"learning_rate": 1e-6, "epochs": 1}):
-            await _called(client, "plan_training", task=TASK, settings=plan)
-            await _called(client, "train", task=TASK)
-            evaluated = await _called(client, "evaluate", task=TASK)
+            await _call_tool(client, "plan_training", task=TASK, settings=plan)
+            await _call_tool(client, "train", task=TASK)
+            evaluated = await _call_tool(client, "evaluate", task=TASK)
             assert evaluated["job"]["state"] == "succeeded", evaluated
-        await _called(client, "deploy", task=TASK, version="v1")
-        listed = await _called(client, "list_tasks")
+        await _call_tool(client, "deploy", task=TASK, version="v1")
+        listed = await _call_tool(client, "list_tasks")
     return float(listed["tasks"][0]["best_score"])
 
 
-async def _called(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+async def _call_tool(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     answer = await client.call_tool(tool, arguments)
     assert not answer.is_error, answer.content
     content = dict(answer.structured_content or {})

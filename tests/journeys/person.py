@@ -59,7 +59,9 @@ class Person:
     secrets: dict[str, str] = field(default_factory=dict)
 
 
-async def led(client: Client, person: Person, store_secret: Callable[[str, str], object] | None = None) -> list[Call]:
+async def lead_person(
+    client: Client, person: Person, store_secret: Callable[[str, str], object] | None = None
+) -> list[Call]:
     """Everything that was called until the person has what they came for.
 
     Raises:
@@ -72,9 +74,9 @@ async def led(client: Client, person: Person, store_secret: Callable[[str, str],
     while True:
         call = await _call(client, tool, arguments)
         if not (tool == "job_status" and calls and calls[-1].tool == "job_status"):
-            assert call not in calls, f"going in circles: {told([*calls, call])}"
+            assert call not in calls, f"going in circles: {transcript([*calls, call])}"
         calls.append(call)
-        assert _counted(calls) <= MOST_CALLS, f"too many calls: {told(calls)}"
+        assert _count_questions(calls) <= MOST_CALLS, f"too many calls: {transcript(calls)}"
         if call.error:
             tool, arguments = _after_error(call, calls, person, store_secret)
             continue
@@ -85,9 +87,9 @@ async def led(client: Client, person: Person, store_secret: Callable[[str, str],
             replies.remove(said)
             tool, arguments = "coach", {"message": said[1], **_task(calls)}
             continue
-        assert call.step.get("tool"), f"a dead end: {told(calls)}"
+        assert call.step.get("tool"), f"a dead end: {transcript(calls)}"
         tool = call.step["tool"]
-        arguments = _answered(call.step["arguments"], person.knows, _default(call), call.step, calls)
+        arguments = _answer_slots(call.step["arguments"], person.knows, _default(call), call.step, calls)
 
 
 async def _call(client: Client, tool: str, arguments: dict[str, Any]) -> Call:
@@ -117,25 +119,25 @@ def _after_error(
     return "coach", {"message": call.error[:500], **_task(calls)}
 
 
-def _answered(
+def _answer_slots(
     value: Any, knows: Mapping[str, Any], default: Any, step: Mapping[str, Any], calls: list[Call], key: str = ""
 ) -> Any:
     """The arguments with every `<…>` filled in by the person, by the name of the field it stands in."""
     if isinstance(value, dict):
         return {
-            name: _answered(inner, knows, default, step, calls, name.rpartition(".")[2])
+            name: _answer_slots(inner, knows, default, step, calls, name.rpartition(".")[2])
             for name, inner in value.items()
         }
     if isinstance(value, list):
         if any(isinstance(item, str) and _OPEN.search(item) for item in value):
-            return _known(key, knows, default, calls)
-        return [_answered(item, knows, default, step, calls, key) for item in value]
-    return _known(key, knows, default, calls) if isinstance(value, str) and _OPEN.search(value) else value
+            return _answer_by_name(key, knows, default, calls)
+        return [_answer_slots(item, knows, default, step, calls, key) for item in value]
+    return _answer_by_name(key, knows, default, calls) if isinstance(value, str) and _OPEN.search(value) else value
 
 
-def _known(key: str, knows: Mapping[str, Any], default: Any, calls: list[Call]) -> Any:
+def _answer_by_name(key: str, knows: Mapping[str, Any], default: Any, calls: list[Call]) -> Any:
     answer = knows.get(key, default)
-    assert answer is not None, f"asked for {key!r}, which nobody could know: {told(calls)}"
+    assert answer is not None, f"asked for {key!r}, which nobody could know: {transcript(calls)}"
     return answer
 
 
@@ -152,7 +154,7 @@ def _task(calls: list[Call]) -> dict[str, Any]:
     return {}
 
 
-def _counted(calls: list[Call]) -> int:
+def _count_questions(calls: list[Call]) -> int:
     waits = sum(
         1
         for before, after in itertools.pairwise(calls)
@@ -163,8 +165,8 @@ def _counted(calls: list[Call]) -> int:
     return len(calls) - waits
 
 
-def told(calls: list[Call]) -> str:
-    """The conversation, for whoever has to mend it."""
+def transcript(calls: list[Call]) -> str:
+    """The conversation, for whoever has to fix it."""
     lines = []
     for call in calls[-12:]:
         lines.append(f"\n→ {call.tool}({json.dumps(call.arguments, ensure_ascii=False)[:300]})")

@@ -17,13 +17,13 @@ import pytest
 import yaml
 from mcp.client import Client
 
-from nlp_skills.resources import secrets
+from nlp_skills.resources.foundation import secrets
 from nlp_skills.server.app import build_server
 from nlp_skills.server.demo.postgres import find_postgres, running_postgres
 from nlp_skills.server.settings import Settings
 from tests.journeys import mails
-from tests.journeys.conftest import TASK, Started, copied
-from tests.journeys.person import Call, Person, led
+from tests.journeys.conftest import TASK, Started, copy_workspace
+from tests.journeys.person import Call, Person, lead_person
 
 pytestmark = [
     pytest.mark.minutes,
@@ -81,7 +81,7 @@ def go(workspace: Path, language: str, person: Person) -> list[Call]:
         settings = Settings(workspace=workspace, language=language)  # type: ignore[arg-type]
         async with Client(build_server(settings)) as client:
             try:
-                return await led(client, person, secrets.store)
+                return await lead_person(client, person, secrets.store)
             except AssertionError as failed:  # kept out of the client's task group, which would wrap it
                 return failed
 
@@ -91,7 +91,7 @@ def go(workspace: Path, language: str, person: Person) -> list[Call]:
     return walked
 
 
-def done(tool: str) -> Callable[[Call], bool]:
+def is_done_by(tool: str) -> Callable[[Call], bool]:
     """The work of that tool has been done: its job ended well, or it needed none."""
     kinds = {"evaluate": "evaluate", "deploy": "deploy", "train": "train", "prepare_data": "regenerate"}
 
@@ -104,7 +104,7 @@ def done(tool: str) -> Callable[[Call], bool]:
     return holds
 
 
-def planned(call: Call) -> bool:
+def is_planned(call: Call) -> bool:
     """A plan stands, and training it is what comes next."""
     return call.step.get("tool") == "train"
 
@@ -119,7 +119,7 @@ def tools(calls: list[Call]) -> list[str]:
     return [call.tool for call in calls]
 
 
-def said(calls: list[Call]) -> str:
+def everything_said(calls: list[Call]) -> str:
     """Everything the person has been told."""
     return json.dumps([call.content for call in calls], ensure_ascii=False)
 
@@ -148,15 +148,15 @@ def test_a_clear_goal_ends_live_and_says_what_the_simplest_method_scores(
     workspace: Path, language: str, base_model: Path, tmp_path: Path
 ) -> None:
     rows = mails.write_csv(tmp_path / "mails.csv", mails.mails(language, 110))
-    person = Person(CLEAR[language], knowing(language, path=str(rows), threshold=0.8), done("deploy"))
+    person = Person(CLEAR[language], knowing(language, path=str(rows), threshold=0.8), is_done_by("deploy"))
     calls = go(workspace, language, person)
     live = calls[-1].content["job"]["result"]
     assert live["url"].startswith("http://127.0.0.1:")
-    assert "TF-IDF" in said(calls)
+    assert "TF-IDF" in everything_said(calls)
     go(
         workspace,
         language,
-        Person({"en": "stop the service", "zh-TW": "停止服務"}[language], knowing(language), done("deploy")),
+        Person({"en": "stop the service", "zh-TW": "停止服務"}[language], knowing(language), is_done_by("deploy")),
     )
 
 
@@ -167,7 +167,7 @@ def test_a_vague_wish_becomes_a_task_in_the_persons_own_words_and_then_a_plan(
     workspace: Path, language: str, base_model: Path, tmp_path: Path
 ) -> None:
     rows = mails.write_csv(tmp_path / "mails.csv", mails.mails(language, 80))
-    calls = go(workspace, language, Person(VAGUE[language], knowing(language, path=str(rows)), planned))
+    calls = go(workspace, language, Person(VAGUE[language], knowing(language, path=str(rows)), is_planned))
     kept = yaml.safe_load(task_file(workspace).read_text(encoding="utf-8"))
     for name in ("pain_point", "current_method", "impact"):
         assert kept[name] == KNOWS[language][name]
@@ -197,10 +197,10 @@ def test_rows_in_a_database_are_read_with_a_secret_that_never_passes_the_chat(
         knows = knowing(
             language, connection=address, source="database", query="SELECT body AS text, topic AS label FROM mails"
         )
-        person = Person(SQL[language], knows, planned, secrets={"PG_PASSWORD": server.password})
+        person = Person(SQL[language], knows, is_planned, secrets={"PG_PASSWORD": server.password})
         calls = go(workspace, language, person)
     assert "prepare_data" in tools(calls)
-    assert server.password not in said(calls)
+    assert server.password not in everything_said(calls)
     kept = [path for path in task_file(workspace).parent.rglob("*") if path.is_file()]
     assert not [path for path in kept if server.password.encode() in path.read_bytes()]
 
@@ -233,11 +233,11 @@ def test_a_rare_label_is_found_out_and_the_next_version_balances_it(
     person = Person(
         wish[language],
         knowing(language, path=str(rows), threshold=0.97),
-        lambda call: planned(call) and call.tool == "diagnose",
-        replies=[(done("evaluate"), why[language])],
+        lambda call: is_planned(call) and call.tool == "diagnose",
+        replies=[(is_done_by("evaluate"), why[language])],
     )
     calls = go(workspace, language, person)
-    assert rare in said(calls)
+    assert rare in everything_said(calls)
     assert the_plan(workspace, calls).get("balance") == "oversample"
 
 
@@ -261,7 +261,7 @@ WORSE = {"en": "v2 is worse than v1, why?", "zh-TW": "v2 比 v1 差，為什麼�
 def test_a_worse_v2_is_explained_and_the_way_leads_back_to_what_was_good(
     started: Started, workspace: Path, language: str
 ) -> None:
-    copied(started, workspace)
+    copy_workspace(started, workspace)
     wants(workspace, started.macro_f1 + 0.03)
     calls = go(
         workspace,
@@ -279,12 +279,12 @@ CLOSE = {"en": "The result is nearly there. What now?", "zh-TW": "結果差一�
 def test_a_close_result_is_called_close_and_leads_to_one_change(
     started: Started, workspace: Path, language: str, tmp_path: Path
 ) -> None:
-    copied(started, workspace)
+    copy_workspace(started, workspace)
     shutil.rmtree(workspace / TASK / "versions" / "v2")
     wants(workspace, started.macro_f1 + 0.01)
     more = mails.write_csv(tmp_path / "more.csv", mails.mails(language, 20, seed=3))
-    calls = go(workspace, language, Person(CLOSE[language], knowing(language, path=str(more)), planned))
-    assert any(word in said(calls) for word in ("close", "接近"))
+    calls = go(workspace, language, Person(CLOSE[language], knowing(language, path=str(more)), is_planned))
+    assert any(word in everything_said(calls) for word in ("close", "接近"))
     plan, before = the_plan(workspace, calls), workspace / TASK / "versions" / "v1" / "config.yaml"
     changed = {
         name
@@ -303,9 +303,9 @@ BAD = {
 def test_what_is_bad_in_use_becomes_new_rows_and_a_plan_for_the_next_version(
     started: Started, workspace: Path, language: str, tmp_path: Path
 ) -> None:
-    copied(started, workspace)
+    copy_workspace(started, workspace)
     corrected = mails.write_csv(tmp_path / "corrected.csv", mails.mails(language, 20, seed=7))
-    person = Person(BAD[language], knowing(language, path=str(corrected)), planned)
+    person = Person(BAD[language], knowing(language, path=str(corrected)), is_planned)
     calls = go(workspace, language, person)
     assert {"set_data_source", "prepare_data"} <= set(tools(calls))
     assert len(yaml.safe_load((workspace / TASK / "data_source.yaml").read_text(encoding="utf-8"))["sources"]) == 2
@@ -317,10 +317,10 @@ STOP = {"en": "I want to stop here", "zh-TW": "我想先停在這裡"}
 def test_somebody_who_wants_to_stop_keeps_everything_and_knows_how_to_come_back(
     started: Started, workspace: Path, language: str
 ) -> None:
-    copied(started, workspace)
+    copy_workspace(started, workspace)
     knows = knowing(language, note={"en": "No time this quarter", "zh-TW": "這一季沒有時間"}[language])
     calls = go(workspace, language, Person(STOP[language], knows, lambda call: call.tool != "coach"))
-    assert str(workspace / TASK) in said(calls)
+    assert str(workspace / TASK) in everything_said(calls)
     assert (workspace / TASK / "versions" / "v1" / "model_info.json").is_file()
     back = go(
         workspace,

@@ -11,7 +11,7 @@ import pytest
 from nlp_skills.server.cli import main
 from tests.journeys import mails
 from tests.journeys.person import Call, Person
-from tests.journeys.test_journeys import CLEAR, done, go, knowing
+from tests.journeys.test_journeys import CLEAR, go, is_done_by, knowing
 from tests.tools.compute.hub import Hub, serving
 
 pytestmark = [
@@ -63,12 +63,14 @@ def test_from_installing_to_the_first_training_three_yeses_are_enough(
     assert main(["install", "--client", "cursor"]) == 0
     rows = mails.write_csv(tmp_path / "home" / "Downloads" / "mails.csv", mails.mails(language, 60))
     calls = go(
-        workspace, language, Person(CLEAR[language], knowing(language, path=str(rows), threshold=0.8), done("train"))
+        workspace,
+        language,
+        Person(CLEAR[language], knowing(language, path=str(rows), threshold=0.8), is_done_by("train")),
     )
     agreed = [call for call in calls if call.arguments.get("confirm") is True]
-    assert len(asked) + len(agreed) <= MOST, [*asked, *map(_shown, agreed)]
+    assert len(asked) + len(agreed) <= MOST, [*asked, *map(_show_call, agreed)]
     assert len(asked) == 1 and [call.arguments["what"] for call in agreed if call.tool == "set_up"] == ["base_model"]
 
 
-def _shown(call: Call) -> str:
+def _show_call(call: Call) -> str:
     return f"{call.tool}({call.arguments})"

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 from nlp_skills.resources.data_source import DataSource, Source, save_data_source
-from nlp_skills.resources.files import write_json, write_yaml
+from nlp_skills.resources.foundation.files import write_json, write_yaml
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
@@ -27,7 +27,7 @@ def workspace_with(tmp_path: Path) -> Callable[[Filled], Workspace]:
         if filled != "empty":
             mail = _task(workspace, "mail", "客服信分類")
             if filled == "evaluated":
-                _evaluated(mail)
+                _write_evaluated(mail)
         if filled == "many":
             for number in range(MANY):
                 _task(workspace, f"task-{number:03}", f"第 {number} 個任務，標題比較長，好讓清單放不下")
@@ -58,7 +58,7 @@ def _task(workspace: Workspace, name: str, title: str) -> TaskFolder:
     return folder
 
 
-def _evaluated(task: TaskFolder) -> None:
+def _write_evaluated(task: TaskFolder) -> None:
     """A prepared snapshot and v1, trained on it and evaluated below its goal."""
     digest, counts = "a" * 64, {"帳務": 200, "物流": 190, "其他": 180}
     save_data_source(task, DataSource(sources=[Source.model_validate({"type": "file", "path": "/data/mails.csv"})]))

@@ -18,7 +18,7 @@ from nlp_skills.resources.knowledge import SKILLS, page_names
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
-from nlp_skills.tools.data.sources import kinds
+from nlp_skills.tools.data.source import kinds
 
 CALL = re.compile(r"`([a-z_]+)\(((?:[^`]|`(?=\)))*)\)`")
 PLAIN_CALL = re.compile(r"→ ([a-z_]+)\(([^)]*)\)")
@@ -56,11 +56,11 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tools(workspace: Path) -> dict[str, Tool]:
-    async def listed() -> list[Tool]:
+    async def list_tools() -> list[Tool]:
         async with Client(build_server(Settings(workspace=workspace))) as client:
             return (await client.list_tools()).tools
 
-    return {tool.name: tool for tool in anyio.run(listed)}
+    return {tool.name: tool for tool in anyio.run(list_tools)}
 
 
 def test_every_call_named_exists_with_its_arguments(tools: dict[str, Tool]) -> None:

@@ -47,11 +47,11 @@ WORD, HAN = re.compile(r"[a-z][a-z'-]*\d*|\d+"), re.compile(r"[\u4e00-\u9fff]+")
 
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> list[Tool]:
-    async def listed() -> list[Tool]:
+    async def list_tools() -> list[Tool]:
         async with Client(build_server(Settings(workspace=tmp_path_factory.mktemp("workspace")))) as client:
             return (await client.list_tools()).tools
 
-    return anyio.run(listed)
+    return anyio.run(list_tools)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_a_model_that_only_talks_or_writes_broken_arguments_is_a_miss_not_a_cras
 ) -> None:
     endpoint.message = {"role": "assistant", "content": "Sure!"}
     assert runner.measure(endpoint.address, "fake", ("held_out",))["held_out"]["hits"] == 0
-    endpoint.message = called("set_data_source", "{broken")
+    endpoint.message = expected_call("set_data_source", "{broken")
     report = runner.measure(endpoint.address, "fake", ("tuning",))["tuning"]
     missed = {miss["say"] for miss in report["misses"]}
     assert "here's the file: /home/amy/reviews.csv" in missed and "資料從 PostgreSQL 來" not in missed
@@ -144,15 +144,15 @@ def tf_idf(documents: dict[str, str]) -> Any:
     held = Counter(feature for count in counts.values() for feature in count)
     rarity = {feature: math.log((1 + len(counts)) / (1 + number)) + 1 for feature, number in held.items()}
 
-    def weighted(count: Counter[str]) -> dict[str, float]:
+    def weigh_terms(count: Counter[str]) -> dict[str, float]:
         weights = {feature: (1 + math.log(n)) * rarity[feature] for feature, n in count.items() if feature in rarity}
         length = math.sqrt(sum(weight * weight for weight in weights.values())) or 1.0
         return {feature: weight / length for feature, weight in weights.items()}
 
-    vectors = {name: weighted(count) for name, count in counts.items()}
+    vectors = {name: weigh_terms(count) for name, count in counts.items()}
 
     def nearest(sentence: str) -> str:
-        asked = weighted(features(sentence))
+        asked = weigh_terms(features(sentence))
         score, name = max(
             (sum(weight * vector.get(feature, 0) for feature, weight in asked.items()), name)
             for name, vector in vectors.items()
@@ -174,7 +174,7 @@ def features(text: str) -> Counter[str]:
     return found
 
 
-def called(tool: str, arguments: str) -> dict[str, Any]:
+def expected_call(tool: str, arguments: str) -> dict[str, Any]:
     return {
         "role": "assistant",
         "content": None,
@@ -188,7 +188,7 @@ class FakeEndpoint(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests: list[dict[str, Any]] = []
-        self.message = called("coach", '{"message": "…"}')
+        self.message = expected_call("coach", '{"message": "…"}')
         self.address = f"http://127.0.0.1:{self.server_port}/v1/"
 
 

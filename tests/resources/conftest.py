@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nlp_skills.resources.files import write_json, write_yaml
+from nlp_skills.resources.foundation.files import write_json, write_yaml
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.resources.workspace import Workspace

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from nlp_skills.resources import knowledge
-from nlp_skills.resources.errors import UnknownResource
-from nlp_skills.resources.language import speaking
+from nlp_skills.resources.foundation.errors import UnknownResource
+from nlp_skills.resources.foundation.language import speaking
 
 HAN = range(0x4E00, 0x9FFF)
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.changes import changes_between, data_changes, setting_changes
-from nlp_skills.resources.errors import TaskError
-from nlp_skills.resources.files import read_yaml, write_json, write_yaml
+from nlp_skills.resources.foundation.errors import TaskError
+from nlp_skills.resources.foundation.files import read_yaml, write_json, write_yaml
 from nlp_skills.resources.lineage import ancestors, lineage_chain, lineage_mermaid, load_lineage, parse_lineage
 from nlp_skills.resources.snapshot import DataSnapshot
 from nlp_skills.resources.task import Task, TaskFolder
@@ -46,7 +46,7 @@ def task(tmp_path: Path) -> TaskFolder:
     return folder
 
 
-def made(task: TaskFolder, train: dict[str, int], parent: str | None = None, **config: Any) -> VersionFolder:
+def make_version(task: TaskFolder, train: dict[str, int], parent: str | None = None, **config: Any) -> VersionFolder:
     """A trained version by hand: the files the train stage leaves."""
     folder = reserve_version(task)
     settings = {"base_model": "Qwen/Qwen3-4B", "method": "sft", "lora_r": 32, "epochs": 4, "seed": 42, **config}
@@ -76,7 +76,7 @@ def made(task: TaskFolder, train: dict[str, int], parent: str | None = None, **c
     return folder
 
 
-def evaluated(folder: VersionFolder, macro_f1: float, accuracy: float) -> None:
+def write_evaluation(folder: VersionFolder, macro_f1: float, accuracy: float) -> None:
     record = {
         "id": "e1",
         "created": "2026-01-06T15:00:00Z",
@@ -107,8 +107,8 @@ def test_a_version_that_is_only_the_seeds_lineage_file_still_loads(task: TaskFol
 
 
 def test_the_changes_of_the_seed_are_found_from_the_two_versions(task: TaskFolder) -> None:
-    made(task, {"正面": 100, "中立": 100, "負面": 100})
-    child = made(task, {"正面": 100, "中立": 300, "負面": 100}, parent="v1", lora_r=64, epochs=6)
+    make_version(task, {"正面": 100, "中立": 100, "負面": 100})
+    child = make_version(task, {"正面": 100, "中立": 300, "負面": 100}, parent="v1", lora_r=64, epochs=6)
     lineage = load_lineage(child)
     assert lineage["changes"] == ["增加 LoRA rank 32 → 64", "增加訓練輪數 4 → 6", "新增中立樣本 200 筆"]
     assert lineage["data"]["train_count"] == 500
@@ -120,8 +120,8 @@ def test_the_changes_of_the_seed_are_found_from_the_two_versions(task: TaskFolde
 
 
 def test_a_shape_like_the_seeds_is_written(task: TaskFolder) -> None:
-    folder = made(task, {"正面": 10})
-    evaluated(folder, 0.815, 0.82)
+    folder = make_version(task, {"正面": 10})
+    write_evaluation(folder, 0.815, 0.82)
     lineage = load_lineage(folder)
     written = read_yaml(folder.lineage_file)
     assert written == lineage == json.loads(json.dumps(lineage))
@@ -141,7 +141,7 @@ def test_a_shape_like_the_seeds_is_written(task: TaskFolder) -> None:
 
 
 def test_a_lineage_lost_to_a_kill_is_written_again_on_load(task: TaskFolder) -> None:
-    folder = made(task, {"正面": 10})
+    folder = make_version(task, {"正面": 10})
     first = load_lineage(folder)
     folder.lineage_file.unlink()
     assert load_lineage(folder) == first
@@ -149,7 +149,7 @@ def test_a_lineage_lost_to_a_kill_is_written_again_on_load(task: TaskFolder) -> 
 
 
 def test_tracking_again_leaves_the_file_untouched(task: TaskFolder) -> None:
-    folder = made(task, {"正面": 10})
+    folder = make_version(task, {"正面": 10})
     load_lineage(folder)
     before = folder.lineage_file.stat()
     load_lineage(folder)
@@ -158,11 +158,11 @@ def test_tracking_again_leaves_the_file_untouched(task: TaskFolder) -> None:
 
 
 def test_unknown_fields_and_hand_written_sentences_are_kept(task: TaskFolder) -> None:
-    made(task, {"正面": 10})
-    child = made(task, {"正面": 20}, parent="v1", changes=["為了改善反諷句"])
+    make_version(task, {"正面": 10})
+    child = make_version(task, {"正面": 20}, parent="v1", changes=["為了改善反諷句"])
     lineage = load_lineage(child)
     write_yaml(child.lineage_file, {**lineage, "reviewed_by": "王小明", "changes": [*lineage["changes"], "手寫的一句"]})
-    evaluated(child, 0.8, 0.8)
+    write_evaluation(child, 0.8, 0.8)
     again = load_lineage(child)
     assert again["reviewed_by"] == "王小明"
     assert again["changes"] == ["新增正面樣本 10 筆", "為了改善反諷句", "手寫的一句"]
@@ -170,8 +170,8 @@ def test_unknown_fields_and_hand_written_sentences_are_kept(task: TaskFolder) ->
 
 
 def test_sentences_follow_the_tasks_language(task: TaskFolder) -> None:
-    made(task, {"正面": 10})
-    child = made(task, {"正面": 10}, parent="v1", lora_r=64)
+    make_version(task, {"正面": 10})
+    child = make_version(task, {"正面": 10}, parent="v1", lora_r=64)
     assert load_lineage(child)["changes"] == ["增加 LoRA rank 32 → 64"]
     with task.change() as content:
         content.language = "en"
@@ -179,14 +179,14 @@ def test_sentences_follow_the_tasks_language(task: TaskFolder) -> None:
 
 
 def test_a_version_in_training_leaves_no_lineage_file(task: TaskFolder) -> None:
-    folder = made(task, {"正面": 10})
+    folder = make_version(task, {"正面": 10})
     folder.model_info_file.unlink()
     assert load_lineage(folder)["status"] == "reserved"
     assert not folder.lineage_file.exists()
 
 
 def test_a_failed_version_keeps_its_number_and_says_so(task: TaskFolder) -> None:
-    folder = made(task, {"正面": 10})
+    folder = make_version(task, {"正面": 10})
     folder.model_info_file.unlink()
     write_json(folder.failure_file, {"cancelled": True})
     assert load_lineage(folder)["status"] == "cancelled"
@@ -194,8 +194,8 @@ def test_a_failed_version_keeps_its_number_and_says_so(task: TaskFolder) -> None
 
 
 def test_changes_survive_a_parent_that_was_deleted(task: TaskFolder) -> None:
-    parent = made(task, {"正面": 10})
-    child = made(task, {"正面": 30}, parent="v1")
+    parent = make_version(task, {"正面": 10})
+    child = make_version(task, {"正面": 30}, parent="v1")
     assert load_lineage(child)["changes"] == ["新增正面樣本 20 筆"]
     for path in parent.root.iterdir():
         path.unlink()
@@ -203,7 +203,7 @@ def test_changes_survive_a_parent_that_was_deleted(task: TaskFolder) -> None:
 
 
 def test_a_broken_lineage_file_is_set_aside_and_written_again(task: TaskFolder) -> None:
-    folder = made(task, {"正面": 10})
+    folder = make_version(task, {"正面": 10})
     first = load_lineage(folder)
     folder.lineage_file.write_text("version: [half", encoding="utf-8")
     assert load_lineage(folder) == first
@@ -224,15 +224,15 @@ def test_a_wrong_field_is_named(tmp_path: Path) -> None:
 
 
 def test_the_parent_chain_is_followed_and_a_loop_ends_it(task: TaskFolder) -> None:
-    made(task, {"正面": 10}, parent="v3")
-    made(task, {"正面": 10}, parent="v1")
-    made(task, {"正面": 10}, parent="v2")
+    make_version(task, {"正面": 10}, parent="v3")
+    make_version(task, {"正面": 10}, parent="v1")
+    make_version(task, {"正面": 10}, parent="v2")
     assert ancestors(task, "v3") == ["v2", "v1"]
 
 
 def test_mermaid_labels_cannot_break_out_of_their_quotes(task: TaskFolder) -> None:
-    evaluated(made(task, {"正面": 10}), 0.5, 0.5)
-    made(task, {"正面": 10}, parent="v1", changes=['say "hi" | <b>#1</b>'])
+    write_evaluation(make_version(task, {"正面": 10}), 0.5, 0.5)
+    make_version(task, {"正面": 10}, parent="v1", changes=['say "hi" | <b>#1</b>'])
     drawn = lineage_mermaid(task)
     assert drawn.startswith("flowchart TD\n")
     assert 'v1["v1<br/>macro-F1 0.500"]' in drawn

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 
 import nlp_skills
+from nlp_skills.resources.browsing.listing import list_tasks
+from nlp_skills.resources.browsing.reading import read
 from nlp_skills.resources.data_source import load_data_source
-from nlp_skills.resources.errors import TaskError
-from nlp_skills.resources.files import read_json, read_yaml, write_json
+from nlp_skills.resources.foundation.errors import TaskError
+from nlp_skills.resources.foundation.files import read_json, read_yaml, write_json
 from nlp_skills.resources.lineage import parse_lineage
-from nlp_skills.resources.listing import list_tasks
-from nlp_skills.resources.reading import read
 from nlp_skills.resources.record import Record
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.data.store import load_snapshot
 from nlp_skills.tools.evaluate.verified import latest_results
 from nlp_skills.tools.train import reproduce
@@ -43,7 +43,7 @@ def task(workspace: Workspace) -> TaskFolder:
     return workspace.task("market")
 
 
-def committed(task: TaskFolder) -> dict[str, bytes]:
+def read_committed(task: TaskFolder) -> dict[str, bytes]:
     return {
         str(path.relative_to(task.root)): path.read_bytes()
         for folder in (task.versions, task.snapshots, task.benchmarks, task.models)
@@ -73,11 +73,11 @@ def test_its_task_is_listed_with_its_versions(workspace: Workspace) -> None:
 def test_everything_that_stands_at_an_address_is_read_and_nothing_is_written(
     workspace: Workspace, task: TaskFolder
 ) -> None:
-    before = committed(task)
+    before = read_committed(task)
     for path in ("", "/data-source", "/data", "/versions", "/versions/v1", "/versions/v2", "/lineage", "/jobs"):
         said = read(workspace, f"nlp-skills://tasks/market{path}").text
         assert said
-    assert committed(task) == before
+    assert read_committed(task) == before
 
 
 @pytest.mark.parametrize("says_its_format", [True, False])
@@ -113,7 +113,7 @@ def test_its_evaluation_says_what_it_said(task: TaskFolder) -> None:
     evaluation = version.latest_evaluation()
     assert evaluation is not None and evaluation.to_dict() == read_json(version.results_file)["evaluations"][-1]
     assert evaluation.verdict.simplest and evaluation.verdict.simplest.name == "tfidf"
-    assert evaluation.other_decoding and evaluation.measured("recall.good") == (0.0, 0.0, 0.390334)
+    assert evaluation.other_decoding and evaluation.find_metric("recall.good") == (0.0, 0.0, 0.390334)
     assert latest_results(version) == (evaluation, None), "its figures follow from its answers"
 
 
@@ -196,12 +196,14 @@ def test_its_version_is_trained_again_from_what_it_recorded(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(nlp_skills.__path__[0]).parent))
     monkeypatch.setenv("NLP_SKILLS_WORKER", os.fspath(worker))
-    before = committed(task)
-    job = jobs.submit(workspace, "reproduce", reproduce.ENTRY, [str(task.root), "v1"], python=worker, task=task)
-    assert jobs.wait(job, SECONDS) == "succeeded", jobs.failure(job) or job.output_file.read_text(encoding="utf-8")
+    before = read_committed(task)
+    job = job_control.submit(workspace, "reproduce", reproduce.ENTRY, [str(task.root), "v1"], python=worker, task=task)
+    assert job_control.wait(job, SECONDS) == "succeeded", job_control.failure(job) or job.output_file.read_text(
+        encoding="utf-8"
+    )
     ended = job.exit()
     assert ended is not None
     same = {check["what"]: check["same"] for check in ended.result["checks"]}
     # Another processor rounds otherwise: the weights may differ, what they were made from may not.
     assert all(same[what] for what in ("config", "snapshot", "split train", "split valid", "split test", "base model"))
-    assert committed(task) == before
+    assert read_committed(task) == before

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from nlp_skills.resources import catalogue
-from nlp_skills.resources.errors import KnowledgeError
-from nlp_skills.resources.files import read_yaml
+from nlp_skills.resources.foundation.errors import KnowledgeError
+from nlp_skills.resources.foundation.files import read_yaml
+from nlp_skills.resources.foundation.language import LANGUAGES, Language
 from nlp_skills.resources.knowledge import SKILLS, page_names, read_page
-from nlp_skills.resources.language import LANGUAGES, Language
 
 SKILL = "llm-knowledge"
 FOLDER = SKILLS / SKILL

@@ -10,8 +10,8 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import PromptReference, ResourceTemplateReference, TextResourceContents
 
 from nlp_skills.resources import published
+from nlp_skills.resources.browsing.reading import ADDRESSES
 from nlp_skills.resources.promotion import Current, save_current
-from nlp_skills.resources.reading import ADDRESSES
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
@@ -29,7 +29,7 @@ async def client(workspace: Workspace) -> AsyncIterator[Client]:
         yield connected
 
 
-async def completed(client: Client, uri: str, argument: str, value: str, **known: str) -> list[str]:
+async def complete_argument(client: Client, uri: str, argument: str, value: str, **known: str) -> list[str]:
     reference = ResourceTemplateReference(type="ref/resource", uri=uri)
     answer = await client.complete(reference, {"name": argument, "value": value}, known)
     return answer.completion.values
@@ -84,12 +84,12 @@ async def test_arguments_are_completed_by_what_exists(
         make_task(name)
     make_version(make_task("versioned"), 0.7)
     uri = "nlp-skills://tasks/{task}/versions/{version}"
-    assert await completed(client, uri, "task", "ent") == ["entity-sentiment", "news-entity"]
-    assert await completed(client, uri, "version", "", task="versioned") == ["v1", "latest"]
+    assert await complete_argument(client, uri, "task", "ent") == ["entity-sentiment", "news-entity"]
+    assert await complete_argument(client, uri, "version", "", task="versioned") == ["v1", "latest"]
     save_current(TaskFolder(workspace.root / "versioned"), Current(version="v1"))
-    assert await completed(client, uri, "version", "", task="versioned") == ["v1", "latest", "current"]
-    assert await completed(client, uri, "version", "", task="unknown") == []
-    assert await completed(client, uri, "other", "") == []
+    assert await complete_argument(client, uri, "version", "", task="versioned") == ["v1", "latest", "current"]
+    assert await complete_argument(client, uri, "version", "", task="unknown") == []
+    assert await complete_argument(client, uri, "other", "") == []
 
 
 async def test_arguments_of_prompts_are_completed_the_same_way(client: Client, make_task: MakeTask) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from nlp_skills.resources.errors import DataSourceError, TaskError
-from nlp_skills.resources.language import speaking
+from nlp_skills.resources.foundation.errors import DataSourceError, TaskError
+from nlp_skills.resources.foundation.language import speaking
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 

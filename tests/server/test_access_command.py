@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nlp_skills.resources.access import read_grants
+from nlp_skills.resources.foundation.access import read_grants
 from nlp_skills.server import personal_folders
 from nlp_skills.server.cli import main
 

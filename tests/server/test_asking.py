@@ -13,8 +13,8 @@ from mcp_types import ElicitRequestParams, ElicitResult
 from pydantic import Field
 
 from nlp_skills.resources.answer import Answer, NextStep
-from nlp_skills.resources.errors import DeploymentError
-from nlp_skills.resources.language import Text
+from nlp_skills.resources.foundation.errors import DeploymentError
+from nlp_skills.resources.foundation.language import Text
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.app import build_server
 from nlp_skills.server.boundary import GuardedServer

@@ -19,11 +19,11 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
-from nlp_skills.resources.errors import DataError, TaskError
-from nlp_skills.resources.files import write_json, write_yaml
+from nlp_skills.resources.foundation.errors import DataError, TaskError
+from nlp_skills.resources.foundation.files import write_json, write_yaml
+from nlp_skills.resources.foundation.language import Text, spoken_language
+from nlp_skills.resources.foundation.process import identity
 from nlp_skills.resources.job import JobFolder, note_started
-from nlp_skills.resources.language import Text, spoken_language
-from nlp_skills.resources.process import identity
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
 
@@ -93,7 +93,7 @@ def make_server(workspace: Workspace, *, read_only: bool = False) -> GuardedServ
 
 
 @asynccontextmanager
-async def connected(tmp_path: Path, mode: str = "auto") -> AsyncIterator[Client]:
+async def open_client(tmp_path: Path, mode: str = "auto") -> AsyncIterator[Client]:
     async with Client(make_server(Workspace(tmp_path)), mode=mode) as client:
         yield client
 
@@ -108,7 +108,7 @@ def text_of(result: Any) -> str:
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 @pytest.mark.parametrize("tool", ["fail", "fail_in_a_thread"])
 async def test_a_domain_error_is_told_with_problem_field_fix_and_code(tmp_path: Path, mode: str, tool: str) -> None:
-    async with connected(tmp_path, mode) as client:
+    async with open_client(tmp_path, mode) as client:
         result = await client.call_tool(tool, {})
     assert result.is_error
     assert text_of(result) == "The file is empty. [sources[0].path]\n→ Give one with rows.\n(data)"
@@ -119,21 +119,21 @@ async def test_a_domain_error_is_told_with_problem_field_fix_and_code(tmp_path: 
     [("en", "The disk is full: /data/rows.jsonl"), ("zh-TW", "磁碟已滿，無法寫入 /data/rows.jsonl")],
 )
 async def test_a_full_disk_is_told_wherever_it_was_met(tmp_path: Path, language: str, said: str) -> None:
-    async with connected(tmp_path) as client:
+    async with open_client(tmp_path) as client:
         told = text_of(await client.call_tool("fill_the_disk", {"language": language}))
     assert told.startswith(said) and "tidy" in told and "Errno" not in told and "OSError" not in told
 
 
 async def test_a_call_that_fails_names_the_job_that_it_started(tmp_path: Path) -> None:
-    async with connected(tmp_path) as client:
+    async with open_client(tmp_path) as client:
         told = text_of(await client.call_tool("start_and_fail", {}))
         other = text_of(await client.call_tool("fail", {}))
-    assert "Job 20260101-000000-000-check-abcd was started and is at work" in told and "Job" not in other
+    assert "Job 20260101-000000-000-check-abcd has started and is running" in told and "Job" not in other
 
 
 @pytest.mark.parametrize("tool", ["fail", "fail_in_a_thread"])
 async def test_a_domain_error_is_told_in_the_language_of_the_call(tmp_path: Path, tool: str) -> None:
-    async with connected(tmp_path) as client:
+    async with open_client(tmp_path) as client:
         told = text_of(await client.call_tool(tool, {"language": "zh-TW"}))
     assert told == "檔案是空的。 [sources[0].path]\n→ 請提供有資料的檔案。\n(data)"
 
@@ -167,7 +167,7 @@ async def test_a_call_speaks_its_language_then_its_message_then_its_task(
             "created": "2026-01-01T00:00:00Z",
         },
     )
-    async with connected(tmp_path) as client:
+    async with open_client(tmp_path) as client:
         assert text_of(await client.call_tool("speak", arguments)) == spoken
 
 
@@ -201,7 +201,7 @@ make_server(Workspace(Path(sys.argv[2]))).run("stdio")
 async def test_a_call_about_a_job_speaks_the_jobs_language(tmp_path: Path) -> None:
     spec = {"id": "j1", "kind": "train", "entry": [], "python": "python", "language": "zh-TW", "created": "2026-01-01"}
     write_json(Workspace(tmp_path).jobs / "j1" / "spec.json", spec)
-    async with connected(tmp_path) as client:
+    async with open_client(tmp_path) as client:
         assert text_of(await client.call_tool("speak", {"job_id": "j1"})) == "zh-TW"
 
 
@@ -209,7 +209,7 @@ async def test_the_servers_own_language_is_spoken_where_a_call_says_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NLP_SKILLS_LANGUAGE", "zh-TW")
-    async with connected(tmp_path) as client:
+    async with open_client(tmp_path) as client:
         assert text_of(await client.call_tool("speak", {})) == "zh-TW"
 
 
@@ -217,7 +217,7 @@ async def test_an_unexpected_error_gives_a_reference_and_keeps_its_text_in_the_l
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
-        async with connected(tmp_path) as client:
+        async with open_client(tmp_path) as client:
             english = text_of(await client.call_tool("crash", {}))
             chinese = text_of(await client.call_tool("crash", {"language": "zh-TW"}))
     assert "hunter2secret" not in english + chinese
@@ -227,7 +227,7 @@ async def test_an_unexpected_error_gives_a_reference_and_keeps_its_text_in_the_l
 
 
 async def test_wrong_arguments_are_named_one_by_one_without_repeating_their_values(tmp_path: Path) -> None:
-    async with connected(tmp_path) as client:
+    async with open_client(tmp_path) as client:
         wrong = {"count": 0, "mode": "hunter2secret", "row": {}}
         english = text_of(await client.call_tool("strict", wrong))
         chinese = text_of(await client.call_tool("strict", {**wrong, "language": "zh-TW"}))
@@ -241,7 +241,7 @@ async def test_wrong_arguments_are_named_one_by_one_without_repeating_their_valu
 
 
 async def test_a_misspelt_argument_is_refused_with_the_right_name_instead_of_being_ignored(tmp_path: Path) -> None:
-    async with connected(tmp_path) as client:
+    async with open_client(tmp_path) as client:
         refused = await client.call_tool("speak", {"tsk": "reviews"})
         assert refused.is_error and "[tsk].\n→ Did you mean task?" in text_of(refused)
         assert "可以用的有：job_id、language" in text_of(
@@ -250,13 +250,13 @@ async def test_a_misspelt_argument_is_refused_with_the_right_name_instead_of_bei
 
 
 async def test_a_tool_without_a_language_argument_is_still_answered_in_the_one_asked_for(tmp_path: Path) -> None:
-    async with connected(tmp_path) as client:
+    async with open_client(tmp_path) as client:
         told = text_of(await client.call_tool("fail_plainly", {"language": "zh-TW"}))
     assert told.startswith("檔案是空的。")
 
 
 async def test_an_unknown_tool_offers_the_nearest_ones(tmp_path: Path) -> None:
-    async with connected(tmp_path) as client:
+    async with open_client(tmp_path) as client:
         assert "Did you mean speak?" in text_of(await client.call_tool("speek", {}))
         assert "這裡沒有「speek」" in text_of(await client.call_tool("speek", {"language": "zh-TW"}))
 
@@ -269,13 +269,13 @@ async def test_a_read_only_server_offers_only_tools_that_change_nothing(tmp_path
 
 @pytest.mark.parametrize(("uri", "said"), [("test://missing", "no such task"), ("test://empty", "The file is empty")])
 async def test_a_resource_that_cannot_be_read_says_why(tmp_path: Path, uri: str, said: str) -> None:
-    async with connected(tmp_path) as client:
+    async with open_client(tmp_path) as client:
         with pytest.raises(MCPError, match=said):
             await client.read_resource(uri)
 
 
 async def test_a_prompt_that_fails_says_why_in_its_language(tmp_path: Path) -> None:
-    async with connected(tmp_path) as client:
+    async with open_client(tmp_path) as client:
         with pytest.raises(MCPError, match="檔案是空的"):
             await client.get_prompt("flow", {"language": "zh-TW"})
 

@@ -87,7 +87,7 @@ def test_the_doctor_names_what_is_missing_and_what_brings_it(tmp_path: Path) -> 
     english, chinese = run("doctor", **nowhere), run("doctor", "--language", "zh-TW", **nowhere)
     assert english.returncode == chinese.returncode == 1
     assert "NLP_SKILLS_WORKER names" in english.stdout and "→ Correct or unset it." in english.stdout
-    assert "1 thing to mend" in english.stdout and "有 1 項需要修正" in chinese.stdout
+    assert "1 thing to fix" in english.stdout and "有 1 項需要修正" in chinese.stdout
     assert f"Workspace {tmp_path}: 0 tasks" in english.stdout
 
 

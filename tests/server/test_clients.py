@@ -6,7 +6,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
 
-from nlp_skills.server.clients import ClientError, Place, client_named, clients
+from nlp_skills.server.client import ClientError, Place, client_named, clients
 
 LINUX = Place("linux", PurePosixPath("/home/mei"))
 MAC = Place("darwin", PurePosixPath("/Users/mei"), {"XDG_CONFIG_HOME": "/elsewhere"})

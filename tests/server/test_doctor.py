@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.catalogue import base_models
-from nlp_skills.resources.files import write_yaml
+from nlp_skills.resources.foundation.files import write_yaml
 from nlp_skills.server import abilities
 from nlp_skills.server.cli import main
-from nlp_skills.tools.compute.machine import Gpu, Machine
+from nlp_skills.tools.compute.hardware import Gpu, Machine
 
 GIB = 2**30
 

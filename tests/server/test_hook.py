@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.files import read_yaml, write_json, write_yaml
+from nlp_skills.resources.foundation.files import read_yaml, write_json, write_yaml
 from nlp_skills.resources.lineage import track_version
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
@@ -165,8 +165,8 @@ def test_a_wrong_field_of_the_task_is_told(task: TaskFolder, hook: Hook) -> None
     [
         ({"version": "v7"}, "version must be v1"),
         ({"version": "final"}, "version must be v1"),
-        ({"parent": "v1"}, "is no version before v1"),
-        ({"parent": "best"}, "is no version before v1"),
+        ({"parent": "v1"}, "is not a version before v1"),
+        ({"parent": "best"}, "is not a version before v1"),
         ({"created": "yesterday"}, "ISO 8601"),
         ({"created": None}, "ISO 8601"),
         ({"changes": None, "results": None}, "missing: results, changes"),

@@ -18,7 +18,7 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 
 from nlp_skills.server.cli import main
-from nlp_skills.server.clients import Place, client_named
+from nlp_skills.server.client import Place, client_named
 from nlp_skills.server.launch import command_line, passing_warning
 
 OURS = "nlp-skills"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlp_skills.server.json_text import JsonProblem, masked, parse, position, value_of, with_member, without_member
+from nlp_skills.server.json_text import JsonProblem, mask_values, parse, position, value_of, with_member, without_member
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -19,11 +19,11 @@ JSON_VALUES = st.recursive(
 )
 
 
-def added(text: str, value: Any = 1, comments: bool = True) -> str:
+def add_entry(text: str, value: Any = 1, comments: bool = True) -> str:
     return with_member(text, parse(text, comments=comments), "new", value)
 
 
-def removed(text: str, comments: bool = True) -> str:
+def remove_entry(text: str, comments: bool = True) -> str:
     return without_member(text, parse(text, comments=comments), "new")
 
 
@@ -37,11 +37,11 @@ def test_any_json_reads_as_the_standard_reader_reads_it_and_takes_a_member_in_an
     value.pop("new", None)
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     assert value_of(text, parse(text, comments=False)) == value
-    longer = added(text, {"a": [1, "二"]}, comments=False)
+    longer = add_entry(text, {"a": [1, "二"]}, comments=False)
     assert json.loads(longer) == {**value, "new": {"a": [1, "二"]}}
-    assert json.loads(removed(longer, comments=False)) == value
+    assert json.loads(remove_entry(longer, comments=False)) == value
     if value:
-        assert removed(longer, comments=False) == text
+        assert remove_entry(longer, comments=False) == text
 
 
 @pytest.mark.parametrize(
@@ -57,25 +57,25 @@ def test_any_json_reads_as_the_standard_reader_reads_it_and_takes_a_member_in_an
     ],
 )
 def test_what_was_added_comes_out_again_to_the_byte(text: str) -> None:
-    longer = added(text, {"x": 1})
+    longer = add_entry(text, {"x": 1})
     assert value_of(longer, parse(longer, comments=True))["new"] == {"x": 1}
     assert all(comment in longer for comment in re.findall(r"//[^\n]*|/\*.*?\*/", text))
-    assert removed(longer) == text
+    assert remove_entry(longer) == text
 
 
 def test_a_member_is_added_in_the_style_of_the_file() -> None:
-    assert added('{\r\n\t"a": 1\r\n}', {"x": 1}) == '{\r\n\t"a": 1,\r\n\t"new": {\r\n\t\t"x": 1\r\n\t}\r\n}'
-    assert added('{"a": 1}', {"x": 1}) == '{"a": 1, "new": {"x": 1}}'
-    assert added('{\n    "a": {}\n}', {"x": 1}) == '{\n    "a": {},\n    "new": {\n        "x": 1\n    }\n}'
+    assert add_entry('{\r\n\t"a": 1\r\n}', {"x": 1}) == '{\r\n\t"a": 1,\r\n\t"new": {\r\n\t\t"x": 1\r\n\t}\r\n}'
+    assert add_entry('{"a": 1}', {"x": 1}) == '{"a": 1, "new": {"x": 1}}'
+    assert add_entry('{\n    "a": {}\n}', {"x": 1}) == '{\n    "a": {},\n    "new": {\n        "x": 1\n    }\n}'
 
 
 def test_replacing_a_value_leaves_its_neighbours_alone() -> None:
     text = '{\n  "a": 1, // one\n  "new": {"x": 1}, // ours\n  "b": 1.50\n}'
-    assert added(text, {"x": 2}) == text.replace('{"x": 1}', '{"x": 2}')
+    assert add_entry(text, {"x": 2}) == text.replace('{"x": 1}', '{"x": 2}')
 
 
 def test_the_last_of_two_members_of_one_name_counts_as_it_does_for_readers() -> None:
-    assert json.loads(added('{"new": 1, "new": 2}', 3)) == {"new": 3}
+    assert json.loads(add_entry('{"new": 1, "new": 2}', 3)) == {"new": 3}
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,6 @@ def test_values_of_others_are_masked_and_ours_shown() -> None:
     text = (
         '{"servers": {"github": {"env": {"TOKEN": "hunter2"}, "args": ["--key", "s3cret"]}, "ours": {"command": "x"}}}'
     )
-    shown = masked(text, comments=False, shown=("servers", "ours"))
+    shown = mask_values(text, comments=False, shown=("servers", "ours"))
     assert "hunter2" not in shown and "s3cret" not in shown
     assert '"ours": {"command": "x"}' in shown and '"TOKEN": "…"' in shown

@@ -32,7 +32,7 @@ WORDS = {
 }
 
 
-def invented(number: int) -> str:
+def invent_word(number: int) -> str:
     """A word that no other row has, so that none all but repeats another one."""
     return "".join(
         "bcdfghklmnprstvz"[(number * 7919 + at * 104_729) % 16] + "aeiou"[(number + at * 3) % 5] for at in range(6)
@@ -46,7 +46,8 @@ async def test_rows_are_proposed_for_reviewed_prepared_and_trained_on(tmp_path: 
     rows.write_text(
         "text\n"
         + "".join(
-            f"{words['texts'][n % 2].format(*map(invented, (n, n + 40, n + 80)))}\n".replace(",", "") for n in range(30)
+            f"{words['texts'][n % 2].format(*map(invent_word, (n, n + 40, n + 80)))}\n".replace(",", "")
+            for n in range(30)
         ),
         "utf-8",
     )

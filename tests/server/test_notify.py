@@ -11,7 +11,7 @@ from mcp.client import Client
 from mcp.client.subscriptions import ResourcesListChanged, ResourceUpdated
 from mcp_types import ResourceUpdatedNotification
 
-from nlp_skills.resources.files import write_yaml
+from nlp_skills.resources.foundation.files import write_yaml
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
 from nlp_skills.server.notify import fingerprint, serve_changes, watchers

@@ -94,7 +94,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     with peer() as server, running_postgres() as postgres:
         planted["database_url"] = postgres.password
         found = Evidence(planted)
-        _filled(postgres, planted)
+        _fill_database(postgres, planted)
         anyio.run(partial(_session, found, tmp_path_factory.mktemp("planted"), server, postgres))
     return found
 
@@ -248,7 +248,9 @@ async def _roads(found: Evidence, call: Call, server: Peer, postgres: PostgresSe
     server.serve(
         "/page",
         _arriving(
-            found, "page", lambda asked: as_page(f"<article><p>{'台積電營收創新高。' * 20}{_sent(asked)}</p></article>")
+            found,
+            "page",
+            lambda asked: as_page(f"<article><p>{'台積電營收創新高。' * 20}{_request_text(asked)}</p></article>"),
         ),
     )
     address = f"http://me:{planted['page']}@127.0.0.1:{server.port}/page?token={planted['page']}"
@@ -280,7 +282,7 @@ async def _roads(found: Evidence, call: Call, server: Peer, postgres: PostgresSe
     definition.write_text(sound, encoding="utf-8")
 
 
-def _filled(postgres: PostgresServer, planted: dict[str, str]) -> None:
+def _fill_database(postgres: PostgresServer, planted: dict[str, str]) -> None:
     """Rows, users whose passwords are planted, and a function that repeats one of them in an error."""
     postgres.execute("CREATE TABLE annotations (text text, entity text, label text)")
     postgres.insert("annotations", ["text", "entity", "label"], [tuple(row.values()) for row in sentences(60)])
@@ -327,17 +329,23 @@ def _apis(found: Evidence, server: Peer) -> Iterator[tuple[str, dict[str, Any]]]
         said = _arriving(
             found,
             kind,
-            lambda asked: as_json([{**row, "text": f"{row['text']} {_sent(asked)}"} for row in sentences(size)]),
+            lambda asked: as_json(
+                [{**row, "text": f"{row['text']} {_request_text(asked)}"} for row in sentences(size)]
+            ),
         )
         return server.serve(f"/{kind}", said)
 
     yield rows("bearer"), {"auth": {"type": "bearer", "token": planted["bearer"]}}
-    refused = _arriving(found, "basic", lambda asked: as_json({"error": _sent(asked)}, 403, X_Said=_sent(asked)))
+    refused = _arriving(
+        found, "basic", lambda asked: as_json({"error": _request_text(asked)}, 403, X_Said=_request_text(asked))
+    )
     yield server.serve("/refuses", refused), {"auth": {"type": "basic", "username": "me", "password": planted["basic"]}}
     yield rows("basic"), {"auth": {"type": "basic", "username": "me", "password": planted["basic"]}}
     yield rows("header_key"), {"headers": {"X-RapidAPI-Key": planted["header_key"]}}
     yield f"{rows('query_key')}?key={planted['query_key']}&limit=5", {}
-    moved = _arriving(found, "query_key", lambda asked: Said(status=302, headers={"Location": f"/gone?{_sent(asked)}"}))
+    moved = _arriving(
+        found, "query_key", lambda asked: Said(status=302, headers={"Location": f"/gone?{_request_text(asked)}"})
+    )
     yield f"{server.serve('/refuses/moved', moved)}?appid={planted['query_key']}", {}
     yield rows("parameter_key"), {"params": {"key": planted["parameter_key"], "limit": 5}}
     yield rows("cookie"), {"headers": {"Cookie": f"session={planted['cookie']}; theme=dark"}}
@@ -370,16 +378,16 @@ async def _models(found: Evidence, call: Call, server: Peer) -> None:
         "try_model", task=TASK, model="m", url="http://models.example", text="營收創新高", entity="台積電", confirm=True
     )
     for path in ("/api/models/someone/small", "/api/models/someone/small/revision/main"):
-        server.serve(path, _arriving(found, "hub", lambda asked: as_json({"error": _sent(asked)}, 403)))
+        server.serve(path, _arriving(found, "hub", lambda asked: as_json({"error": _request_text(asked)}, 403)))
     await call("set_up", what="base_model", name="someone/small")
 
 
 def _refusing(status: int, asked: Asked) -> Said:
-    said = f"Incorrect API key provided: {_sent(asked)}"
+    said = f"Incorrect API key provided: {_request_text(asked)}"
     return as_json({"data": [{"id": "m"}], "error": {"message": said}}, status)
 
 
-def _sent(asked: Asked) -> str:
+def _request_text(asked: Asked) -> str:
     """All that a request carried, on one line."""
     return json.dumps({"params": asked.params, "headers": asked.headers, "body": asked.body.decode()})
 
@@ -390,7 +398,7 @@ def _arriving(found: Evidence, kind: str, route: Callable[[Asked], Said]) -> Cal
     written = (value, base64.b64encode(f"me:{value}".encode()).decode())
 
     def noting(asked: Asked) -> Said:
-        if any(each in _sent(asked) for each in written):
+        if any(each in _request_text(asked) for each in written):
             found.arrived.add(kind)
         return route(asked)
 

@@ -16,14 +16,14 @@ from mcp.client.stdio import StdioServerParameters
 
 from nlp_skills import __version__
 from nlp_skills.prompts import flows
-from nlp_skills.resources.files import parse_yaml
-from nlp_skills.resources.language import LANGUAGES
+from nlp_skills.resources.foundation.files import parse_yaml
+from nlp_skills.resources.foundation.language import LANGUAGES
 from nlp_skills.server.app import build_server
 from nlp_skills.server.cli import HOOKS, main
-from nlp_skills.server.clients import ClientError
+from nlp_skills.server.client import ClientError
 from nlp_skills.server.plugin import CALLS, build_plugin
 from nlp_skills.server.settings import Settings
-from nlp_skills.tools.coach.intents import understand
+from nlp_skills.tools.coach.intent import understand
 
 SEVEN = {"coach", "tasks", "new-task", "data-source", "generate", "evaluate", "deploy"}
 FOUR = {"goal-clarifier", "data-source-advisor", "problem-diagnoser", "result-analyzer"}

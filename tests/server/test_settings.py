@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nlp_skills.resources.language import speaking
+from nlp_skills.resources.foundation.language import speaking
 from nlp_skills.server.settings import TOOLSETS, Settings, SettingsError
 
 

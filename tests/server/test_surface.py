@@ -19,7 +19,7 @@ import nlp_skills
 from nlp_skills.resources.task import TASK_TYPES
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import TOOLSETS, Settings
-from nlp_skills.tools.deploy.targets import target_names
+from nlp_skills.tools.deploy.target import target_names
 
 pytestmark = pytest.mark.anyio
 

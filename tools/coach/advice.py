@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...resources.external import quote
 from ...resources.figures import figure
-from ...resources.language import Text
+from ...resources.foundation.external import quote
+from ...resources.foundation.language import Text
 from ...resources.task import Task
 from ..data.adding import file_to_add
-from ..data.sources import kinds
-from ..data.types import role_title, task_kind
+from ..data.source import kinds
+from ..data.task_kind import role_title, task_kind
 from .answer import DecisionDue, Question
-from .intents import Said
-from .wording import listed
+from .intent import Said
+from .wording import join_list
 
 SECRET_NAME = "PG_PASSWORD"
 
@@ -73,9 +73,9 @@ def source_advice(said: Said) -> Text:
             "編碼會自動辨識，無法確定就問你。",
         )
     return Text(
-        f"Rows can come from {listed(here.en for here in _sources_here())}. No labels yet? Begin with {figure('rows_to_start'):.0f} rows "
+        f"Rows can come from {join_list(here.en for here in _sources_here())}. No labels yet? Begin with {figure('rows_to_start'):.0f} rows "
         "labelled by two people: where they disagree, the labels need better words first (llm-knowledge/annotation).",
-        f"資料可以來自{listed(here.zh for here in _sources_here())}。還沒有標註？先由兩個人各標 {figure('rows_to_start'):.0f} 筆："
+        f"資料可以來自{join_list(here.zh for here in _sources_here())}。還沒有標註？先由兩個人各標 {figure('rows_to_start'):.0f} 筆："
         "意見不同的地方，表示標籤定義要先說清楚（llm-knowledge/annotation）。",
     )
 
@@ -113,7 +113,7 @@ def source_decision(task: Task) -> DecisionDue:
         reasons=list(map(str, reasons)),
         changes_if=str(
             Text(
-                "If old decisions were careless, label a few hundred anew instead.",
+                "If old decisions were careless, label a few hundred again instead.",
                 "如果以前的判斷很隨便，不如重新標幾百筆。",
             )
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ...resources.language import Text
+from ...resources.foundation.language import Text
 from ...resources.lineage import parent_of
 from ..evaluate.deciding import decide
 from ..evaluate.diagnosis import Result, diagnose, result_of
@@ -52,7 +52,7 @@ def against_the_parent(result: Result) -> Text | None:
     """Whether the last change helped, by the same rule as compare_versions."""
     parent = parent_of(result.version)
     decided = decide(parent, result.version) if parent is not None and result.before is not None else None
-    return decided.said() if decided is not None else None
+    return decided.describe() if decided is not None else None
 
 
 def seen_in_training(result: Result) -> Text | None:

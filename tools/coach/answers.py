@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from ...resources.errors import TaskError
-from ...resources.language import Text
+from ...resources.foundation.errors import TaskError
+from ...resources.foundation.language import Text
+from ...resources.foundation.wording import suggest
 from ...resources.task import Privacy, task_types
-from ...resources.wording import suggest
-from ..data.types import task_kind
-from .intents import Said, answers_nothing, heard
+from ..data.task_kind import task_kind
+from .intent import Said, answers_nothing, mentions
 from .questions import CORE, EXAMPLE, FURTHER, LABELS, OPEN, PRIVACY, TOPICS, Topic, split_labels
 
 ASKED = "asked"
@@ -101,7 +101,7 @@ def _take_message(given: dict[str, Any], asked: list[str], said: Said) -> None:
     topic = TOPICS[asked[-1]]
     if topic not in CORE or not _is_blank(given.get(topic.key)):
         return
-    if topic is PRIVACY and not (heard("inside", said.message) or heard("open", said.message)):
+    if topic is PRIVACY and not (mentions("inside", said.message) or mentions("open", said.message)):
         return
     if topic is LABELS and len(split_labels(said.message)) < 2:
         return
@@ -139,7 +139,7 @@ def _tidy(key: str, value: Any) -> Any:
     if key == LABELS.key:
         return split_labels(value)
     if key == PRIVACY.key and value not in get_args(Privacy):
-        return "on-premise" if heard("inside", value) else "open" if heard("open", value) else value
+        return "on-premise" if mentions("inside", value) else "open" if mentions("open", value) else value
     if key == "type" and value not in task_types() and "entity" in str(value).lower():
         return "entity-classification"
     return value.strip()[:LONGEST_ANSWER] if isinstance(value, str) else value
@@ -148,7 +148,7 @@ def _tidy(key: str, value: Any) -> Any:
 def _says_nothing(value: Any) -> bool:
     """Whether it is no answer, or a question back; a list of one label as well."""
     only = value[0] if isinstance(value, list) and len(value) == 1 else value
-    return isinstance(only, str) and (answers_nothing(only) or heard("puzzled", only))
+    return isinstance(only, str) and (answers_nothing(only) or mentions("puzzled", only))
 
 
 def _is_blank(value: Any) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...resources.figures import figure
-from ...resources.language import Text, several
-from ..evaluate.baselines import baseline_title, fitted_title
+from ...resources.foundation.language import Text, several
+from ..evaluate.baseline import baseline_title, fitted_title
 from .analysis import Result
 from .answer import DecisionDue, Question
 
@@ -158,7 +158,7 @@ def whether_to_train(rows: int | None = None, result: Result | None = None) -> D
         result: the best evaluated version, whose evaluation measured the simple methods beside it.
     """
     if result is not None and result.simplest is not None:
-        return _measured(result)
+        return _decision_by_result(result)
     if few := few_rows(rows):
         return few
     known = (
@@ -211,7 +211,7 @@ def _method(name: str) -> Text:
     return Text(f"Use {title.en}", f"採用{title.zh}")
 
 
-def _measured(result: Result) -> DecisionDue:
+def _decision_by_result(result: Result) -> DecisionDue:
     assert result.simplest is not None
     name, value, outcome = result.simplest.name, result.simplest.value, result.simplest.outcome
     simple = {"tfidf": _TF_IDF, "majority": Text("Always give the most frequent answer", "一律回答最常見的標籤")}.get(

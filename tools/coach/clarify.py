@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...resources.answer import NextStep
-from ...resources.external import quote
-from ...resources.language import Text, spoken_language
-from ..data.types import task_kind
+from ...resources.foundation.external import quote
+from ...resources.foundation.language import Text, spoken_language
+from ..data.task_kind import task_kind
 from .answer import CoachAnswer, DecisionDue, Question
 from .answers import ASKED, LONGEST_ANSWER, Heard, is_answered, number_in, read_answers
 from .choosing import few_rows
 from .contradictions import Facts, contradictions, wanted_answer
-from .intents import Said, count_in, heard
+from .intent import Said, count_in, mentions
 from .questions import CORE, EXAMPLE, FURTHER, LABELS, LATER, PAIN, PRIVACY, Topic, placeholders_for, split_labels
-from .wording import joined, listed, short
+from .wording import join_list, join_sentences, short
 
 _TITLE_CHARACTERS = {"en": 60, "zh-TW": 24}
 _ALSO_STORIES = (
@@ -76,13 +76,15 @@ def clarify(
     facts = _facts(known, said)
     warned = contradictions(facts)
     decision = decision or few_rows(facts.rows)
-    if not facts.rows and heard("no_rows", known.get("rows")):
+    if not facts.rows and mentions("no_rows", known.get("rows")):
         decision = decision or few_rows(0)
     missing = [topic for topic in CORE if not is_answered(topic, known)]
     if not missing:
-        return _ready(known, joined(opening, assumed), warned, decision)
+        return _ready(known, join_sentences(opening, assumed), warned, decision)
     again = Text("No problem, let me ask it another way.", "沒關係，我換個方式問。") if told.times(missing[0]) else None
-    message = joined(opening, assumed or again or _noted(known, missing, bool(opening)), guessed, *warned)
+    message = join_sentences(
+        opening, assumed or again or _describe_progress(known, missing, bool(opening)), guessed, *warned
+    )
     return _asking(missing[0], told, missing, message, decision)
 
 
@@ -127,7 +129,7 @@ def _assume(told: Heard) -> Text | None:
             told.known["type"] = "classification"
         else:
             told.known[topic.key] = value
-        taken.append(listed(map(short, value)) if isinstance(value, list) else str(value))
+        taken.append(join_list(map(short, value)) if isinstance(value, list) else str(value))
     if not taken:
         return None
     shown = "; ".join(taken) if spoken_language() == "en" else "；".join(taken)
@@ -140,9 +142,9 @@ def _assume(told: Heard) -> Text | None:
 def _asking(topic: Topic, told: Heard, missing: list[Topic], message: str, decision: DecisionDue | None) -> CoachAnswer:
     say = Text(
         "Ask that one question and wait; then call coach with all answers so far, in their words (what they told beyond "
-        f"it: {listed(_further(told.known))}). No answer? Leave the <…>: the coach asks another way or takes the default.",
+        f"it: {join_list(_further(told.known))}). No answer? Leave the <…>: the coach asks another way or takes the default.",
         "只問這一題，等對方回答，再把目前所有答案照他的話放進 `answers` 呼叫 coach"
-        f"（多說的可以放進 {listed(_further(told.known))}）。沒有回答就讓 <…> 維持原樣，coach 會換個方式問，或用預設值。",
+        f"（多說的可以放進 {join_list(_further(told.known))}）。沒有回答就讓 <…> 維持原樣，coach 會換個方式問，或用預設值。",
     )
     asked = [*told.asked, topic.key]
     return CoachAnswer(
@@ -150,7 +152,7 @@ def _asking(topic: Topic, told: Heard, missing: list[Topic], message: str, decis
         message=message,
         decision=decision,
         question=topic.question(again=told.times(topic) > 0),
-        known=_shown(told.known),
+        known=_cut_answers(told.known),
         missing=[waiting.key for waiting in missing],
         next_step=NextStep(
             say=str(say), tool="coach", arguments={"answers": {**told.known, **placeholders_for(topic), ASKED: asked}}
@@ -165,9 +167,9 @@ def _sort_out(said: Said, known: dict[str, Any], opening: str, decision: Decisio
         known["rows"] = said.rows
     if said.path:
         known["source"] = said.path
-    if heard("inside", said.message):
+    if mentions("inside", said.message):
         known["privacy"] = "on-premise"
-    message = joined(
+    message = join_sentences(
         opening if said.intent != "file" else "",
         Text(
             "That helps a lot. Let me sort what you told me first, so that I only ask for what is really missing.",
@@ -181,15 +183,15 @@ def _sort_out(said: Said, known: dict[str, Any], opening: str, decision: Decisio
     }
     say = Text(
         "Do not ask yet. Put each thing they said into its place, in their own words, and leave every <…> they said "
-        f"nothing about as it is (further keys: {listed(_further(known))}); then call this.",
+        f"nothing about as it is (further keys: {join_list(_further(known))}); then call this.",
         "先不要問。把對方說過的每件事照他的話放到對應的位置，沒提到的 <…> 就維持原樣"
-        f"（其他可填的：{listed(_further(known))}），再呼叫這個。",
+        f"（其他可填的：{join_list(_further(known))}），再呼叫這個。",
     )
     missing = [topic for topic in CORE if not is_answered(topic, known)]
     return CoachAnswer(
         stage="clarifying",
         message=message,
-        known=_shown(known),
+        known=_cut_answers(known),
         missing=[topic.key for topic in missing],
         decision=decision or few_rows(said.rows),
         next_step=NextStep(say=str(say), tool="coach", arguments={"answers": {**known, **places}}),
@@ -230,10 +232,10 @@ def _ready(known: dict[str, Any], opening: str, warned: list[Text], decision: De
     )
     return CoachAnswer(
         stage="clarifying",
-        message=joined(opening, summary, *warned),
+        message=join_sentences(opening, summary, *warned),
         question=confirm,
         decision=decision,
-        known=_shown(known),
+        known=_cut_answers(known),
         missing=[topic.key for topic in LATER if topic.key not in known],
         next_step=NextStep(say=str(say), tool="create_task", arguments=arguments),
     )
@@ -241,7 +243,7 @@ def _ready(known: dict[str, Any], opening: str, warned: list[Text], decision: De
 
 def _does(known: Mapping[str, Any]) -> Text:
     """What the model will do with a text, by the type of task."""
-    kind, labels = task_kind(known["type"]), listed(map(short, known.get("labels") or ()))
+    kind, labels = task_kind(known["type"]), join_list(map(short, known.get("labels") or ()))
     if kind.answers == "label":
         return Text(f"answers with one of: {labels}", f"從「{labels}」當中選一個回答")
     if kind.answers == "spans":
@@ -273,7 +275,7 @@ def _privacy(known: Mapping[str, Any]) -> Text:
     )
 
 
-def _noted(known: Mapping[str, Any], missing: list[Topic], after_opening: bool) -> Text:
+def _describe_progress(known: Mapping[str, Any], missing: list[Topic], after_opening: bool) -> Text:
     """What was noted last and how much is left; at the very beginning a word of welcome."""
     last = next((key for key in reversed(list(known)) if key in _GREETED), None)
     if last is None:
@@ -286,7 +288,7 @@ def _noted(known: Mapping[str, Any], missing: list[Topic], after_opening: bool) 
             )
         )
     value = known[last]
-    shown = quote(listed(map(short, value)) if isinstance(value, list) else str(value), 60)
+    shown = quote(join_list(map(short, value)) if isinstance(value, list) else str(value), 60)
     left = len(missing)
     things = Text("one more thing" if left == 1 else f"{left} more things", f"再弄清楚 {left} 件事")
     return Text(
@@ -295,7 +297,7 @@ def _noted(known: Mapping[str, Any], missing: list[Topic], after_opening: bool) 
     )
 
 
-def _shown(known: Mapping[str, Any]) -> dict[str, Any]:
+def _cut_answers(known: Mapping[str, Any]) -> dict[str, Any]:
     """The answers, cut: whole they stand in the arguments of the next call."""
     return {key: value[:_LONGEST_SHOWN] if isinstance(value, str) else value for key, value in known.items()}
 

@@ -6,18 +6,18 @@ import math
 import os
 from pathlib import Path
 
-from ...resources.files import read_json
+from ...resources.foundation.files import read_json
+from ...resources.foundation.language import Text, several
 from ...resources.job import JobFolder
-from ...resources.language import Text, several
 from ...resources.spending import standing
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
-from ..compute.events import worked_seconds
-from ..compute.words import duration, size
+from ..compute.jobs.events import worked_seconds
+from ..compute.jobs.words import duration, size
 from ..evaluate.metric import metric_title
 from .analysis import Result
 from .situation import Situation
-from .wording import listed
+from .wording import join_list
 
 _NORMAL_95 = 1.96  # standard errors on either side of a 95 % interval
 _JOBS_LOOKED_AT = 12
@@ -92,7 +92,7 @@ def precision_of(rows: int, threshold: float) -> float:
 def _cost(parts: list[str], task: TaskFolder) -> Text:
     """The parts of one stage, and the money that the whole task has taken."""
     money = standing(task)
-    shown = listed(parts if money else [*parts, str(Text("no money", "沒有花錢"))])
+    shown = join_list(parts if money else [*parts, str(Text("no money", "沒有花錢"))])
     so_far = Text(f" {money.en}", money.zh) if money else Text("", "")
     return Text(f"Cost: {shown}.{so_far.en}", f"花費：{shown}。{so_far.zh}") if shown else money or Text("", "")
 

@@ -8,25 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.answer import NextStep
-from ...resources.contents import without_secrets
-from ...resources.external import quote
-from ...resources.language import Text, as_language, several, speaking
-from ...resources.masking import masked, throughout
+from ...resources.browsing.contents import without_secrets
+from ...resources.foundation.external import quote
+from ...resources.foundation.language import Text, as_language, several, speaking
+from ...resources.foundation.masking import mask_secrets, throughout
+from ...resources.foundation.wording import nearest
 from ...resources.task import TaskFolder
-from ...resources.wording import nearest
 from ...resources.workspace import Workspace
-from ..compute.rented import left_rented
+from ..compute.jobs.rented import left_rented
 from .advice import generation_decision, secret_warning, source_advice, source_example
 from .answer import CoachAnswer, DecisionDue, Question
 from .answers import ASKED
 from .choosing import retrieval_decision, retrieval_question, rules_decision, whether_to_train
 from .clarify import clarify
-from .intents import LONGEST_READ, Said, heard, understand
+from .intent import LONGEST_READ, Said, mentions, understand
 from .intents.foreign import language_of, polite_line
 from .leaving import stop_before_a_task, stop_everything
 from .replies import reply
-from .situation import look
-from .wording import joined, listed
+from .situation import load_situation
+from .wording import join_list, join_sentences
 
 _SHOWN_TASKS = 5
 _TITLE_BYTES = 600
@@ -73,8 +73,8 @@ def coach(
     Raises:
         TaskError: the task's file is unreadable, or an answer does not fit.
     """
-    known = throughout(without_secrets(dict(answers or {})), masked)
-    return _heard(workspace, message, language, lambda said: _answered(workspace, said, task, known))
+    known = throughout(without_secrets(dict(answers or {})), mask_secrets)
+    return _answer_message(workspace, message, language, lambda said: _route_message(workspace, said, task, known))
 
 
 def new_goal(workspace: Workspace, wish: str = "") -> CoachAnswer:
@@ -84,12 +84,12 @@ def new_goal(workspace: Workspace, wish: str = "") -> CoachAnswer:
         wish: what the person said, read as what it is: a problem, a bot, a source, or just a wish.
     """
     names = workspace.task_names()
-    return _heard(
+    return _answer_message(
         workspace, wish, None, lambda said: _new_goal(said if said.message else Said(intent="train"), {}, names)
     )
 
 
-def _heard(
+def _answer_message(
     workspace: Workspace, message: str | None, language: str | None, answer: Callable[[Said], CoachAnswer]
 ) -> CoachAnswer:
     """Read a message in its language and without its secrets, answer it, and say what was not read or kept, and what is
@@ -97,7 +97,7 @@ def _heard(
     said = (message or "").strip()
     read = said[:LONGEST_READ]
     with speaking(as_language(language) or language_of(read)):
-        clean = masked(read)
+        clean = mask_secrets(read)
         answered = answer(understand(clean))
         notes = [
             _CUT if len(said) > LONGEST_READ else None,
@@ -105,12 +105,12 @@ def _heard(
             secret_warning() if clean != read else None,
             left_rented(workspace),
         ]
-        return _opened(answered, *notes)
+        return _prepend_notes(answered, *notes)
 
 
-def _opened(answered: CoachAnswer, *notes: Text | str | None) -> CoachAnswer:
+def _prepend_notes(answered: CoachAnswer, *notes: Text | str | None) -> CoachAnswer:
     """The answer with what has to be said before it."""
-    return answered.model_copy(update={"message": joined(*notes, answered.message)}) if any(notes) else answered
+    return answered.model_copy(update={"message": join_sentences(*notes, answered.message)}) if any(notes) else answered
 
 
 def about(workspace: Workspace, intent: str, task: str | None = None, version: str | None = None) -> CoachAnswer:
@@ -120,14 +120,16 @@ def about(workspace: Workspace, intent: str, task: str | None = None, version: s
         TaskError: the task is unknown (the nearest are offered) or unreadable.
     """
     said = Said(intent=intent, versions=[version] if version else [])
-    return _opened(_answered(workspace, said, workspace.task(task).name if task else None, {}), left_rented(workspace))
+    return _prepend_notes(
+        _route_message(workspace, said, workspace.task(task).name if task else None, {}), left_rented(workspace)
+    )
 
 
-def _answered(workspace: Workspace, said: Said, task: str | None, answers: Mapping[str, Any]) -> CoachAnswer:
+def _route_message(workspace: Workspace, said: Said, task: str | None, answers: Mapping[str, Any]) -> CoachAnswer:
     if said.intent == "list" and not answers:
         return _listing(workspace)
     if task and (folder := _folder(workspace, task)):
-        return reply(look(workspace, folder), said)
+        return reply(load_situation(workspace, folder), said)
     names = workspace.task_names()
     if answers or not names:
         if said.intent == "stop":
@@ -135,17 +137,17 @@ def _answered(workspace: Workspace, said: Said, task: str | None, answers: Mappi
         return _new_goal(said, {**({"name": task} if task and answers else {}), **answers}, names)
     if task:
         return _no_such_task(workspace, names, said, task)
-    named = _named(workspace, names, said)
+    named = _find_named_tasks(workspace, names, said)
     if len(named) > 1:
         return _two_tasks(named, said)
     if named:
-        return reply(look(workspace, TaskFolder(workspace.root / named[0])), said)
+        return reply(load_situation(workspace, TaskFolder(workspace.root / named[0])), said)
     if said.intent == "train":
         return _new_goal(said, {}, names)
     if said.name and said.versions:
         return _no_such_task(workspace, names, said, said.name)
     if len(names) == 1:
-        return reply(look(workspace, TaskFolder(workspace.root / names[0])), said)
+        return reply(load_situation(workspace, TaskFolder(workspace.root / names[0])), said)
     if said.intent == "stop":
         return stop_everything(workspace, _recent(workspace, names))
     return _which_task(workspace, names, said)
@@ -183,14 +185,14 @@ def _new_goal(said: Said, answers: Mapping[str, Any], names: list[str]) -> Coach
     if said.intent in _ABOUT_A_TASK and not names:
         opening = str(Text("There is no task yet.", "還沒有任何任務。"))
     if names and said.intent == "train":
-        shown = listed(names[:_SHOWN_TASKS])
+        shown = join_list(names[:_SHOWN_TASKS])
         opening = str(
             Text(
                 f"(Already here: {shown}. Name one to go on with it.)",
                 f"（已經有的任務：{shown}；想繼續哪一個就說名字。）",
             )
         )
-    if heard("only_documents", answers.get("goal")) and set(answers) - {ASKED} == {"goal"}:
+    if mentions("only_documents", answers.get("goal")) and set(answers) - {ASKED} == {"goal"}:
         return _only_documents()
     answered = clarify(said, answers, opening, decision)
     if said.intent in ("database", "file") and answered.next_step.tool == "coach":
@@ -282,7 +284,7 @@ def _only_documents() -> CoachAnswer:
     )
 
 
-def _named(workspace: Workspace, names: list[str], said: Said) -> list[str]:
+def _find_named_tasks(workspace: Workspace, names: list[str], said: Said) -> list[str]:
     """The tasks whose names stand in the message, in its order (of overlapping ones the longest), else by title."""
     lowered = said.message.lower()
     places = {
@@ -311,16 +313,16 @@ def _no_such_task(workspace: Workspace, names: list[str], said: Said, wanted: st
     near = nearest(wanted, names, 3, cutoff=0.5)
     answered = _which_task(workspace, names, said, near)
     note = Text(f"There is no task {quote(wanted, 60)} here.", f"這裡沒有{quote(wanted, 60)}這個任務。")
-    return answered.model_copy(update={"message": joined(note, answered.message)})
+    return answered.model_copy(update={"message": join_sentences(note, answered.message)})
 
 
 def _two_tasks(named: list[str], said: Said) -> CoachAnswer:
     """Two tasks in one sentence: one at a time, and scores of different tests are not ranked."""
     first, *others = named
     message = Text(
-        f"You named {listed(named[:_SHOWN_TASKS])}. Each has its own test, so their scores cannot be ranked against each "
+        f"You named {join_list(named[:_SHOWN_TASKS])}. Each has its own test, so their scores cannot be ranked against each "
         f"other; I can show them side by side, or go on with one of them.",
-        f"你提到 {listed(named[:_SHOWN_TASKS])}。它們各有自己的測試集，分數不能直接比高低；"
+        f"你提到 {join_list(named[:_SHOWN_TASKS])}。它們各有自己的測試集，分數不能直接比高低；"
         "可以並排看，或先繼續其中一個。",
     )
     question = Question(
@@ -344,8 +346,8 @@ def _two_tasks(named: list[str], said: Said) -> CoachAnswer:
             next_step=NextStep(say=str(say), tool="list_tasks", arguments={}),
         )
     say = Text(
-        f"Ask, and put its name for <task> (next: {listed(others[:2])}).",
-        f"問一下，把名稱填進 <task>（另一個之後再談：{listed(others[:2])}）。",
+        f"Ask, and put its name for <task> (next: {join_list(others[:2])}).",
+        f"問一下，把名稱填進 <task>（另一個之後再談：{join_list(others[:2])}）。",
     )
     return CoachAnswer(
         stage="no_task",
@@ -359,11 +361,11 @@ def _two_tasks(named: list[str], said: Said) -> CoachAnswer:
 def _which_task(workspace: Workspace, names: list[str], said: Said, near: list[str] | None = None) -> CoachAnswer:
     recent = near or _recent(workspace, names)
     message = (
-        Text(f"Did you mean {listed(recent)}?", f"是不是要找 {listed(recent)}？")
+        Text(f"Did you mean {join_list(recent)}?", f"是不是要找 {join_list(recent)}？")
         if near
         else Text(
-            f"There are {len(names)} tasks here; the ones last worked on: {listed(recent)}.",
-            f"這裡有 {len(names)} 個任務，最近動過的是：{listed(recent)}。",
+            f"There are {len(names)} tasks here; the ones last worked on: {join_list(recent)}.",
+            f"這裡有 {len(names)} 個任務，最近動過的是：{join_list(recent)}。",
         )
     )
     question = Question(
@@ -398,7 +400,7 @@ def _asking_again(said: Said) -> dict[str, Any]:
 
 
 def _recent(workspace: Workspace, names: list[str]) -> list[str]:
-    def touched(name: str) -> float:
+    def last_touched(name: str) -> float:
         return (workspace.root / name / "task.yaml").stat().st_mtime
 
-    return sorted(names, key=touched, reverse=True)[:_SHOWN_TASKS]
+    return sorted(names, key=last_touched, reverse=True)[:_SHOWN_TASKS]

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ...resources.external import quote
 from ...resources.figures import figure
-from ...resources.language import Text
+from ...resources.foundation.external import quote
+from ...resources.foundation.language import Text
 from ...resources.task import Task, TaskType
-from ..data.types import task_kind
-from .intents import count_in, heard
+from ..data.task_kind import task_kind
+from .intent import count_in, mentions
 from .wording import short
 
 _TRAIN_SHARE = 0.7
@@ -162,7 +162,7 @@ def _perfection(facts: Facts) -> Text | None:
 
 
 def _no_time_and_no_rows(facts: Facts) -> Text | None:
-    if facts.has_data or not heard("soon", facts.deadline) or (facts.rows or 0) >= figure("rows_to_start"):
+    if facts.has_data or not mentions("soon", facts.deadline) or (facts.rows or 0) >= figure("rows_to_start"):
         return None
     return Text(
         "That deadline and no labelled rows do not go together: by then a prompt with a few examples is what can work "
@@ -175,13 +175,13 @@ def _no_time_and_no_rows(facts: Facts) -> Text | None:
 def _outside(facts: Facts) -> Text | None:
     if facts.privacy != "on-premise":
         return None
-    if heard("cloud", facts.hardware, facts.deployment):
+    if mentions("cloud", facts.hardware, facts.deployment):
         return Text(
             "The data must stay inside, but the machine you name stands outside: train on a machine of your own (a small "
             "model needs no GPU), or get the owner's consent and change privacy.",
             "資料不得離開內部，但你說的機器在外面：請改用自己的機器（小模型不需要 GPU），或取得資料擁有者同意後再改隱私設定。",
         )
-    if heard("generated", facts.source):
+    if mentions("generated", facts.source):
         return Text(
             "The data must stay inside, so no real row may be shown to an outside model as an example: let it write from "
             "a description only, or use a model on your own machine (llm-knowledge/synthetic-data).",
@@ -192,7 +192,7 @@ def _outside(facts: Facts) -> Text | None:
 
 
 def _no_money(facts: Facts) -> Text | None:
-    if not heard("no_money", facts.budget) or not heard("cloud", facts.hardware, facts.deployment):
+    if not mentions("no_money", facts.budget) or not mentions("cloud", facts.hardware, facts.deployment):
         return None
     return Text(
         "A budget of nothing does not rent a machine: a small model trains on this one at no cost but time; or name what "
@@ -202,7 +202,7 @@ def _no_money(facts: Facts) -> Text | None:
 
 
 def _too_large(facts: Facts) -> Text | None:
-    if not (heard("large_model", facts.hardware) and heard("no_gpu", facts.hardware)):
+    if not (mentions("large_model", facts.hardware) and mentions("no_gpu", facts.hardware)):
         return None
     return Text(
         "A model of that size does not train on a machine without a large GPU: begin with 0.6B here and see how far it "

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...resources.answer import NextStep
-from ...resources.language import Text, several
-from ..evaluate.deciding import chosen
+from ...resources.foundation.language import Text, several
+from ..evaluate.deciding import selection_effect
 from .analysis import (
     Change,
     Result,
@@ -17,13 +17,13 @@ from .analysis import (
     where_it_stands,
 )
 from .answer import CoachAnswer, Question
+from .answer_builder import ask, build_answer, consent, with_source
 from .choosing import decision
 from .closing import beside_today, cost_of_version
-from .intents import Said
-from .questions import DEPLOYMENT, SUCCESS, unanswered
+from .intent import Said
+from .questions import DEPLOYMENT, SUCCESS, open_topics
 from .situation import Situation
-from .telling import ask, consent, told, with_source
-from .wording import benefit, joined
+from .wording import benefit, join_sentences
 
 
 def deciding(situation: Situation) -> CoachAnswer:
@@ -34,7 +34,7 @@ def deciding(situation: Situation) -> CoachAnswer:
         step = NextStep(
             say=str(Text("Plan a training.", "先規劃訓練。")), tool="plan_training", arguments={"task": situation.name}
         )
-        return told(situation, "plan", benefit(situation.task), step)
+        return build_answer(situation, "plan", benefit(situation.task), step)
     learned = [where_it_stands(newest), against_the_parent(newest), against_the_simplest(newest)]
     if best.version.number != newest.version.number:
         learned.append(
@@ -43,9 +43,9 @@ def deciding(situation: Situation) -> CoachAnswer:
                 f"目前最好的仍是 {best.version.name}（{best.value:.3f}）。",
             )
         )
-    if too_good := chosen(best.version):
-        learned.append(too_good.said())
-    message = joined(
+    if too_good := selection_effect(best.version):
+        learned.append(too_good.describe())
+    message = join_sentences(
         benefit(situation.task),
         *learned,
         beside_today(situation.task, best),
@@ -96,7 +96,7 @@ def _ready_to_deploy(situation: Situation, best: Result, message: str) -> CoachA
             "如果某個標籤判錯的代價很高，上線前先看它的召回率。",
         ),
     )
-    where = unanswered((DEPLOYMENT,), situation.task)
+    where = open_topics((DEPLOYMENT,), situation.task)
     say = Text(
         "When they agree: the endpoint is started and asked the whole benchmark again before it counts as done.",
         "對方同意就部署：會啟動端點，並把整個評估基準再問一次，一致才算完成。",
@@ -128,7 +128,7 @@ def _ready_to_deploy(situation: Situation, best: Result, message: str) -> CoachA
             Text("Yes", "好"),
         )
     )
-    return told(situation, "deploy", message, step, decision=due, question=question)
+    return build_answer(situation, "deploy", message, step, decision=due, question=question)
 
 
 def _simple_or_model() -> Question:
@@ -172,7 +172,9 @@ def improving(situation: Situation, result: Result, message: str) -> CoachAnswer
         ],
         Text("Try it", "試試看"),
     )
-    return told(situation, "deciding", message, _step_of(situation, result, change), decision=due, question=question)
+    return build_answer(
+        situation, "deciding", message, _step_of(situation, result, change), decision=due, question=question
+    )
 
 
 def _other_ways(situation: Situation, result: Result) -> list[Text]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ...resources.answer import NextStep
-from ...resources.errors import DataError
-from ...resources.language import Text, several
-from ..data.labelling.standing import concerns, look, next_call
-from ..data.types import role_title
+from ...resources.foundation.errors import DataError
+from ...resources.foundation.language import Text, several
+from ..data.labelling.standing import concerns, load_labelling, next_call
+from ..data.task_kind import role_title
 from .answer import CoachAnswer
-from .intents import Said
+from .answer_builder import build_answer, consent
+from .intent import Said
 from .situation import Situation
-from .telling import consent, told
-from .wording import benefit, joined
+from .wording import benefit, join_sentences
 
 
 def waiting(situation: Situation, _said: Said) -> CoachAnswer | None:
@@ -29,7 +29,7 @@ def waiting(situation: Situation, _said: Said) -> CoachAnswer | None:
 def label_rows(situation: Situation, _said: Said) -> CoachAnswer | None:
     """Where the labelling stands and what comes next; None where there is nothing to label."""
     try:
-        here = look(situation.folder)
+        here = load_labelling(situation.folder)
     except DataError as error:
         arguments: dict[str, Any] = {"task": situation.name}
         step = (
@@ -37,7 +37,7 @@ def label_rows(situation: Situation, _said: Said) -> CoachAnswer | None:
             if error.field == "labels"
             else NextStep(say=str(error.fix), tool="add_examples", arguments={**arguments, "examples": []})
         )
-        return told(situation, "data", joined(benefit(situation.task), error.problem), step)
+        return build_answer(situation, "data", join_sentences(benefit(situation.task), error.problem), step)
     figures = here.figures()
     if not here.open and not here.decided:
         return None
@@ -51,7 +51,7 @@ def label_rows(situation: Situation, _said: Said) -> CoachAnswer | None:
         else Text("rules, a model or a version", "規則、模型或某個版本")
     )
     waiting = several(figures["open"], f"row waits for its {what.en}", f"rows wait for their {what.en}")
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         Text(
             f"{waiting} ({figures['proposed']} with a proposal), {figures['accepted']} accepted so far. Proposals come from "
@@ -77,4 +77,6 @@ def label_rows(situation: Situation, _said: Said) -> CoachAnswer | None:
         ],
         Text("I review them here", "我在這裡審閱"),
     )
-    return told(situation, "data", message, NextStep(say=str(say), tool=tool, arguments=arguments), question=question)
+    return build_answer(
+        situation, "data", message, NextStep(say=str(say), tool=tool, arguments=arguments), question=question
+    )

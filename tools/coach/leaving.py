@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...resources.answer import NextStep
+from ...resources.foundation.language import Text
 from ...resources.job import ACTIVE_STATES, JobFolder
-from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
 from .analysis import best_result, where_it_stands
 from .answer import CoachAnswer, Stage
+from .answer_builder import build_answer, call, consent
 from .answers import ASKED
-from .intents import Said
+from .intent import Said
 from .situation import Situation
-from .telling import call, consent, told
-from .wording import joined, listed
+from .wording import join_list, join_sentences
 
 _JOBS_LOOKED_AT = 3
 _NO_HURRY = Text(
@@ -50,16 +50,16 @@ def stop(situation: Situation, _said: Said) -> CoachAnswer:
             job_id=situation.job.id,
             action="cancel",
         )
-        return told(situation, "training", joined(running, back), step, question=question)
+        return build_answer(situation, "training", join_sentences(running, back), step, question=question)
     if situation.task.archived:
         step = call(
             "list_tasks",
             Text("Nothing more to do; show what else there is if they like.", "沒有要做的了；想看其他任務再列出來。"),
         )
-        return told(
+        return build_answer(
             situation,
             "archived",
-            joined(Text("It is put away already.", "這個任務已經封存了。"), back),
+            join_sentences(Text("It is put away already.", "這個任務已經封存了。"), back),
             step,
             question=_another_day(),
         )
@@ -73,7 +73,7 @@ def stop(situation: Situation, _said: Said) -> CoachAnswer:
         if live
         else None
     )
-    message = joined(
+    message = join_sentences(
         Text("Stopping here is fine.", "停在這裡沒問題。"), where_it_stands(best) if best else None, back, serving
     )
     question = consent(
@@ -96,7 +96,7 @@ def stop(situation: Situation, _said: Said) -> CoachAnswer:
         action="archive",
         reason="<why we stop, in their words>",
     )
-    return told(situation, _stage(situation), message, step, question=question)
+    return build_answer(situation, _stage(situation), message, step, question=question)
 
 
 def stop_before_a_task(answers: Mapping[str, Any]) -> CoachAnswer:
@@ -110,7 +110,7 @@ def stop_before_a_task(answers: Mapping[str, Any]) -> CoachAnswer:
         if kept
         else None
     )
-    message = joined(
+    message = join_sentences(
         Text(
             "That is fine. Nothing was created, so there is nothing to tidy up.",
             "沒問題。還沒有建立任何東西，不需要收拾。",
@@ -126,15 +126,15 @@ def stop_before_a_task(answers: Mapping[str, Any]) -> CoachAnswer:
 def stop_everything(workspace: Workspace, recent: list[str]) -> CoachAnswer:
     """Several tasks, none named: all are kept; a job that still runs is named."""
     running = _running(workspace, recent)
-    message = joined(
+    message = join_sentences(
         Text(
             f"Stopping here is fine: all tasks stay in {workspace.root}, each with its history. To come "
             "back, name one.",
             f"停在這裡沒問題：所有任務和各自的歷程都留在 {workspace.root}，想繼續時說名稱就好。",
         ),
         Text(
-            f"Still running: {listed(running)}. It finishes by itself, or can be stopped and resumed.",
-            f"還在進行的：{listed(running)}。可以讓它自己跑完，也可以先停，之後再接續。",
+            f"Still running: {join_list(running)}. It finishes by itself, or can be stopped and resumed.",
+            f"還在進行的：{join_list(running)}。可以讓它自己跑完，也可以先停，之後再接續。",
         )
         if running
         else None,

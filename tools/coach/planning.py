@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from ...resources.external import quote
 from ...resources.figures import figure
-from ...resources.files import read_yaml
-from ...resources.language import Text, several
-from ..compute.words import duration
-from ..data.types import task_kind
+from ...resources.foundation.external import quote
+from ...resources.foundation.files import read_yaml
+from ...resources.foundation.language import Text, several
+from ..compute.jobs.words import duration
+from ..data.task_kind import task_kind
 from ..evaluate.metric import METRICS
 from .answer import DecisionDue
 from .choosing import decision
 from .closing import precision_of
-from .intents import heard
+from .intent import mentions
 from .questions import SUCCESS, Topic
 from .situation import Situation
 
@@ -101,7 +101,7 @@ def _their_machine(situation: Situation) -> list[Text]:
     hardware = situation.task.constraints.hardware
     if not hardware:
         return []
-    small = heard("no_gpu", hardware)
+    small = mentions("no_gpu", hardware)
     return [
         Text(
             f"Your machine, {quote(hardware, 50)}: "

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...resources.language import Text
+from ...resources.foundation.language import Text
 from ...resources.task import TASK_TYPES, Task
-from ..data.types import task_kind
+from ..data.task_kind import task_kind
 from .answer import Question
 
 OPEN = re.compile(r"\s*<[^<>]*>\s*")  # what an answer goes into: `<the answer, in their words>`
@@ -315,7 +315,7 @@ FURTHER = {
 }
 
 
-def unanswered(topics: tuple[Topic, ...], task: Task) -> list[Topic]:
+def open_topics(topics: tuple[Topic, ...], task: Task) -> list[Topic]:
     """The topics `task.yaml` says nothing about. Privacy always says something, and so does the type, which may need no
     labels."""
     settled = (PRIVACY, EXAMPLE, *(() if task_kind(task.type).needs_labels else (LABELS,)))

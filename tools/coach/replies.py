@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ...resources.language import Text
-from ..deploy.targets import TARGETS
+from ...resources.foundation.language import Text
+from ..deploy.target import TARGETS
 from . import labelling, states
 from .advice import generation_decision, generation_question, source_advice, source_decision
 from .analysis import against_the_simplest, best_result, result_of, where_it_stands
 from .answer import CoachAnswer, Stage
-from .asides import asks, looked_up, looking_after, other_base_model
+from .answer_builder import build_answer, call, chosen_version, consent, source_answer, with_source
 from .choosing import few_rows, retrieval_decision, retrieval_question, rules_decision, whether_to_train
 from .contradictions import contradictions, facts_of
 from .deciding import improving
-from .intents import Said, heard
+from .intent import Said, mentions
 from .leaving import stop
+from .side_questions import answer_from_knowledge, answer_monitoring, asks, other_base_model
 from .situation import Situation
-from .telling import call, chosen_version, consent, source_answer, told, with_source
 from .trouble import accept, bad_after_deployment, performance
-from .wording import benefit, joined, listed
+from .wording import benefit, join_list, join_sentences
 
 Reply = Callable[[Situation, Said], CoachAnswer]
 
@@ -33,11 +33,11 @@ def reply(situation: Situation, said: Said, opening: str = "") -> CoachAnswer:
     """
     if planned := other_base_model(situation, said):
         return planned
-    about = looked_up if asks(said) else _REPLIES.get(said.intent)
+    about = answer_from_knowledge if asks(said) else _REPLIES.get(said.intent)
     if about is None:
-        return _delegated(states.answer(situation, said, opening), said)
+        return _take_recommendation(states.answer(situation, said, opening), said)
     answered = about(situation, said)
-    return answered.model_copy(update={"message": joined(opening, answered.message)}) if opening else answered
+    return answered.model_copy(update={"message": join_sentences(opening, answered.message)}) if opening else answered
 
 
 def _compare(situation: Situation, said: Said) -> CoachAnswer:
@@ -61,15 +61,15 @@ def _compare(situation: Situation, said: Said) -> CoachAnswer:
                 f"{missing[0]} is trained but not evaluated, so it cannot be compared yet.",
                 f"{missing[0]} 訓練好了但還沒評估，先評估才能比較。",
             )
-            return told(situation, "evaluation", str(first), step)
+            return build_answer(situation, "evaluation", str(first), step)
         return states.answer(
             situation,
             opening=Text(
-                f"{situation.name} has no evaluated {listed(missing)}; there are: {listed(evaluated) or 'none'}.",
-                f"{situation.name} 沒有評估過的 {listed(missing)}；目前有：{listed(evaluated) or '沒有'}。",
+                f"{situation.name} has no evaluated {join_list(missing)}; there are: {join_list(evaluated) or 'none'}.",
+                f"{situation.name} 沒有評估過的 {join_list(missing)}；目前有：{join_list(evaluated) or '沒有'}。",
             ),
         )
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         Text(
             f"{pair[0]} and {pair[1]} answered the same frozen questions, so they can be compared row by row; a difference "
@@ -78,7 +78,7 @@ def _compare(situation: Situation, said: Said) -> CoachAnswer:
         ),
     )
     step = call("compare_versions", Text("Compare them.", "進行比較。"), task=situation.name, a=pair[0], b=pair[1])
-    return told(situation, "deciding", message, step)
+    return build_answer(situation, "deciding", message, step)
 
 
 def _evaluate(situation: Situation, said: Said) -> CoachAnswer:
@@ -88,7 +88,7 @@ def _evaluate(situation: Situation, said: Said) -> CoachAnswer:
             situation, opening=Text("There is no trained version to evaluate yet.", "還沒有訓練好的版本可以評估。")
         )
     known = result_of(situation.task, chosen)
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         where_it_stands(known) if known else None,
         against_the_simplest(known) if known else None,
@@ -105,7 +105,7 @@ def _evaluate(situation: Situation, said: Said) -> CoachAnswer:
         task=situation.name,
         version=chosen.name,
     )
-    return told(situation, "evaluation", message, step)
+    return build_answer(situation, "evaluation", message, step)
 
 
 def _try_model(situation: Situation, said: Said) -> CoachAnswer:
@@ -124,7 +124,7 @@ def _try_model(situation: Situation, said: Said) -> CoachAnswer:
         "用同一份凍結的評估基準、你的提示詞來量：達標就不必訓練。可以是 Ollama 裡的模型、GGUF 檔、相容 OpenAI 的端點（url）"
         "或基礎模型；action='ask' 只看幾則回答。",
     )
-    return told(
+    return build_answer(
         situation,
         _stage(situation),
         str(message),
@@ -159,7 +159,7 @@ def _deploy(situation: Situation, said: Said) -> CoachAnswer:
                 "沒有量過的模型不部署，目前還沒有量過的版本。",
             ),
         )
-    elsewhere = heard("elsewhere", said.message)
+    elsewhere = mentions("elsewhere", said.message)
     if situation.serving and situation.deployed_version == chosen.name and not elsewhere:
         return states.answer(situation, opening=Text(f"{chosen.name} is live already.", f"{chosen.name} 已經上線了。"))
     if result.standing in ("gap", "close"):
@@ -168,8 +168,8 @@ def _deploy(situation: Situation, said: Said) -> CoachAnswer:
             "(override_reason). My advice is to improve it first.",
             f"{chosen.name} 低於你自己訂的目標，除非寫下理由（override_reason），否則不會部署。我建議先改進。",
         )
-        return improving(situation, result, joined(benefit(situation.task), where_it_stands(result), below))
-    message = joined(
+        return improving(situation, result, join_sentences(benefit(situation.task), where_it_stands(result), below))
+    message = join_sentences(
         benefit(situation.task),
         where_it_stands(result),
         against_the_simplest(result),
@@ -191,7 +191,7 @@ def _deploy(situation: Situation, said: Said) -> CoachAnswer:
         version=chosen.name,
         **({"target": named} if named else {}),
     )
-    return told(situation, "deploy", message, step)
+    return build_answer(situation, "deploy", message, step)
 
 
 def _undeploy(situation: Situation, _said: Said) -> CoachAnswer:
@@ -201,7 +201,7 @@ def _undeploy(situation: Situation, _said: Said) -> CoachAnswer:
         f"{situation.deployed_version} is live; stopping it keeps its record and its model.",
         f"{situation.deployed_version} 正在服務；停止後紀錄與模型都會保留。",
     )
-    return told(
+    return build_answer(
         situation,
         "live",
         str(message),
@@ -216,11 +216,11 @@ def _progress(situation: Situation, _said: Said) -> CoachAnswer:
 
 
 def _source(situation: Situation, said: Said) -> CoachAnswer:
-    none = heard("no_rows", said.message) or heard("no_rows", situation.task.resources.rows)
+    none = mentions("no_rows", said.message) or mentions("no_rows", situation.task.resources.rows)
     if said.intent == "source_help" and none and not situation.sources.sources and not said.rows:
         return states.without_rows(situation)
     facts = facts_of(situation.task, said.rows, bool(situation.data))
-    message = joined(benefit(situation.task), source_advice(said), *contradictions(facts))
+    message = join_sentences(benefit(situation.task), source_advice(said), *contradictions(facts))
     decision = few_rows(said.rows) or (source_decision(situation.task) if said.intent == "source_help" else None)
     return source_answer(situation, said, message, decision)
 
@@ -234,13 +234,13 @@ def _label(situation: Situation, said: Said) -> CoachAnswer:
         "接上文字並設 unlabelled: true，再執行 prepare_data，就可以開始標註。",
     )
     message = Text("No rows without a label were fetched yet.", "還沒有抓取任何未標註的資料。")
-    return told(situation, "data", str(message), with_source(situation, Said(path=said.path), say))
+    return build_answer(situation, "data", str(message), with_source(situation, Said(path=said.path), say))
 
 
 def _generate_data(situation: Situation, said: Said) -> CoachAnswer:
     decision = generation_decision(situation.task)
     real = bool(situation.data)
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         Text(
             "Rows written by a model can help training, never testing.", "模型寫的資料可以幫助訓練，但絕不能拿來測試。"
@@ -255,7 +255,7 @@ def _generate_data(situation: Situation, said: Said) -> CoachAnswer:
         ),
     )
     if real and not said.path:
-        return told(
+        return build_answer(
             situation,
             "data",
             message,
@@ -276,7 +276,7 @@ def _generate_data(situation: Situation, said: Said) -> CoachAnswer:
         "Offer to write the rows here, let the person review the CSV, fill in its path, then call this.",
         "可以提議在對話裡寫資料，由對方審閱 CSV，填上路徑後再呼叫。",
     )
-    return told(
+    return build_answer(
         situation,
         "data",
         message,
@@ -290,7 +290,7 @@ def _whether(situation: Situation, _said: Said) -> CoachAnswer:
     """Whether training is the cure at all: from what is measured, else from how much there is to learn from."""
     best = best_result(situation)
     rows = situation.counts.get("train") or facts_of(situation.task, None, False).rows
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         where_it_stands(best)
         if best
@@ -321,7 +321,9 @@ def _whether(situation: Situation, _said: Said) -> CoachAnswer:
         ],
         Text("Your recommendation", "照你的建議"),
     )
-    return told(situation, _stage(situation), message, step, question=question, decision=whether_to_train(rows, best))
+    return build_answer(
+        situation, _stage(situation), message, step, question=question, decision=whether_to_train(rows, best)
+    )
 
 
 def _rules(situation: Situation, said: Said) -> CoachAnswer:
@@ -351,7 +353,7 @@ def _errors(situation: Situation, said: Said) -> CoachAnswer:
             "看個二十筆：是模型錯，還是有些標籤本來就標錯？",
         ),
         Text(
-            "Wrong labels are mended in the data, not by training (llm-knowledge/trouble-label-noise).",
+            "Wrong labels are fixed in the data, not by training (llm-knowledge/trouble-label-noise).",
             "標錯的要改資料，訓練救不了（llm-knowledge/trouble-label-noise）。",
         ),
         [
@@ -360,7 +362,7 @@ def _errors(situation: Situation, said: Said) -> CoachAnswer:
         ],
         Text("The model", "模型錯"),
     )
-    return told(
+    return build_answer(
         situation,
         "deciding",
         str(where),
@@ -374,19 +376,19 @@ def _errors(situation: Situation, said: Said) -> CoachAnswer:
     )
 
 
-def _delegated(answered: CoachAnswer, said: Said) -> CoachAnswer:
+def _take_recommendation(answered: CoachAnswer, said: Said) -> CoachAnswer:
     """They leave it to the coach ("whatever you think"): then its recommendation is taken, and said so."""
     if not said.unsure or answered.next_step.tool not in _TAKEN:
         return answered
     taken = Text("Then I go by my recommendation.", "那就照我的建議走。")
-    return answered.model_copy(update={"message": joined(taken, answered.message)})
+    return answered.model_copy(update={"message": join_sentences(taken, answered.message)})
 
 
 _TAKEN = ("prepare_data", "plan_training", "train", "evaluate", "deploy", "manage_job")
 
 
 def _retrieval(situation: Situation, _said: Said) -> CoachAnswer:
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         Text(
             "Questions about documents that change are better looked up than trained.",
@@ -400,7 +402,7 @@ def _retrieval(situation: Situation, _said: Said) -> CoachAnswer:
         decision="<what they decide>",
         reason="<why>",
     )
-    return told(
+    return build_answer(
         situation, _stage(situation), message, step, question=retrieval_question(), decision=retrieval_decision()
     )
 
@@ -417,7 +419,7 @@ def _reproduce(situation: Situation, said: Said) -> CoachAnswer:
         "anything does, is named.",
         f"會用 {chosen.name} 的快照重跑：同樣的資料、設定與種子；若有不同，會指出是哪裡。",
     )
-    return told(
+    return build_answer(
         situation,
         "deciding",
         str(message),
@@ -435,7 +437,7 @@ def _lineage(situation: Situation, _said: Said) -> CoachAnswer:
         "Each version's parent, data, settings, results and changes are on record.",
         "每個版本的上一版、資料、設定、結果與改動都有紀錄。",
     )
-    return told(
+    return build_answer(
         situation,
         _stage(situation),
         str(message),
@@ -452,7 +454,7 @@ def _generate_project(situation: Situation, _said: Said) -> CoachAnswer:
         f"The task is a project of its own in {situation.folder.root}: six scripts run without this server.",
         f"這個任務本身就是完整的專案，位於 {situation.folder.root}：六支腳本不需要這個伺服器也能執行。",
     )
-    return told(
+    return build_answer(
         situation,
         _stage(situation),
         str(message),
@@ -466,7 +468,7 @@ def _generate_project(situation: Situation, _said: Said) -> CoachAnswer:
 
 
 def _setup(situation: Situation, _said: Said) -> CoachAnswer:
-    return told(
+    return build_answer(
         situation,
         _stage(situation),
         str(_SETUP),
@@ -512,7 +514,7 @@ _REPLIES: dict[str, Reply] = {
     "whether": _whether,
     "rules": _rules,
     "reproduce": _reproduce,
-    **dict.fromkeys(("archive", "roll_back", "export", "clone"), looking_after),
+    **dict.fromkeys(("archive", "roll_back", "export", "clone"), answer_monitoring),
     "lineage": _lineage,
     "generate_project": _generate_project,
     "setup": _setup,

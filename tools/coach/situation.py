@@ -8,17 +8,17 @@ from pathlib import Path
 
 from ...resources.data_source import DataSource, load_data_source
 from ...resources.deployment import Deployment
-from ...resources.errors import NlpSkillsError
-from ...resources.files import read_json
+from ...resources.foundation.errors import NlpSkillsError
+from ...resources.foundation.files import read_json
+from ...resources.foundation.language import Text
 from ...resources.job import ACTIVE_STATES, JobFolder, JobState
-from ...resources.language import Text
 from ...resources.snapshot import SnapshotManifest
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
-from ..compute.events import JobEvents
-from ..compute.jobs import failure
-from ..compute.words import cut_in_words, kind_name, progress_line
+from ..compute.jobs.events import JobEvents
+from ..compute.jobs.job_control import failure
+from ..compute.jobs.words import cut_in_words, kind_name, progress_line
 
 _JOBS_LOOKED_AT = 4
 _TROUBLES = {
@@ -137,7 +137,7 @@ class Situation:
         return before.hash != self.data.hash and (learnt_from[0] != learnt_from[1] or None in learnt_from[0].values())
 
 
-def look(workspace: Workspace, folder: TaskFolder) -> Situation:
+def load_situation(workspace: Workspace, folder: TaskFolder) -> Situation:
     """The situation of one task.
 
     Raises:
@@ -201,7 +201,7 @@ def _job_now(folder: TaskFolder) -> JobNow | None:
     looked_at = [(job, job.state()) for job in map(JobFolder, entries[:_JOBS_LOOKED_AT])]
     for job, state in looked_at:
         if state in ACTIVE_STATES:
-            cut = job.cut() if state == "unreachable" else None
+            cut = job.read_cut() if state == "unreachable" else None
             line = str(cut_in_words(cut)) if cut else progress_line(JobEvents(job).progress())
             return JobNow(job.id, job.spec().kind, state if cut or state != "unreachable" else "running", line)
     if not looked_at or looked_at[0][1] == "succeeded":

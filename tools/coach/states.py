@@ -5,24 +5,24 @@ from __future__ import annotations
 from ...resources.answer import NextStep
 from ...resources.deployment import Deployment
 from ...resources.figures import figure
-from ...resources.language import Text, several
-from ..data.types import task_kind
+from ...resources.foundation.language import Text, several
+from ..data.task_kind import task_kind
 from ..evaluate.measurable import goal_beyond_reach
 from . import labelling
 from .advice import source_advice, source_decision, source_question
 from .analysis import best_result, where_it_stands
 from .answer import CoachAnswer
+from .answer_builder import ask, assume, build_answer, consent, source_answer, with_source
 from .choosing import few_rows
 from .closing import cost_of_data, cost_of_deployment, cost_of_version, goal_line
 from .contradictions import contradictions, facts_of
 from .deciding import deciding
-from .intents import Said, heard, understand
+from .intent import Said, mentions, understand
 from .planning import first_plan_decision, fits_the_test, start_decision
-from .questions import BEFORE_PLANNING, CORE, unanswered
+from .questions import BEFORE_PLANNING, CORE, open_topics
 from .situation import Situation
-from .telling import ask, assume, consent, source_answer, told, with_source
 from .waiting import job_now
-from .wording import benefit, counted, joined, listed
+from .wording import benefit, join_list, join_sentences, list_counts
 
 
 def answer(situation: Situation, said: Said | None = None, opening: str | Text = "") -> CoachAnswer:
@@ -34,7 +34,7 @@ def answer(situation: Situation, said: Said | None = None, opening: str | Text =
     """
     said = said or Said()
     for speak in (
-        _archived,
+        _answer_archived,
         _job,
         _clarifying,
         _source,
@@ -47,7 +47,7 @@ def answer(situation: Situation, said: Said | None = None, opening: str | Text =
         _deciding,
     ):
         if told := speak(situation, said):
-            return told.model_copy(update={"message": joined(opening, told.message)}) if opening else told
+            return told.model_copy(update={"message": join_sentences(opening, told.message)}) if opening else told
     raise AssertionError("deciding always answers")
 
 
@@ -61,7 +61,7 @@ def warnings(situation: Situation, told_rows: int | None = None) -> list[Text]:
     return [*beyond, *contradictions(facts_of(situation.task, rows, bool(situation.data)))]
 
 
-def _archived(situation: Situation, _said: Said) -> CoachAnswer | None:
+def _answer_archived(situation: Situation, _said: Said) -> CoachAnswer | None:
     if not situation.task.archived:
         return None
     best = best_result(situation)
@@ -70,7 +70,7 @@ def _archived(situation: Situation, _said: Said) -> CoachAnswer | None:
         tool="manage_task",
         arguments={"action": "restore", "task": situation.name},
     )
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         Text(
             f"This task is put away; everything in it is kept in {situation.folder.root}.",
@@ -84,7 +84,7 @@ def _archived(situation: Situation, _said: Said) -> CoachAnswer | None:
         [Text("Bring it back", "恢復"), Text("Leave it; something new", "先放著，我有新的事")],
         Text("Leave it", "先放著"),
     )
-    return told(situation, "archived", message, step, question=question)
+    return build_answer(situation, "archived", message, step, question=question)
 
 
 def _job(situation: Situation, _said: Said) -> CoachAnswer | None:
@@ -96,14 +96,14 @@ def _clarifying(situation: Situation, said: Said) -> CoachAnswer | None:
     """The core is made clear before data is spoken of; later only what a step really needs is asked."""
     if situation.sources.sources or situation.data or situation.versions:
         return None
-    missing = unanswered(CORE, situation.task)
+    missing = open_topics(CORE, situation.task)
     if not missing:
         return None
     if said.unsure:
         topic = missing[0]
         return assume(situation, topic, "", "clarifying") if topic.easy else ask(situation, topic, "", again=True)
     things = Text("one thing is" if len(missing) == 1 else f"{len(missing)} things are", f"還有 {len(missing)} 件事")
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         Text(
             f"The task stands in {situation.folder.root}; {things.en} missing before data is spoken of.",
@@ -116,18 +116,18 @@ def _clarifying(situation: Situation, said: Said) -> CoachAnswer | None:
 def _source(situation: Situation, said: Said) -> CoachAnswer | None:
     if situation.source_problem:
         step = NextStep(
-            say=str(Text("Mend the file, or describe the sources again.", "請修正檔案，或重新設定來源。")),
+            say=str(Text("Fix the file, or describe the sources again.", "請修正檔案，或重新設定來源。")),
             tool="set_data_source",
             arguments={"task": situation.name},
         )
-        message = joined(benefit(situation.task), situation.source_problem)
-        return told(situation, "data", message, step, question=source_question(Said(), situation.task))
+        message = join_sentences(benefit(situation.task), situation.source_problem)
+        return build_answer(situation, "data", message, step, question=source_question(Said(), situation.task))
     if situation.sources.sources or situation.data:
         return None
-    if said.unsure or heard("no_rows", situation.task.resources.rows):
+    if said.unsure or mentions("no_rows", situation.task.resources.rows):
         return without_rows(situation)
     labels, named = counted_labels(situation), understand(situation.task.resources.source)
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         Text(
             f"That is settled ({labels.en}), and so far it cost nothing but this talk. Now it needs examples to learn from.",
@@ -161,7 +161,7 @@ def without_rows(situation: Situation) -> CoachAnswer:
         tool="read_resource",
         arguments={"uri": "nlp-skills://skills/llm-knowledge/annotation"},
     )
-    return told(
+    return build_answer(
         situation, "data", str(message), step, question=source_question(Said(), situation.task), decision=few_rows(0)
     )
 
@@ -181,9 +181,9 @@ def counted_labels(situation: Situation) -> Text:
 def _prepare(situation: Situation, _said: Said) -> CoachAnswer | None:
     if situation.data:
         return None
-    kinds = listed(dict.fromkeys(str(_KINDS.get(source.type, source.type)) for source in situation.sources.sources))
+    kinds = join_list(dict.fromkeys(str(_KINDS.get(source.type, source.type)) for source in situation.sources.sources))
     policy = situation.sources.split
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         Text(
             f"The source is known ({kinds}); now I fetch it, split it {policy.train:.0%}/{policy.valid:.0%}/{policy.test:.0%} "
@@ -223,7 +223,7 @@ def _prepare(situation: Situation, _said: Said) -> CoachAnswer | None:
         tool="prepare_data",
         arguments={"task": situation.name},
     )
-    return told(situation, "data", message, step, question=question)
+    return build_answer(situation, "data", message, step, question=question)
 
 
 def _live(situation: Situation, _said: Said) -> CoachAnswer | None:
@@ -241,7 +241,7 @@ def _live(situation: Situation, _said: Said) -> CoachAnswer | None:
         return _not_serving(situation, deployed)
     more = figure("new_rows_for_version")
     files = ", ".join(deployed.files)
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         Text(
             f"{deployed.version} stands ready as {files}; where it runs, prove it with "
@@ -287,7 +287,7 @@ def _live(situation: Situation, _said: Said) -> CoachAnswer | None:
             "有更正過的資料時，填上檔案再呼叫；在那之前不用做什麼。",
         ),
     )
-    return told(situation, "live", message, step, question=question)
+    return build_answer(situation, "live", message, step, question=question)
 
 
 def _not_serving(situation: Situation, deployed: Deployment) -> CoachAnswer:
@@ -299,7 +299,7 @@ def _not_serving(situation: Situation, deployed: Deployment) -> CoachAnswer:
             say=say, tool="deploy", arguments={"task": situation.name, "version": deployed.version or "latest"}
         )
     )
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         Text(
             f"{deployed.version} is deployed, but its process is not running at the moment (the machine may have been "
@@ -318,7 +318,7 @@ def _not_serving(situation: Situation, deployed: Deployment) -> CoachAnswer:
         ],
         Text("Start it", "啟動"),
     )
-    return told(situation, "live", message, step, question=question)
+    return build_answer(situation, "live", message, step, question=question)
 
 
 def _all_evaluated(situation: Situation) -> bool:
@@ -339,7 +339,7 @@ def _evaluate(situation: Situation, _said: Said) -> CoachAnswer | None:
         if seen and unseen
         else Text("", "")
     )
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         Text(f"{newest.name} is trained.{learned.en}", f"{newest.name} 訓練完成。{learned.zh}"),
         cost_of_version(newest, evaluated=False),
@@ -365,13 +365,13 @@ def _evaluate(situation: Situation, _said: Said) -> CoachAnswer | None:
         tool="evaluate",
         arguments={"task": situation.name, "version": newest.name},
     )
-    return told(situation, "evaluation", message, step, question=question)
+    return build_answer(situation, "evaluation", message, step, question=question)
 
 
 def _train(situation: Situation, _said: Said) -> CoachAnswer | None:
     if not situation.plan:
         return None
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         Text(
             f"The plan {situation.plan} stands and waits for your yes. Every row's label is checked before the "
@@ -397,7 +397,7 @@ def _train(situation: Situation, _said: Said) -> CoachAnswer | None:
         tool="train",
         arguments={"task": situation.name, "plan": situation.plan},
     )
-    return told(situation, "training", message, step, question=question, decision=start_decision(situation))
+    return build_answer(situation, "training", message, step, question=question, decision=start_decision(situation))
 
 
 def _plan(situation: Situation, said: Said) -> CoachAnswer | None:
@@ -406,17 +406,19 @@ def _plan(situation: Situation, said: Said) -> CoachAnswer | None:
         return None
     if situation.trained:
         return _plan_on_new_data(situation)
-    missing = unanswered(BEFORE_PLANNING, situation.task)
+    missing = open_topics(BEFORE_PLANNING, situation.task)
     if missing and said.unsure:
         return assume(situation, missing[0], "", "plan")
     few = few_rows(situation.counts.get("train"))
     if missing:
         heard_before = situation.answered_since_data  # the data is told once, not with every question
         opening = str(Text("Noted.", "記下了。")) if heard_before else _data_closed(situation)
-        return ask(situation, missing[0], joined(opening, fits_the_test(situation, missing[0])), "plan", decision=few)
+        return ask(
+            situation, missing[0], join_sentences(opening, fits_the_test(situation, missing[0])), "plan", decision=few
+        )
     failed = [version.name for version in situation.versions if version.status() in ("failed", "cancelled")]
     again = Text(
-        f"{listed(failed)} did not finish; this is a new attempt.", f"{listed(failed)} 沒有完成，這次重新來過。"
+        f"{join_list(failed)} did not finish; this is a new attempt.", f"{join_list(failed)} 沒有完成，這次重新來過。"
     )
     question = consent(
         Text(
@@ -440,10 +442,10 @@ def _plan(situation: Situation, said: Said) -> CoachAnswer | None:
         tool="plan_training",
         arguments={"task": situation.name},
     )
-    return told(
+    return build_answer(
         situation,
         "plan",
-        joined(_data_closed(situation), again if failed else None),
+        join_sentences(_data_closed(situation), again if failed else None),
         step,
         question=question,
         decision=few or first_plan_decision(situation),
@@ -452,7 +454,7 @@ def _plan(situation: Situation, said: Said) -> CoachAnswer | None:
 
 def _plan_on_new_data(situation: Situation) -> CoachAnswer:
     newest = situation.trained[-1]
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         Text(f"The data changed since {newest.name} was trained.", f"{newest.name} 訓練之後，資料有變動。"),
         _data_words(situation),
@@ -467,12 +469,12 @@ def _plan_on_new_data(situation: Situation) -> CoachAnswer:
     )
     say = Text("Plan it with no other change: one change at a time.", "規劃時不要再改別的：一次只改一件事。")
     step = NextStep(say=str(say), tool="plan_training", arguments={"task": situation.name, "parent": newest.name})
-    return told(situation, "plan", message, step, question=question)
+    return build_answer(situation, "plan", message, step, question=question)
 
 
 def _data_closed(situation: Situation) -> str:
     """The stage of data, closed: what was learned, what it cost, the score so far."""
-    return joined(
+    return join_sentences(
         benefit(situation.task),
         _data_words(situation),
         *situation.warnings,
@@ -484,7 +486,7 @@ def _data_closed(situation: Situation) -> str:
 
 def _data_words(situation: Situation) -> Text:
     counts, train = situation.counts, situation.train_labels
-    shown = counted(train, situation.labels)
+    shown = list_counts(train, situation.labels)
     labels = Text(f" Labels in training: {shown}.", f"訓練集的標籤：{shown}。") if train else Text("", "")
     return Text(
         f"The data is ready: {several(counts.get('train', 0), 'row')} to train on, {counts.get('valid', 0)} to steer by, "

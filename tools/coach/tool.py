@@ -1,4 +1,4 @@
-"""The door of the coach."""
+"""The tool module of the coach."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mcp.server import MCPServer
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from ...resources.language import Language
+from ...resources.foundation.language import Language
 from ...resources.workspace import Workspace
 from .answer import CoachAnswer
 

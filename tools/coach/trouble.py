@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from ...resources.answer import NextStep
 from ...resources.figures import figure
-from ...resources.language import Text
+from ...resources.foundation.language import Text
 from ...resources.version import VersionFolder
 from . import states
 from .analysis import Result, against_the_parent, against_the_simplest, result_of, where_it_stands
 from .answer import CoachAnswer, Question
+from .answer_builder import build_answer, call, chosen_version, consent
 from .choosing import decision
-from .intents import Said, heard
+from .intent import Said, mentions
 from .situation import Situation
-from .telling import call, chosen_version, consent, told
-from .wording import benefit, joined
+from .wording import benefit, join_sentences
 
 _LONGEST_COMPLAINT = 300
 
@@ -32,7 +32,7 @@ def performance(situation: Situation, said: Said) -> CoachAnswer:
         return states.answer(situation, opening=first if situation.data or situation.trained else "")
     if situation.deployment and result.standing == "met":
         return bad_after_deployment(situation, said)
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         where_it_stands(result),
         against_the_parent(result),
@@ -62,7 +62,7 @@ def performance(situation: Situation, said: Said) -> CoachAnswer:
         ],
         default=str(Text("All of them: just look at the figures", "都有，直接看數字吧")),
     )
-    return told(situation, "deciding", message, _diagnose(situation, version, said), question=question)
+    return build_answer(situation, "deciding", message, _diagnose(situation, version, said), question=question)
 
 
 def bad_after_deployment(situation: Situation, said: Said) -> CoachAnswer:
@@ -79,7 +79,7 @@ def bad_after_deployment(situation: Situation, said: Said) -> CoachAnswer:
                 "這裡還沒有量過任何版本，測試分數並不存在，先量再說。",
             ),
         )
-    elsewhere = heard("elsewhere", said.message, situation.task.constraints.deployment) or not situation.deployment
+    elsewhere = mentions("elsewhere", said.message, situation.task.constraints.deployment) or not situation.deployment
     more = figure("new_rows_for_version")
     due = decision(
         Text("Where the difference comes from", "差別從哪裡來"),
@@ -126,7 +126,7 @@ def bad_after_deployment(situation: Situation, said: Said) -> CoachAnswer:
             "同一句話在這裡和那裡答案不同，就是另一個程式的問題，不是資料。",
         ),
     )
-    message = joined(
+    message = join_sentences(
         benefit(situation.task),
         where_it_stands(result),
         Text(
@@ -134,7 +134,7 @@ def bad_after_deployment(situation: Situation, said: Said) -> CoachAnswer:
             "測試時好、用起來不好，原因有三種，一個問題就分得出來。",
         ),
     )
-    return told(
+    return build_answer(
         situation,
         "live" if situation.deployment else "deciding",
         message,
@@ -254,6 +254,10 @@ def _deploy_it(situation: Situation, result: Result, more: dict[str, str], why: 
         version=result.version.name,
         **more,
     )
-    return told(
-        situation, "deploy", joined(benefit(situation.task), where_it_stands(result), why), step, question=question
+    return build_answer(
+        situation,
+        "deploy",
+        join_sentences(benefit(situation.task), where_it_stands(result), why),
+        step,
+        question=question,
     )

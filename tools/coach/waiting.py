@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable
 
 from ...resources.answer import NextStep
+from ...resources.foundation.language import Text
 from ...resources.job import JobState
-from ...resources.language import Text
 from .answer import CoachAnswer, Question, Stage
-from .questions import LATER, unanswered
+from .answer_builder import build_answer, consent, with_source
+from .questions import LATER, open_topics
 from .situation import JobNow, Situation
-from .telling import consent, told, with_source
-from .wording import benefit, joined
+from .wording import benefit, join_sentences
 
 _POLL_SECONDS = 20
 _STAGE_OF: dict[str, Stage] = {
@@ -43,7 +43,9 @@ def job_now(situation: Situation) -> CoachAnswer:
     assert job is not None
     message, step, question = _WORDS[job.state](situation, job)
     opening = "" if job.active else benefit(situation.task)  # who waits hears it at every look
-    return told(situation, _STAGE_OF.get(job.kind, "training"), joined(opening, message), step, question=question)
+    return build_answer(
+        situation, _STAGE_OF.get(job.kind, "training"), join_sentences(opening, message), step, question=question
+    )
 
 
 def _running(situation: Situation, job: JobNow) -> Words:
@@ -68,7 +70,7 @@ def _unreachable(situation: Situation, job: JobNow) -> Words:
     return Text(f"{job.name.en}: {job.line}.", f"{job.name.zh}：{job.line}。"), step, waiting
 
 
-def _queued(situation: Situation, job: JobNow) -> Words:
+def _describe_queued(situation: Situation, job: JobNow) -> Words:
     message, step, waiting = _running(situation, job)
     if job.line:
         message = Text(
@@ -80,7 +82,7 @@ def _queued(situation: Situation, job: JobNow) -> Words:
 
 def _while_waiting(situation: Situation) -> Question:
     """What can be cleared up while a job runs; the answer is kept with update_task."""
-    if missing := unanswered(LATER, situation.task):
+    if missing := open_topics(LATER, situation.task):
         return missing[0].question()
     return Question(
         field="notes",
@@ -104,7 +106,7 @@ def _while_waiting(situation: Situation) -> Question:
     )
 
 
-def _interrupted(_situation: Situation, job: JobNow) -> Words:
+def _describe_interrupted(_situation: Situation, job: JobNow) -> Words:
     message = Text(
         f"{job.name.en} was interrupted (its process was ended, or the machine went down). What was committed is kept, "
         "and it carries on from its last checkpoint. If it stops again at the same place, memory ran out "
@@ -123,7 +125,7 @@ def _interrupted(_situation: Situation, job: JobNow) -> Words:
     )
 
 
-def _cancelled(_situation: Situation, job: JobNow) -> Words:
+def _describe_cancelled(_situation: Situation, job: JobNow) -> Words:
     message = Text(
         f"{job.name.en} was cancelled, as asked; nothing is lost.", f"{job.name.zh}已依要求取消，沒有東西遺失。"
     )
@@ -141,7 +143,7 @@ def _cancelled(_situation: Situation, job: JobNow) -> Words:
 _OF_THE_SOURCE = re.compile(r"sources\[\d+\]\.(mapping|path|format|encoding|sheet|header|delimiter)\b")
 
 
-def _failed(situation: Situation, job: JobNow) -> Words:
+def _describe_failed(situation: Situation, job: JobNow) -> Words:
     page = f" (llm-knowledge/{job.page})" if job.page else ""
     message = Text(
         f"{job.name.en} did not get through: {job.problem}{page}",
@@ -175,10 +177,10 @@ def _carry_on() -> Question:
 
 
 _WORDS: dict[JobState, Callable[[Situation, JobNow], Words]] = {
-    "queued": _queued,
+    "queued": _describe_queued,
     "unreachable": _unreachable,
     "running": _running,
-    "interrupted": _interrupted,
-    "cancelled": _cancelled,
-    "failed": _failed,
+    "interrupted": _describe_interrupted,
+    "cancelled": _describe_cancelled,
+    "failed": _describe_failed,
 }

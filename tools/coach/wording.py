@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ...resources.external import quote
-from ...resources.language import Text, spoken_language
+from ...resources.foundation.external import quote
+from ...resources.foundation.language import Text, spoken_language
 from ...resources.task import Task
 
 _SHORT_QUOTE = 60
@@ -14,12 +14,12 @@ _MOST_COUNTED = 12
 _NO_QUOTES = {ord(mark): None for mark in "“”「」"}
 
 
-def listed(items: Iterable[str]) -> str:
+def join_list(items: Iterable[str]) -> str:
     """`a, b, c`, as the language does it."""
     return ("、" if spoken_language() == "zh-TW" else ", ").join(items)
 
 
-def joined(*sentences: str | Text | None) -> str:
+def join_sentences(*sentences: str | Text | None) -> str:
     """Sentences as one paragraph; empty ones fall out."""
     parts = [str(sentence).strip() for sentence in sentences if sentence and str(sentence).strip()]
     return ("" if spoken_language() == "zh-TW" else " ").join(parts)
@@ -53,14 +53,14 @@ def short(label: str) -> str:
     return plain if len(plain) <= _LONGEST_LABEL else plain[:_LONGEST_LABEL] + "…"
 
 
-def named(task: Task) -> str:
+def quote_task(task: Task) -> str:
     """The task's title in quotation marks, or its folder's name."""
     return quote(task.title, 60) if task.title else task.name
 
 
-def counted(counts: dict[str, int], order: Sequence[str]) -> str:
+def list_counts(counts: dict[str, int], order: Sequence[str]) -> str:
     """`positive 120, negative 80`."""
     known = [label for label in order if label in counts] or list(counts)
     more = len(known) - _MOST_COUNTED
     shown = [f"{short(label)} {counts[label]}" for label in known[:_MOST_COUNTED]]
-    return listed([*shown, str(Text(f"{more} more", f"其餘 {more} 個"))] if more > 0 else shown)
+    return join_list([*shown, str(Text(f"{more} more", f"其餘 {more} 個"))] if more > 0 else shown)

@@ -9,11 +9,11 @@ import socket
 from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
-from ...resources.access import AccessError, Need, plain_host, read_grants, refusal
-from ...resources.errors import DataSourceError
-from ...resources.language import Text
-from ...resources.secret_forms import REFERENCE
-from ...resources.secrets import host_of, redact
+from ...resources.foundation.access import AccessError, Need, plain_host, read_grants, refusal
+from ...resources.foundation.errors import DataSourceError
+from ...resources.foundation.language import Text
+from ...resources.foundation.secret_forms import REFERENCE
+from ...resources.foundation.secrets import host_of, redact
 from .own_servers import is_own_server
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -40,7 +40,7 @@ class RefusedAddress(Exception):
         super().__init__(f"{host} → {address}")
         self.host, self.address = host, address
 
-    def described(self, field: str) -> AccessError:
+    def to_access_error(self, field: str) -> AccessError:
         if self.host in _METADATA_NAMES or is_metadata(self.address):
             return AccessError(
                 Text(
@@ -58,7 +58,7 @@ class RefusedAddress(Exception):
 
 def is_public(address: str) -> bool:
     """Whether an IP address belongs to the open internet, whatever form of IPv6 it is wrapped in."""
-    parsed = _parsed(address)
+    parsed = _parse_address(address)
     if (
         isinstance(parsed, ipaddress.IPv6Address) and parsed.is_site_local
     ):  # given up, and still nobody's but the network's
@@ -68,7 +68,7 @@ def is_public(address: str) -> bool:
 
 def is_metadata(address: str) -> bool:
     """Whether it is link-local or a cloud's metadata service: nothing a person allows reaches those."""
-    parsed = _parsed(address)
+    parsed = _parse_address(address)
     return parsed.is_link_local or parsed in _METADATA
 
 
@@ -90,13 +90,13 @@ def unmet_host(url: str, field: str, default_host: str = "") -> Need | None:
     host = host_of(url) or default_host
     try:
         port = port_of(parts)
-        addresses = [host] if host in _METADATA_NAMES else resolved(host, port) if host else []
+        addresses = [host] if host in _METADATA_NAMES else resolve_host(host, port) if host else []
     except (OSError, UnicodeError, ValueError):
         return None
     try:
         check_addresses(host, addresses, permitted=False)
     except RefusedAddress as refused:
-        described = refused.described(field)
+        described = refused.to_access_error(field)
         if not described.needs:
             raise described from None
         return None if is_permitted(host, port) else described.needs[0]
@@ -153,7 +153,7 @@ def check_addresses(host: str, addresses: Sequence[str], *, permitted: bool) -> 
             raise RefusedAddress(host, address)
 
 
-def checked(host: str, port: int) -> list[str]:
+def check_address(host: str, port: int) -> list[str]:
     """The addresses of `host` that a connection is made to, so that its name cannot change between the check and it.
 
     Raises:
@@ -161,12 +161,12 @@ def checked(host: str, port: int) -> list[str]:
         RefusedAddress: one of them must not be reached.
     """
     name = plain_host(host)
-    addresses = resolved(name, port)
+    addresses = resolve_host(name, port)
     check_addresses(name, addresses, permitted=is_permitted(name, port))
     return addresses
 
 
-def resolved(host: str, port: int) -> list[str]:
+def resolve_host(host: str, port: int) -> list[str]:
     """The addresses of `host`, in the order the system would try them.
 
     Raises:
@@ -176,7 +176,7 @@ def resolved(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def _parsed(address: str) -> _Address:
+def _parse_address(address: str) -> _Address:
     """The address meant: an IPv4 address inside an IPv6 one (mapped, 6to4, Teredo, NAT64) is that IPv4 address."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(parsed, ipaddress.IPv4Address):

@@ -7,14 +7,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from ...resources.answer import Answer, JobView, NextStep
+from ...resources.foundation.language import Text
 from ...resources.job import JobState, Progress
-from ...resources.language import Text
 
 What = Literal["environment", "base_model", "machine"]
 
 
 class SetUp(Answer):
-    """What `set_up` found or did: the plan waits for a yes, `job` is under way, `path` stands already."""
+    """What `set_up` found or did: the plan waits for a yes, `job` is under way, `path` already exists."""
 
     plan: dict[str, Any] = Field(default_factory=dict)
     job: JobView | None = None

@@ -6,16 +6,17 @@ import sys
 from typing import Any
 
 from ...resources.answer import NextStep
-from ...resources.errors import TrainingError
+from ...resources.foundation.errors import TrainingError
+from ...resources.foundation.language import Text
 from ...resources.job import ACTIVE_STATES, JobFolder, active_job, job_folders
-from ...resources.language import Text
 from ...resources.workspace import Workspace
-from . import download, environment, jobs
 from .answers import SetUp, What, asks, stands
-from .base_model import cached_model, check_causal_model
-from .machine import describe_machine
-from .machines import machine_kinds, make_machine, named_machine, named_machines
-from .words import size
+from .environments import download, environment
+from .environments.base_model import cached_model, check_causal_model
+from .hardware import describe_machine
+from .jobs import job_control
+from .jobs.words import size
+from .machine import machine_kinds, make_machine, named_machine, named_machines
 from .worker import built_worker, find_worker, worker_python
 
 
@@ -25,13 +26,13 @@ def set_up_environment(workspace: Workspace, confirm: bool) -> SetUp | JobFolder
         return running
     standing = find_worker(workspace)
     if standing and not (confirm and describe_machine(workspace).idle_gpu):
-        words = Text(f"A worker environment stands: {standing}.", f"工作環境已建立：{standing}。")
+        words = Text(f"A worker environment is ready: {standing}.", f"工作環境已建立：{standing}。")
         return stands(words, str(standing))
     planned = environment.plan(workspace)
     if not confirm:
         return asks(planned.model_dump(), _environment_words(planned), "environment", None)
-    if stopped := _stopped(workspace, "environment", None):
-        return jobs.resume(stopped, workspace)
+    if stopped := _find_stopped_job(workspace, "environment", None):
+        return job_control.resume(stopped, workspace)
     return _build(workspace, [])
 
 
@@ -73,9 +74,9 @@ def set_up_base_model(workspace: Workspace, name: str | None, confirm: bool) -> 
         return asks(plan, words, "base_model", name)
     if lacking:
         return _build(workspace, ["--base-model", name, "--commit", offered.commit])
-    if stopped := _stopped(workspace, "base_model", name):
-        return jobs.resume(stopped, workspace)
-    return jobs.submit(
+    if stopped := _find_stopped_job(workspace, "base_model", name):
+        return job_control.resume(stopped, workspace)
+    return job_control.submit(
         workspace,
         "base_model",
         download.ENTRY,
@@ -87,7 +88,7 @@ def set_up_base_model(workspace: Workspace, name: str | None, confirm: bool) -> 
 
 def _build(workspace: Workspace, then: list[str]) -> JobFolder:
     target = environment.new_target(workspace)
-    return jobs.submit(
+    return job_control.submit(
         workspace,
         "environment",
         environment.ENTRY,
@@ -128,7 +129,7 @@ def set_up_machine(
 
 def _machines(workspace: Workspace) -> SetUp:
     known = named_machines(workspace)
-    shown = ", ".join(f"{name} ({_shown(settings)})" for name, settings in sorted(known.items()))
+    shown = ", ".join(f"{name} ({_format_settings(settings)})" for name, settings in sorted(known.items()))
     words = Text(
         f"Machines: {shown}." if shown else "No other machine is known yet.",
         f"機器：{shown}。" if shown else "目前還沒有其他機器。",
@@ -142,13 +143,13 @@ def _machines(workspace: Workspace) -> SetUp:
     return SetUp(message=str(words), plan={"machines": known}, next_step=NextStep(say=str(say), tool="set_up"))
 
 
-def _shown(settings: dict[str, Any]) -> str:
+def _format_settings(settings: dict[str, Any]) -> str:
     kind = machine_kinds().get(str(settings.get("kind", "ssh")))
     return str(settings.get(kind.shown_by if kind else "host", "?"))
 
 
-def _stopped(workspace: Workspace, kind: What, name: str | None) -> JobFolder | None:
-    """The newest job that was to do the same, if it did not end well: it is carried on, not begun anew."""
+def _find_stopped_job(workspace: Workspace, kind: What, name: str | None) -> JobFolder | None:
+    """The newest job that was to do the same, if it did not end well: it is carried on, not begun again."""
     if kind == "base_model" and name:
         return _same_download(workspace, name, active=False)
     newest = next((folder for folder in job_folders(workspace) if folder.spec().kind == kind), None)

@@ -1,223 +1,250 @@
-"""What this machine has: processors, memory, disk, accelerators, and whether the worker's PyTorch can use them."""
+"""What a machine is that jobs can be sent to, and the person's own machines by name.
+
+`machines.yaml` in the workspace names them:
+
+    format: 1
+    machines:
+      gpubox: {kind: ssh, host: gpubox, folder: ~/nlp-skills}
+      cloud: {kind: sky, infra: aws, gpus: "A10G:1"}
+
+`local` is this machine and needs no entry.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import json
-import os
-import platform
-import re
-import shutil
-import subprocess
-import sys
-from functools import cache, lru_cache
-from pathlib import Path
-from typing import Literal
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
-import psutil
-from pydantic import BaseModel, Field
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
 
-from ...resources.language import Text
-from ...resources.workspace import Workspace
-from .worker import find_worker
+from ...resources.foundation.errors import MachineError
+from ...resources.foundation.files import lock, read_yaml, write_atomic, write_yaml
+from ...resources.foundation.kinds import Registry
+from ...resources.foundation.language import Text
+from ...resources.foundation.wording import nearest, written_as
+from ...resources.workspace import NAME_PATTERN, Workspace
+from .hardware import Machine
 
-Accelerator = Literal["cpu", "cuda", "mps"]
-_ASK_SECONDS = 15
-# Read, not imported: importing torch takes seconds and hundreds of megabytes.
-_TORCH_PROBE = """
-import importlib.util, json, pathlib
-spec = importlib.util.find_spec("torch")
-found = {}
-if spec and spec.submodule_search_locations:
-    source = pathlib.Path(spec.submodule_search_locations[0], "version.py").read_text(encoding="utf-8")
-    exec(source, found)
-print(json.dumps({"version": found.get("__version__"), "cuda": found.get("cuda") or found.get("hip")}))
-"""
+if TYPE_CHECKING:
+    from ...resources.job import JobFolder
+    from .answers import SetUp
+    from .jobs.running import RunningJob
+    from .remote.lease import Lease, Meter
+
+LOCAL = "local"
+State = Literal["ok", "warning", "broken"]
 
 
-class Gpu(BaseModel):
-    """One NVIDIA GPU: memory in bytes; `uuid` names this very card."""
+class CheckResult(NamedTuple):
+    """One thing looked at on a machine: how it is, and what fixes it where it is not well. `hardware` and `libraries`
+    are what was seen on the way, for those who can tell what the machine is good for."""
 
-    name: str
-    memory: int
-    free: int
-    driver: str
-    uuid: str
-
-
-class Torch(BaseModel):
-    """The worker's PyTorch: its version, and the CUDA (or ROCm) it was built for, None for a CPU-only build."""
-
-    version: str
-    cuda: str | None = None
+    state: State
+    says: Text
+    mends: Text | None = None
+    hardware: Machine | None = None
+    libraries: dict[str, Any] | None = None
 
 
-class Machine(BaseModel):
-    """One machine. Memory and disk in bytes; `accelerator` is what the hardware offers, `device` what will be used."""
+class MachineKind(BaseModel, ABC):
+    """A machine that jobs can be sent to. A subclass is one file here: its docstring is its documentation, its fields
+    its settings."""
 
-    system: str
-    cores: int
-    free_cores: int
-    memory: int
-    free_memory: int
-    disk_free: int
-    gpus: list[Gpu] = Field(default_factory=list)
-    accelerator: Accelerator = "cpu"
-    worker: str | None = None
-    torch: Torch | None = None
-    device: Accelerator = "cpu"
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    @property
-    def idle_gpu(self) -> bool:
-        """Whether there is a GPU that the worker's PyTorch was not built for."""
-        return self.torch is not None and self.accelerator == "cuda" and self.device == "cpu"
+    kind: ClassVar[str]
+    answers: ClassVar[tuple[str, ...]] = ()  # what `set_up` is told beside the settings
+    shown_by: ClassVar[str] = "label"  # the setting that a list of machines shows
 
-    def warnings(self) -> list[Text]:
-        """What the person should know before heavy work."""
-        if not (self.idle_gpu and self.torch):
-            return []
-        return [
+    label: str = Field("", description="What people call it.")
+    price_per_hour: float | None = Field(
+        None, ge=0, description="What an hour of it costs in US dollars; none: nothing."
+    )
+
+    @abstractmethod
+    def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: dict[str, Any]) -> SetUp | JobFolder:
+        """Look at the machine, keep it in `machines.yaml` once it can be used, and make it ready as far as the person
+        has agreed: what is still to be agreed to is told.
+
+        Arguments:
+            extra: settings that are an answer and no property of the machine (see `answers`).
+
+        Raises:
+            MachineError, MissingRequirement, WorkspaceError: it cannot be used.
+        """
+
+    @abstractmethod
+    def stop(self, name: str, job: JobFolder) -> None:
+        """End what still runs there of that job.
+
+        Raises:
+            MachineError: the machine does not answer, or refuses.
+        """
+
+    @abstractmethod
+    def examine(self, name: str) -> list[CheckResult]:
+        """How it stands, for a person; takes a few seconds and changes nothing."""
+
+
+class Prospect(NamedTuple):
+    """A machine as it will be trained on, and what it is to the person who pays for it: `AWS … A10G:1`."""
+
+    machine: Machine
+    shown: str = ""
+    per_hour: float = 0.0
+    rented: bool = False
+
+
+class LinkedMachine(MachineKind, ABC):
+    """A Linux machine that is worked on over SSH, whoever owns it."""
+
+    rented: ClassVar[bool] = False  # for each job, and given back
+
+    folder: Annotated[str, written_as(r"(~|/)[^\n]*", Text("~/folder or /folder", "~/資料夾 或 /資料夾"))] = Field(
+        "~/.nlp-skills-jobs", description="Where data, models and environments stand there; made when first needed."
+    )
+    python: Annotated[str | None, written_as(r"/\S+", Text("/path/to/python", "/路徑/python"))] = Field(
+        None, description="An interpreter there that has the training libraries; none: an environment is built."
+    )
+    patience_hours: float = Field(24, gt=0, description="How long a broken link is tried again.")
+
+    def place(self, name: str) -> str:
+        """Where what is sent to it goes, which its name, free to stand for another machine tomorrow, does not say."""
+        return name
+
+    @abstractmethod
+    def prospect(self, workspace: Workspace, name: str) -> Prospect:
+        """What will be trained on, looked at before anything is spent.
+
+        Raises:
+            MachineError, MissingRequirement: it cannot be used now; says what to do first.
+        """
+
+    @abstractmethod
+    def lease(self, job: RunningJob, name: str, meter: Meter) -> Lease:
+        """The machine for that job: there when this returns.
+
+        Raises:
+            MachineError: it cannot be had.
+            BudgetError: the budget does not allow it.
+        """
+
+
+MACHINES = Registry(
+    f"{__package__}.machines",
+    MachineKind,
+    Text("kind of machine", "種機器"),
+    MachineError,
+    group="machines",
+    named="kind",
+)
+
+
+def machine_kinds() -> dict[str, type[MachineKind]]:
+    """The known kinds by name."""
+    return MACHINES.classes()
+
+
+def named_machines(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """What `machines.yaml` says, by name, not yet validated.
+
+    Raises:
+        MachineError: the file cannot be read.
+    """
+    path = workspace.root / "machines.yaml"
+    try:
+        content = read_yaml(path) or {}
+        return {str(name): dict(settings) for name, settings in (content.get("machines") or {}).items()}
+    except FileNotFoundError:
+        return {}
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError, ValueError) as error:
+        raise MachineError(
+            Text(f"{path} cannot be read: {error}", f"{path} 無法讀取：{error}"),
             Text(
-                f"GPU present, CPU-only torch: this machine has {self.gpus[0].name}, but the worker's PyTorch "
-                f"{self.torch.version} is built for the CPU. Build the worker environment again with "
-                "set_up(what='environment').",
-                f"有 GPU，但 PyTorch 是 CPU 版：這台機器有 {self.gpus[0].name}，工作環境的 PyTorch {self.torch.version} "
-                "卻只支援 CPU。請用 set_up(what='environment') 重新建立工作環境。",
-            )
-        ]
+                "Fix it: machines: {name: {kind: ssh, host: …}}.",
+                "請修正，格式為 machines: {名稱: {kind: ssh, host: …}}。",
+            ),
+            field="machines.yaml",
+        ) from error
 
 
-def describe_machine(workspace: Workspace) -> Machine:
-    """This machine as it stands now; takes well under a second, without importing PyTorch."""
-    cores = available_cores()
-    memory = psutil.virtual_memory()
-    limit = _memory_limit() or memory.total
-    gpus = nvidia_gpus()
-    accelerator = accelerator_of(gpus)
-    worker = find_worker(workspace)
-    torch = worker_torch(worker) if worker else None
-    usable = torch is not None and (accelerator != "cuda" or torch.cuda is not None)
-    return Machine(
-        system=f"{platform.system()} {platform.machine()}",
-        cores=cores,
-        free_cores=max(1, round(cores - psutil.getloadavg()[0])),
-        memory=min(memory.total, limit),
-        free_memory=min(memory.available, limit),
-        disk_free=free_disk(workspace.root),
-        gpus=gpus,
-        accelerator=accelerator,
-        worker=str(worker) if worker else None,
-        torch=torch,
-        device=accelerator if usable else "cpu",
+def named_machine(workspace: Workspace, name: str) -> MachineKind:
+    """The person's machine of that name.
+
+    Raises:
+        MachineError: there is none (the nearest is offered), or its settings are wrong.
+    """
+    known = named_machines(workspace)
+    if name in known:
+        return make_machine(name, known[name])
+    near = nearest(name, known)
+    offered = ", ".join(sorted(known))
+    raise MachineError(
+        Text(
+            f"There is no machine named {name[:60]!r}." + (f" Did you mean {near[0]}?" if near else ""),
+            f"沒有名為「{name[:60]}」的機器。" + (f"你是不是要用 {near[0]}？" if near else ""),
+        ),
+        Text(
+            (f"Known: {offered}. " if offered else "") + f"Add it with set_up(what='machine', name={name[:60]!r}, "
+            "settings={'kind': 'ssh', 'host': …}).",
+            (f"已有的機器：{offered}。" if offered else "") + f"新增請用 set_up(what='machine', name={name[:60]!r}, "
+            "settings={'kind': 'ssh', 'host': …})。",
+        ),
+        field="machine",
     )
 
 
-def available_cores() -> int:
-    """The processors this process may use (affinity and container quota considered)."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        if quota != "max":
-            cores = min(cores, max(1, round(int(quota) / int(period))))
-    return cores
+def linked_machine(workspace: Workspace, name: str) -> LinkedMachine:
+    """The person's machine of that name, where it is one that trainings are sent to.
+
+    Raises:
+        MachineError: see `named_machine`; or it is none.
+    """
+    machine = named_machine(workspace, name)
+    if isinstance(machine, LinkedMachine):
+        return machine
+    raise MachineError(
+        Text(
+            f"Trainings cannot be sent to {name}, a machine of kind {machine.kind}.",
+            f"{name}（{machine.kind} 類機器）不能用來遠端訓練。",
+        ),
+        Text("Name another machine.", "請改用別台機器。"),
+        field="machine",
+    )
 
 
-@cache
-def cpu_model() -> str:
-    """The processor as its maker calls it (`AMD EPYC 9R14`): two kinds may round in two ways. The architecture's name
-    where the system does not say."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-            if found := re.search(r"^(?:model name|Model|Hardware|cpu)\s*:\s*(\S.*)$", told, re.MULTILINE):
-                return found[1].strip()
-    if sys.platform == "darwin":
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            return subprocess.run(
-                ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"],
-                capture_output=True,
-                text=True,
-                timeout=_ASK_SECONDS,
-                check=True,
-            ).stdout.strip()
-    if sys.platform == "win32":
-        import winreg
+def make_machine(name: str, settings: dict[str, Any]) -> MachineKind:
+    """A machine out of its settings, validated.
 
-        with (
-            contextlib.suppress(OSError),
-            winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"HARDWARE\DESCRIPTION\System\CentralProcessor\0") as key,
-        ):
-            return str(winreg.QueryValueEx(key, "ProcessorNameString")[0]).strip()
-    return platform.processor() or platform.machine()
-
-
-def accelerator_of(gpus: list[Gpu]) -> Accelerator:
-    if gpus:
-        return "cuda"
-    return "mps" if sys.platform == "darwin" and platform.machine() == "arm64" else "cpu"
-
-
-def nvidia_gpus() -> list[Gpu]:
-    """The NVIDIA GPUs that `nvidia-smi` names; none where there is no driver, or where the person hides them."""
-    found = shutil.which("nvidia-smi")
-    if found is None or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        return []
-    query = [found, "--query-gpu=name,memory.total,memory.free,driver_version,uuid", "--format=csv,noheader,nounits"]
-    try:
-        told = subprocess.run(query, capture_output=True, text=True, timeout=_ASK_SECONDS, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return gpus_told(told)
-
-
-def gpus_told(table: str) -> list[Gpu]:
-    """The rows that `nvidia-smi` answered: name, memory, free memory (MiB), driver and UUID."""
-    return [
-        Gpu(name=name, memory=_mebibytes(total), free=_mebibytes(free), driver=driver, uuid=uuid)
-        for name, total, free, driver, uuid in (
-            row for row in csv.reader(table.splitlines(), skipinitialspace=True) if len(row) == 5
+    Raises:
+        MachineError: its name or kind cannot be used, or a setting is unknown or wrong.
+    """
+    if not NAME_PATTERN.fullmatch(name) or name == LOCAL:
+        raise MachineError(
+            Text(f"{name[:60]!r} cannot be a machine's name.", f"「{name[:60]}」不能當機器名稱。"),
+            Text(
+                "Use lower-case letters, digits and hyphens, such as gpubox; 'local' is this machine.",
+                "請用小寫英文字母、數字與連字號，例如 gpubox；local 指的是這台機器。",
+            ),
+            field="name",
         )
-    ]
+    given = dict(settings)
+    kind = str(given.pop("kind", "ssh"))
+    return MACHINES.make(kind, given, "settings", "settings.kind")
 
 
-def worker_torch(python: Path) -> Torch | None:
-    """The PyTorch of that interpreter, None where it has none; asked once for each state of its environment."""
-    with contextlib.suppress(OSError):
-        packages = next(iter(python.parent.parent.glob("lib/python3*/site-packages")), python)
-        return _ask_torch(str(python), packages.stat().st_mtime_ns)
-    return None
+def keep_machine(workspace: Workspace, name: str, machine: MachineKind) -> None:
+    """Write the machine into `machines.yaml`; other entries stay as they are."""
+    from ...resources.schemas import schema_line, shipped_schema
 
-
-@lru_cache(maxsize=8)
-def _ask_torch(python: str, _state: int) -> Torch | None:
-    try:
-        told = subprocess.run(
-            [python, "-I", "-c", _TORCH_PROBE],
-            capture_output=True,
-            text=True,
-            timeout=_ASK_SECONDS,
-            check=True,
-            stdin=subprocess.DEVNULL,
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    found = json.loads(told)
-    return Torch(version=found["version"], cuda=found["cuda"]) if found["version"] else None
-
-
-def free_disk(path: Path) -> int:
-    """Free bytes on the disk that holds `path`, or would hold it."""
-    standing = next(place for place in (path, *path.parents) if place.exists())
-    return shutil.disk_usage(standing).free
-
-
-def _mebibytes(text: str) -> int:
-    return int(text) * 2**20 if text.strip().isdigit() else 0  # "[N/A]" on GPUs that share the machine's memory
-
-
-def _memory_limit() -> int | None:
-    """The container's limit in bytes, if there is one."""
-    with contextlib.suppress(OSError, ValueError):
-        return int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii"))
-    return None
+    machine_kinds()  # a kind has its name once the registry was read
+    path = workspace.root / "machines.yaml"
+    with lock(path):
+        known = named_machines(workspace)
+        settings = machine.model_dump(mode="json", exclude_defaults=True)
+        if known.get(name) != {"kind": machine.kind, **settings}:
+            schema = workspace.root / ".nlp-skills" / "schemas" / "machines.json"
+            write_atomic(schema, shipped_schema("machines").read_bytes())
+            content = {"format": 1, "machines": {**known, name: {"kind": machine.kind, **settings}}}
+            write_yaml(path, content, schema_line(path, schema))

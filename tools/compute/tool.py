@@ -1,4 +1,4 @@
-"""The door of jobs and of what they run on."""
+"""The tool module of jobs and of what they run on."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pydantic import Field
 from ...resources.answer import JobAnswer
 from ...resources.job import JobFolder, job_folder
 from ...resources.workspace import Workspace
-from . import jobs
 from .answers import JobStatus, SetUp, What
-from .view import LONGEST_WAIT_SECONDS, chart_of, follow, list_answer, settled, status_answer
+from .jobs import job_control
+from .jobs.view import LONGEST_WAIT_SECONDS, chart_of, follow, list_answer, status_answer, wait_until_ended
 
 _RESUMED_SECONDS = 15.0
 
@@ -48,7 +48,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
                 await anyio.to_thread.run_sync(list_answer, workspace, workspace.task(task) if task else None, offset)
             )
         folder = job_folder(workspace, job_id)
-        await settled(folder, wait_seconds, context.report_progress)
+        await wait_until_ended(folder, wait_seconds, context.report_progress)
         answer = await anyio.to_thread.run_sync(status_answer, folder, log_lines)
         return _result(answer, await anyio.to_thread.run_sync(chart_of, folder) if chart else None)
 
@@ -65,11 +65,11 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         began = time.monotonic()
         folder = job_folder(workspace, job_id)
         if action == "cancel":
-            await anyio.to_thread.run_sync(jobs.cancel, folder)
+            await anyio.to_thread.run_sync(job_control.cancel, folder)
             answer = await anyio.to_thread.run_sync(status_answer, folder, 0)
             assert answer.job is not None
             return JobAnswer(message=answer.message, next_step=answer.next_step, job=answer.job)
-        await anyio.to_thread.run_sync(jobs.resume, folder, workspace)
+        await anyio.to_thread.run_sync(job_control.resume, folder, workspace)
         left = max(1.0, _RESUMED_SECONDS - (time.monotonic() - began))
         return await follow(folder, workspace, left, context.report_progress)
 

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from ... import __version__
-from ...resources.errors import MissingRequirement
-from ...resources.files import read_json
-from ...resources.language import Text
+from ...resources.foundation.errors import MissingRequirement
+from ...resources.foundation.files import read_json
+from ...resources.foundation.language import Text
 from ...resources.workspace import Workspace
 
 WORKER_VARIABLE = "NLP_SKILLS_WORKER"
@@ -69,7 +69,7 @@ def worker_python(workspace: Workspace) -> Path:
         )
     raise MissingRequirement(
         Text(
-            "Training needs the worker environment (PyTorch, Transformers, TRL), and none stands yet.",
+            "Training needs the worker environment (PyTorch, Transformers, TRL), and there is none yet.",
             "訓練需要工作環境（PyTorch、Transformers、TRL），目前還沒有建立。",
         ),
         Text(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...resources.contents import without_secrets
+from ...resources.browsing.contents import without_secrets
 from ...resources.data_source import DataSource
 from ...resources.task import Task
-from .types import task_kind
+from .task_kind import task_kind
 
 
 def arguments_with(task: str, standing: DataSource, *added: dict[str, Any]) -> dict[str, Any] | None:

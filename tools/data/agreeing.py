@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 
 from ...resources.data_source import load_data_source
-from ...resources.errors import DataSourceError, NlpSkillsError
-from ...resources.language import Text
+from ...resources.foundation.errors import DataSourceError, NlpSkillsError
+from ...resources.foundation.language import Text
 from ...resources.task import TaskFolder
 from .expense import Expense, agreed_as, most_of, require_yes
-from .sources import SourceKind, source_kind
+from .source import SourceKind, source_kind
 
 OPTION = "--confirm-cost"
 _YES = frozenset({"y", "yes", "是", "好", "同意"})
@@ -33,7 +33,7 @@ def expenses_of(task: TaskFolder, kinds: Sequence[SourceKind], only: int | None)
     return [expense for expense in seen if expense and expense.paid]
 
 
-def confirmed(task: TaskFolder, only: int | None, confirm: bool) -> list[str]:
+def confirmation_arguments(task: TaskFolder, only: int | None, confirm: bool) -> list[str]:
     """The arguments that tell the job what was agreed to, once nothing stands against paying it.
 
     Raises:

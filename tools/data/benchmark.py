@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...resources.clock import now
-from ...resources.errors import DataError
-from ...resources.files import (
+from ...resources.foundation.clock import now
+from ...resources.foundation.errors import DataError
+from ...resources.foundation.files import (
     commit_folder,
     dump_jsonl,
     read_json,
@@ -26,11 +26,11 @@ from ...resources.files import (
     write_atomic,
     write_json,
 )
-from ...resources.language import Text
+from ...resources.foundation.language import Text
 from ...resources.snapshot import BenchmarkName
 from ...resources.task import TaskFolder
 from .rows import Row
-from .types import counted_labels
+from .task_kind import counted_labels
 
 MAIN = "main"
 EARLIER = "earlier"
@@ -165,7 +165,7 @@ def held_out_rows(task: TaskFolder) -> list[Row]:
 def freeze(
     task: TaskFolder, rows: Sequence[Row], snapshot: str | None = None, name: str = MAIN, **more: Any
 ) -> Benchmark:
-    """Freeze `rows` as the benchmark `name`; one that stands already is kept as it is.
+    """Freeze `rows` as the benchmark `name`; one that already exists is kept as it is.
 
     Arguments:
         more: what else its record says, such as which one it `replaces`.

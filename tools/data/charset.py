@@ -204,7 +204,7 @@ def _east_asian(frequent: frozenset[str], first_level: range) -> Callable[[str, 
     """The cost of Chinese: its frequent characters, those whose lead byte is of the standard's first level, the rest."""
 
     def cost(text: str, encoding: str) -> float:
-        return _summed(text, lambda character: _chinese(character, encoding, frequent, first_level))
+        return _sum_costs(text, lambda character: _chinese(character, encoding, frequent, first_level))
 
     return cost
 
@@ -239,7 +239,7 @@ def _japanese(text: str, encoding: str) -> float:
             return 7.5 if level_one else 10.5
         return _sign(character)
 
-    return _summed(text, of)
+    return _sum_costs(text, of)
 
 
 def _korean(text: str, encoding: str) -> float:
@@ -251,7 +251,7 @@ def _korean(text: str, encoding: str) -> float:
             return 6.8 if 0xB0 <= written[0] <= 0xC8 and written[1] >= 0xA1 else 12.0
         return 4.8 if character in _POINTS else 10.5 if "\u4e00" <= character <= "\u9fff" else _sign(character)
 
-    return _summed(text, of)
+    return _sum_costs(text, of)
 
 
 def _sign(character: str) -> float:
@@ -264,7 +264,7 @@ def _sign(character: str) -> float:
     return 9.0 if ord(character) < 0x3400 else 12.0
 
 
-def _summed(text: str, of: Callable[[str], float]) -> float:
+def _sum_costs(text: str, of: Callable[[str], float]) -> float:
     """The costs of all characters, each looked at once; an ideograph within a Latin word costs more."""
     costs = {
         character: _ASCII if character.isascii() else _DAMAGED if character == "\ufffd" else of(character)
@@ -293,13 +293,13 @@ _FREE = frozenset("–—…")
 
 
 def _latin(letters: frozenset[str], each: float) -> Callable[[str, str], float]:
-    return lambda text, encoding: _spelled(text, lambda character: each if character in letters else 8.5)
+    return lambda text, encoding: _spelling_cost(text, lambda character: each if character in letters else 8.5)
 
 
 def _script(frequent: str, second: str, first: str, last: str) -> Callable[[str, str], float]:
     """The cost of an alphabet: its most frequent letters, those after them, the rest of it."""
     tiers = {**dict.fromkeys(second + second.upper(), 3.8), **dict.fromkeys(frequent + frequent.upper(), 2.7)}
-    return lambda text, encoding: _spelled(
+    return lambda text, encoding: _spelling_cost(
         text, lambda character: tiers.get(character, 5.0 if first <= character <= last else 9.0)
     )
 
@@ -307,7 +307,7 @@ def _script(frequent: str, second: str, first: str, last: str) -> Callable[[str,
 _cyrillic = _script("оеаинтсрвлкм", "дпуяыьгзбчй", "Ѐ", "ӿ")
 
 
-def _spelled(text: str, of: Callable[[str], float]) -> float:
+def _spelling_cost(text: str, of: Callable[[str], float]) -> float:
     costs = {character: of(character) for character in set(text)}
     total = 0.0
     for place, character in enumerate(text):
@@ -316,13 +316,13 @@ def _spelled(text: str, of: Callable[[str], float]) -> float:
         elif character == "\ufffd":
             total += _DAMAGED
         elif unicodedata.category(character)[0] in "LM":
-            total += costs[character] + _misplaced(text, place)
+            total += costs[character] + _misplaced_letter_cost(text, place)
         else:
-            total += _marked(text, place)
+            total += _misplaced_sign_cost(text, place)
     return total
 
 
-def _misplaced(text: str, place: int) -> float:
+def _misplaced_letter_cost(text: str, place: int) -> float:
     """What a letter costs more where it stands."""
     character, before, after = text[place], text[place - 1 : place], text[place + 1 : place + 2]
     more = 6.0 if character.isupper() and before.islower() else 0.0
@@ -341,7 +341,7 @@ def _misplaced(text: str, place: int) -> float:
     return more + (2.0 if len(neighbours) == 2 and not any(one.isascii() for one in neighbours) else 0.0)
 
 
-def _marked(text: str, place: int) -> float:
+def _misplaced_sign_cost(text: str, place: int) -> float:
     """What a sign costs where it stands."""
     character, before, after = text[place], text[place - 1 : place], text[place + 1 : place + 2]
     within = before.isalpha() and after.isalpha()

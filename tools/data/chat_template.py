@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from ...resources.files import read_json
+from ...resources.foundation.files import read_json
 
 _THINKING_OFF = "{%- set enable_thinking = false %}"
 _CLOCK_CALL = re.compile(r"""strftime_now\(\s*(?P<quote>['"])(?P<format>[^'"]*)(?P=quote)\s*\)""")
@@ -39,7 +39,7 @@ def without_clock(template: str) -> str:
     return _CLOCK_STOPPED + stopped if reads_clock(stopped) else stopped
 
 
-def settled(template: str) -> str:
+def settle_template(template: str) -> str:
     """The template a model is trained, evaluated and served with. One that can think is told not to: an answer comes at
     once, and the stock chat request of a user's client must meet the very prompt the model was trained on."""
     if "enable_thinking" in template and not template.startswith(_THINKING_OFF):

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...resources.answer import quoted
+from ...resources.answer import quote_row_text
 from ...resources.data_source import DataSource
-from ...resources.files import sha256_bytes
-from ...resources.language import Text, several
+from ...resources.foundation.files import sha256_bytes
+from ...resources.foundation.language import Text, several
 from ...resources.task import Task, TaskType
 from .content import content_findings, coverage_findings
 from .findings import ROW_TEXT, Finding, finding
@@ -24,9 +24,9 @@ from .labels_alike import alike_in_words, groups_alike, several_in_one, several_
 from .near import near_benchmark, near_findings
 from .near_duplicates import Tick
 from .prompting import gold_of
-from .rows import Row, normalised, plain_name
+from .rows import Row, normalise, plain_name
 from .split import SPLITS, group_keys
-from .types import TaskKind, counted_labels, task_kind
+from .task_kind import TaskKind, counted_labels, task_kind
 
 Report = dict[str, Any]
 _HEAVIEST = (
@@ -158,14 +158,14 @@ def _weight(found: Finding) -> int:
     return _HEAVIEST.index(found["code"]) if found["code"] in _HEAVIEST else len(_HEAVIEST)
 
 
-def shown(report: Report, task: Task) -> Report:
+def hide_row_texts(report: Report, task: Task) -> Report:
     """`report` fit for a tool result: row text cut short, or hidden where the task's privacy forbids it."""
 
     def safe(found: Finding) -> Finding:
         return {
             **{key: value for key, value in found.items() if key != "ids"},
             "examples": [
-                {key: quoted(task, _plain(value)) if key in ROW_TEXT else value for key, value in row.items()}
+                {key: quote_row_text(task, _plain(value)) if key in ROW_TEXT else value for key, value in row.items()}
                 for row in found["examples"]
             ],
         }
@@ -262,7 +262,7 @@ def _identity_errors(placed: Sequence[tuple[str, Row]]) -> list[Finding]:
                     len(overlaps),
                     Text(
                         f"{several(len(overlaps), 'row stands', 'rows stand')} in more than one split: the test would be of what was "
-                        "learnt by heart.",
+                        "memorised.",
                         f"有 {len(overlaps)} 列同時出現在不同的切分裡：測試等於考背過的題目。",
                     ),
                     [pair for rows in overlaps for pair in rows[:2]],
@@ -344,7 +344,7 @@ def _shape_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[Fin
         pair
         for pair in placed
         if "entity" in rules.kind.roles
-        and normalised(pair[1]["entity"]).casefold() not in normalised(pair[1]["text"]).casefold()
+        and normalise(pair[1]["entity"]).casefold() not in normalise(pair[1]["text"]).casefold()
     ]
     return [
         *(
@@ -491,7 +491,7 @@ def _balance_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[F
 
 def _overlap_warnings(placed: Sequence[tuple[str, Row]]) -> list[Finding]:
     where: dict[str, set[str]] = defaultdict(set)
-    keyed = [(normalised(row["text"]), name, row) for name, row in placed]
+    keyed = [(normalise(row["text"]), name, row) for name, row in placed]
     for key, name, _ in keyed:
         where[key].add(name)
     rows = [(name, row) for key, name, row in keyed if name != "train" and "train" in where[key]]

@@ -1,6 +1,6 @@
 """Rows by the hundred thousand as columns: what `mapping` and `deduplicate` make of them one by one, many times faster.
 
-Those two, and `split`, are the definition; the same rows come out, and whatever is not plain (a cell that is no text, a
+Those two, and `split`, are the definition; the same rows come out, and whatever is not plain (a cell that is not text, a
 column of its own, rows that a model wrote) is left to them. Text of the usual characters is handled in polars, the rest
 by the functions of the definition, cell by cell.
 """
@@ -19,9 +19,9 @@ from .deduplicate import IDENTITY, Deduplicated
 from .fetch import RawSnapshot
 from .mapping import Columns, Conversion
 from .own_split import Saying
-from .rows import USUAL, WIDE, Row, normalised
-from .sources import SourceKind
-from .types import Spelling, task_kind
+from .rows import USUAL, WIDE, Row, normalise
+from .source import SourceKind
+from .task_kind import Spelling, task_kind
 
 MANY = 50_000  # records from which loading polars pays
 _KINDS = ("classification", "entity-classification")
@@ -91,7 +91,7 @@ def by_columns(
     ):
         return None
     conversion = Conversion(task)
-    frames = [_converted(source, conversion) for source in sources]
+    frames = [_convert_records(source, conversion) for source in sources]
     if task.type == "classification" and any("entity" in frame and (frame["entity"] == "").any() for frame in frames):
         return None
     return ColumnRows(_with_ids(polars().concat(frames))), conversion
@@ -124,7 +124,7 @@ def _is_plain(source: SourceRecords) -> bool:
     )
 
 
-def _converted(source: SourceRecords, conversion: Conversion) -> Any:
+def _convert_records(source: SourceRecords, conversion: Conversion) -> Any:
     """The columns `text`, `key`, `entity`, `label` and `source` of the records that make a row, as `Conversion.add`
     has them; what it counts is counted."""
     frame, omitted = _read(source).with_row_index("record", offset=1), dict[str, Sequence[int]]()
@@ -159,7 +159,7 @@ def _read(source: SourceRecords) -> Any:
     texts = [as_text(value) for value in frame["text"].gather(unusual)]
     return frame.with_columns(
         frame["text"].scatter(unusual, texts),
-        frame["key"].scatter(unusual, [normalised(text) for text in texts]),
+        frame["key"].scatter(unusual, [normalise(text) for text in texts]),
         *(_of_each(frame[role], as_text) for role in found if role != "text"),
     )
 
@@ -169,7 +169,7 @@ def _with_ids(frame: Any) -> Any:
     pl = polars()
     counted = pl.col("key")
     if "entity" in frame.columns:
-        frame = frame.with_columns(_of_each(frame["entity"], normalised).alias("about"))
+        frame = frame.with_columns(_of_each(frame["entity"], normalise).alias("about"))
         counted = pl.concat_str("key", pl.lit("\x1f"), "about")
     return (
         frame.lazy()

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...resources.data_source import SplitPolicy
 from .columnar import ColumnRows, as_number, polars
-from .rows import Row, normalised
+from .rows import Row, normalise
 from .split import SPLITS, Shares
 
 
@@ -19,14 +19,14 @@ def split_columns(
     """The splits of distinct rows that no column groups; None where one of them would get nothing, which is a matter of
     few rows and left to the definition."""
     pl = polars()
-    frame = _grouped(rows, policy, previous)
-    groups = _settled(frame, held_out)
+    frame = _group_rows(rows, policy, previous)
+    groups = _settle_groups(frame, held_out)
     stood, fresh = groups.filter(pl.col("settled").is_not_null()), groups.filter(pl.col("settled").is_null())
     shares = Shares(policy, dict(frame["stratum"].value_counts().iter_rows()))
     counted = _counting()
     for name, strata in stood.select("settled", "strata").iter_rows():
         shares.give(name, counted(tuple(strata)))
-    dealt = [stood.select("group", split="settled"), *_dealt(fresh, policy.seed, shares)]
+    dealt = [stood.select("group", split="settled"), *_deal_groups(fresh, policy.seed, shares)]
     split = pl.concat(dealt).sort("group")["split"]
     if not set(shares.names) <= set(split.unique()):
         return None
@@ -34,7 +34,7 @@ def split_columns(
     return {name: ColumnRows(placed.filter(pl.col("split") == name).drop("split")) for name in SPLITS}
 
 
-def _grouped(rows: ColumnRows, policy: SplitPolicy, previous: Mapping[str, str]) -> Any:
+def _group_rows(rows: ColumnRows, policy: SplitPolicy, previous: Mapping[str, str]) -> Any:
     """Each row's `key`, its `stratum`, the split it stood in `before`, and its `group`: a number for each text."""
     pl = polars()
     frame = rows.frame.select("id", "key", stratum=pl.col("label") if policy.stratify else pl.lit(""))
@@ -48,7 +48,7 @@ def _grouped(rows: ColumnRows, policy: SplitPolicy, previous: Mapping[str, str])
     return frame.join(numbers, on="key", how="left", maintain_order="left")
 
 
-def _settled(frame: Any, held_out: Sequence[Row]) -> Any:
+def _settle_groups(frame: Any, held_out: Sequence[Row]) -> Any:
     """Each group's `key`, `size`, `strata` row by row, and the split where it is `settled`: test where it is held out,
     else where most of it stood before."""
     pl = polars()
@@ -61,11 +61,11 @@ def _settled(frame: Any, held_out: Sequence[Row]) -> Any:
     most, settled = pl.max_horizontal(SPLITS), pl.lit(None, pl.String)
     for name in reversed(SPLITS):
         settled = pl.when((most > 0) & (pl.col(name) == most)).then(pl.lit(name)).otherwise(settled)
-    frozen = pl.Series([normalised(row["text"]) for row in held_out], dtype=pl.String)
+    frozen = pl.Series([normalise(row["text"]) for row in held_out], dtype=pl.String)
     return groups.with_columns(settled=pl.when(pl.col("key").is_in(frozen)).then(pl.lit("test")).otherwise(settled))
 
 
-def _dealt(groups: Any, seed: int, shares: Shares) -> Iterator[Any]:
+def _deal_groups(groups: Any, seed: int, shares: Shares) -> Iterator[Any]:
     """Each `group` with its `split`, in parts: the largest first, those of one size in an order that the seed makes."""
     pl = polars()
     order = pl.concat_str(pl.lit(f"{seed}:"), "key").chash.sha2_256().str.head(16)

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-from ...resources.errors import DataError, MissingRequirement
-from ...resources.language import Text
+from ...resources.foundation.errors import DataError, MissingRequirement
+from ...resources.foundation.language import Text
 
 PACKED = (".gz", ".zst")
 _ZSTANDARD_CHUNK = 256  # packed bytes taken at once: a hostile frame makes thirty thousand times as many of them
@@ -23,14 +23,14 @@ def unpacked_name(path: Path) -> Path:
 
 
 @contextmanager
-def opened(path: Path, field: str) -> Iterator[BinaryIO]:
+def open_unpacked(path: Path, field: str) -> Iterator[BinaryIO]:
     """The unpacked bytes of `path`, as a stream that is read from its beginning on.
 
     Raises:
         DataError: the packed file is damaged or cut off.
         MissingRequirement: zstandard is not installed where this runs.
     """
-    damaged = _damaged(path, field)
+    damaged = _damaged_file_error(path, field)
     ending = path.suffix.lower()
     if ending == ".zst":
         try:
@@ -97,11 +97,11 @@ class _Zstandard(io.RawIOBase):
 @contextmanager
 def opened_text(path: Path, encoding: str, field: str, newline: str | None = None) -> Iterator[IO[str]]:
     """The unpacked text of `path`."""
-    with opened(path, field) as raw, io.TextIOWrapper(raw, encoding=encoding, newline=newline) as text:
+    with open_unpacked(path, field) as raw, io.TextIOWrapper(raw, encoding=encoding, newline=newline) as text:
         yield text
 
 
-def _damaged(path: Path, field: str) -> DataError:
+def _damaged_file_error(path: Path, field: str) -> DataError:
     return DataError(
         Text(f"{path} is damaged: it cannot be unpacked to its end.", f"{path} 已損壞：無法完整解壓縮。"),
         Text("Copy or export it again; the earlier data is untouched.", "請重新複製或匯出；先前的資料沒有變動。"),

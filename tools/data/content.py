@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ...resources.chinese import simplified_characters
-from ...resources.language import Text, several
+from ...resources.foundation.chinese import simplified_characters
+from ...resources.foundation.language import Text, several
 from .damaged_text import is_damaged
 from .findings import Finding, finding, private_finding
 from .rows import Row
-from .types import kind_of
+from .task_kind import kind_of
 
 Placed = Sequence[tuple[str, Row]]
 # What is certain stops: a check digit holds, or a maker's own form; the rest is told by form alone.
@@ -63,7 +63,7 @@ def content_findings(placed: Placed, traditional: bool) -> tuple[list[Finding], 
                         len(damaged),
                         Text(
                             f"{several(len(damaged), 'text is', 'texts are')} damaged (�, ??????, or letters such as Ã©): an earlier program read "
-                            "them in the wrong encoding and saved them so. Export them anew from where they are still right.",
+                            "them in the wrong encoding and saved them so. Export them again from where they are still right.",
                             f"有 {len(damaged)} 筆文字是亂碼（�、?????? 或 Ã© 這類字）：之前的程式用錯編碼讀取又存檔了。請從還正確的來源重新匯出。",
                         ),
                         damaged,

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ...resources.files import read_json
+from ...resources.foundation.files import read_json
 
 # Of the families of models in use, for a base model that is not at hand yet.
 COMMON = (

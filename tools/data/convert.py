@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...resources.files import commit_folder, dump_jsonl, sha256_bytes
-from ...resources.language import Text
+from ...resources.foundation.files import commit_folder, dump_jsonl, sha256_bytes
+from ...resources.foundation.language import Text
 from ...resources.task import Prompt, TaskFolder
-from ..compute.running import RunningJob, run_job
+from ..compute.jobs.running import RunningJob, run_job
 from .prompting import task_prompt
 from .snapshot import Snapshot, current_snapshot
-from .types import kind_of
+from .task_kind import kind_of
 
 RENDERED_SPLITS = ("train", "valid")
 
 
-def rendered(task: TaskFolder, snapshot: Snapshot, prompt: Prompt, labels: Sequence[str]) -> Path:
+def render_snapshot(task: TaskFolder, snapshot: Snapshot, prompt: Prompt, labels: Sequence[str]) -> Path:
     """The folder with `train.jsonl` and `valid.jsonl`, rows `{id, prompt: [messages], completion: [message]}`, or
     `{id, prompt, chosen: [message], rejected: [message]}` for preference pairs.
 
@@ -31,7 +31,7 @@ def rendered(task: TaskFolder, snapshot: Snapshot, prompt: Prompt, labels: Seque
 
     def fill(folder: Path) -> None:
         for name in RENDERED_SPLITS:
-            rows = ({"id": row["id"], **kind_of(row).rendered(row, prompt, labels)} for row in snapshot.rows(name))
+            rows = ({"id": row["id"], **kind_of(row).render_row(row, prompt, labels)} for row in snapshot.rows(name))
             (folder / f"{name}.jsonl").write_bytes(dump_jsonl(rows))
 
     commit_folder(final, fill)
@@ -50,7 +50,7 @@ def main(task: Path, arguments: list[str]) -> int:
     def work(job: RunningJob) -> dict[str, Any]:
         folder = TaskFolder(task)
         definition, snapshot = folder.load(), current_snapshot(folder)
-        place = rendered(folder, snapshot, task_prompt(definition), definition.labels)
+        place = render_snapshot(folder, snapshot, task_prompt(definition), definition.labels)
         train, valid = snapshot.counts["train"], snapshot.counts["valid"]
         done = Text(
             f"{train} train and {valid} valid rows rendered in {place}.",

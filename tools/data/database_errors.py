@@ -5,14 +5,14 @@ from __future__ import annotations
 import socket
 import ssl
 
-from ...resources.errors import DataSourceError
-from ...resources.language import Text
-from ...resources.reasons import reason_of
-from ...resources.secrets import redact
-from .retrying import PassingTrouble
+from ...resources.foundation.errors import DataSourceError
+from ...resources.foundation.language import Text
+from ...resources.foundation.reasons import reason_of
+from ...resources.foundation.secrets import redact
+from .retrying import TransientError
 
 
-def described(error: BaseException, where: str, field: str, shown: str = "") -> DataSourceError:
+def describe_database_error(error: BaseException, where: str, field: str, shown: str = "") -> DataSourceError:
     """The error a person gets for `error`.
 
     Arguments:
@@ -137,7 +137,7 @@ def described(error: BaseException, where: str, field: str, shown: str = "") -> 
     ]
     for kinds, problem, fix in causes:
         if isinstance(error, kinds):
-            return (PassingTrouble if _passes(error, field) else DataSourceError)(problem, fix, field=field)
+            return (TransientError if _passes(error, field) else DataSourceError)(problem, fix, field=field)
     return DataSourceError(
         Text(
             f"Reading {where} failed: {said or type(error).__name__}",

@@ -54,7 +54,7 @@ def moment_of(value: Any, first: First | None = None) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        return _written(text, first)
+        return _parse_written(text, first)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
@@ -75,7 +75,7 @@ def may_be_read_in_two_ways(value: Any) -> bool:
     return _YEAR_LAST.fullmatch(as_text(value)[:_LONGEST]) is not None
 
 
-def _written(text: str, first: First | None) -> datetime | None:
+def _parse_written(text: str, first: First | None) -> datetime | None:
     if found := _COMPACT.fullmatch(text) or _DATE.fullmatch(text.removeprefix("民國").strip()):
         year = int(found["year"])
         return _moment(

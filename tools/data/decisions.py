@@ -9,9 +9,9 @@ import getpass
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ...resources.clock import now
-from ...resources.errors import DataError
-from ...resources.language import Text
+from ...resources.foundation.clock import now
+from ...resources.foundation.errors import DataError
+from ...resources.foundation.language import Text
 from .checks import Report
 
 KEEP_BENCHMARK, NEW_BENCHMARK = "benchmark_changed", "new_benchmark"  # the two ways out where the data left it behind
@@ -49,9 +49,9 @@ def decisions_of(accept: Mapping[str, str]) -> dict[str, Decision]:
     for code, reason in accept.items():
         if code not in ACCEPTABLE:
             raise DataError(
-                Text(f"{code[:60]!r} is no finding that can be accepted.", f"「{code[:60]}」不是可以接受的項目。"),
+                Text(f"{code[:60]!r} is not a finding that can be accepted.", f"「{code[:60]}」不是可以接受的項目。"),
                 Text(
-                    f"Use one of: {', '.join(ACCEPTABLE)}. Everything else has to be mended in the data.",
+                    f"Use one of: {', '.join(ACCEPTABLE)}. Everything else has to be fixed in the data.",
                     f"可以接受的有：{'、'.join(ACCEPTABLE)}。其他問題必須修正資料。",
                 ),
                 field="accept",
@@ -77,18 +77,18 @@ def standing(report: Report | None) -> dict[str, Decision]:
     }
 
 
-def settled(report: Report, decisions: Mapping[str, Decision]) -> Report:
+def apply_decisions(report: Report, decisions: Mapping[str, Decision]) -> Report:
     """`report` with what was decided on among `accepted`: errors, and warnings that leave a choice."""
     taken: list[dict[str, Any]] = []
 
-    def left(found: Mapping[str, Any]) -> bool:
+    def is_open(found: Mapping[str, Any]) -> bool:
         decision = decisions.get(found["code"])
         if decision is None or (decision.rows is not None and found["count"] > decision.rows):
             return True
         taken.append({**found, "decision": {"reason": decision.reason, "by": decision.by, "at": decision.at}})
         return False
 
-    errors, warnings = [list(filter(left, report[name])) for name in ("errors", "warnings")]
+    errors, warnings = [list(filter(is_open, report[name])) for name in ("errors", "warnings")]
     return {**report, "errors": errors, "warnings": warnings, "accepted": taken}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .prompting import gold_of
-from .rows import Row, normalised
+from .rows import Row, normalise
 
 IDENTITY = {"text", "entity"}
 
@@ -44,5 +44,5 @@ def deduplicate(rows: Sequence[Row], columns: Sequence[str]) -> Deduplicated:
 
 
 def _key(row: Row, columns: Sequence[str]) -> tuple[str, ...]:
-    values = tuple(normalised(str(row.get(column) or "")) for column in columns)
+    values = tuple(normalise(str(row.get(column) or "")) for column in columns)
     return values if any(values) else (row["id"],)

@@ -10,16 +10,16 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from ...resources.clock import now
 from ...resources.data_source import DataSource, Quality, SplitPolicy, load_data_source, save_data_source, unknown_in
-from ...resources.errors import DataSourceError, NlpSkillsError
-from ...resources.files import dump_yaml, lock, parse_yaml, read_yaml, write_atomic
-from ...resources.language import Text
+from ...resources.foundation.clock import now
+from ...resources.foundation.errors import DataSourceError, NlpSkillsError
+from ...resources.foundation.files import dump_yaml, lock, parse_yaml, read_yaml, write_atomic
+from ...resources.foundation.language import Text
+from ...resources.foundation.secrets import move_inline
+from ...resources.foundation.unknown_fields import unknown_field_warnings, unknown_fields
 from ...resources.schemas import schema_line
-from ...resources.secrets import move_inline
 from ...resources.task import Task, TaskFolder, describe_validation, field_of
-from ...resources.unknown_fields import kept, unknown_fields
-from .sources import SourceKind, check_kind, kinds, refuse, source_kind, unknown_in_source
+from .source import SourceKind, check_kind, kinds, refuse, source_kind, unknown_in_source
 from .split import check_policy
 
 _LAST_RUN = re.compile(r"(?m)^(?P<before>[ \t]+last_run:[ \t]*)(?P<value>[^#\n]*?)(?P<after>[ \t]*(?:#.*)?)$")
@@ -71,9 +71,9 @@ def change_definition(
             "sources": sources,
         }
         content = {**current, **{name: value for name, value in changes.items() if value is not None}}
-        _checked(task, content)
+        _check_content(task, content)
         clean, moved = move_inline(content)
-        data_source = _checked(task, clean)
+        data_source = _check_content(task, clean)
         if sources:
             allowed(data_source)
         save_data_source(task, data_source)
@@ -101,12 +101,12 @@ def unknown_kept(task: TaskFolder, data_source: DataSource) -> list[Text]:
         if kind := kinds().get(source.type):
             unknown += unknown_in_source(source.model_dump(exclude_none=True), kind, f"sources[{number}]")
     return [
-        *kept(list(unknown_fields(Task, read_yaml(task.file))), task.file.name),
-        *kept(unknown, task.data_source_file.name),
+        *unknown_field_warnings(list(unknown_fields(Task, read_yaml(task.file))), task.file.name),
+        *unknown_field_warnings(unknown, task.data_source_file.name),
     ]
 
 
-def _checked(task: TaskFolder, content: Mapping[str, Any]) -> DataSource:
+def _check_content(task: TaskFolder, content: Mapping[str, Any]) -> DataSource:
     try:
         data_source = DataSource.model_validate(content)
     except ValidationError as error:
@@ -163,7 +163,7 @@ def rotate_notice(moved: list[str]) -> Text | None:
 
 
 @contextlib.contextmanager
-def telling(moved: list[str]) -> Iterator[None]:
+def add_rotation_notice(moved: list[str]) -> Iterator[None]:
     """Whatever goes wrong in the block also says that secrets were moved and must be rotated."""
     try:
         yield
@@ -212,7 +212,7 @@ def _changed_leaves(before: Any, after: Any) -> Iterator[tuple[str, str]]:
 
 
 def _write_edited(task: TaskFolder, text: str, wanted: Mapping[str, Any]) -> None:
-    """Write `text`, the person's own file with small edits, if it says what is wanted; else write that anew."""
+    """Write `text`, the person's own file with small edits, if it says what is wanted; else write that again."""
     try:
         as_wanted = parse_yaml(text) == wanted
     except yaml.YAMLError:

@@ -11,11 +11,11 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...resources.language import Text, several
+from ...resources.foundation.language import Text, several
 from .column_names import LOOKED_AT, find_header, is_filled
 from .compression import opened_text
 from .places import Places
-from .reading import LONGEST_ROW, ROW, Record, broken, lines_of
+from .reading import LONGEST_ROW, ROW, Record, broken_file_error, lines_of
 from .worksheet import letters_of
 
 Note = Callable[[Text], None]
@@ -66,7 +66,7 @@ def delimited_records(
     beginning = _first(rows, max(LOOKED_AT, header or 0), lambda row: sum(map(len, row[1])))
     place = _header_of(beginning, header, note)
     if header and private and place != find_header([row for _, row in beginning]):
-        names = numbered(max((len(row) for _, row in beginning), default=0))
+        names = number_columns(max((len(row) for _, row in beginning), default=0))
         note(unseen_header(header))
     else:
         names = _names(beginning, place, path, field)
@@ -120,7 +120,7 @@ def unseen_header(row: int) -> Text:
     )
 
 
-def numbered(width: int) -> list[str]:
+def number_columns(width: int) -> list[str]:
     """Names for columns that have none."""
     return [f"column_{number}" for number in range(1, width + 1)]
 
@@ -152,7 +152,7 @@ def names_again(row: int) -> Text:
 
 def _names(rows: Sequence[tuple[int, list[str]]], place: int | None, path: Path, field: str) -> list[str]:
     if place is None:
-        return numbered(max((len(cells) for _, cells in rows), default=0))
+        return number_columns(max((len(cells) for _, cells in rows), default=0))
     return column_names(rows[place][1] if place < len(rows) else [], path, place + 1, field)
 
 
@@ -169,7 +169,7 @@ def column_names(cells: Sequence[Any], path: Path, row: int, field: str) -> list
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         where = [letters_of(number) for number, name in enumerate(names, start=1) if name == twice[0]]
-        raise broken(
+        raise broken_file_error(
             path,
             row,
             Text(
@@ -189,7 +189,7 @@ def column_names(cells: Sequence[Any], path: Path, row: int, field: str) -> list
 
 def _record(names: list[str], cells: list[str], path: Path, line: int, field: str) -> Record:
     if any(cells[len(names) :]):
-        raise broken(
+        raise broken_file_error(
             path,
             line,
             Text(
@@ -222,7 +222,9 @@ def _rows(path: Path, encoding: str, form: Form, field: str) -> Iterator[tuple[i
                     last_cells.add(cells[-1])
                 yield reader.line_num + form.skipped, cells
         except csv.Error as error:
-            raise broken(path, reader.line_num + form.skipped, _no_csv(error), _QUOTES_TO_MEND, field) from error
+            raise broken_file_error(
+                path, reader.line_num + form.skipped, _no_csv(error), _QUOTES_TO_MEND, field
+            ) from error
 
 
 def _no_csv(error: csv.Error) -> Text:
@@ -245,7 +247,7 @@ _QUOTES_TO_MEND = Text(
 
 
 def _open_quote(path: Path, line: int, lines: int, field: str) -> Exception:
-    return broken(
+    return broken_file_error(
         path,
         line,
         Text(
@@ -308,11 +310,11 @@ def _has_quotes(path: Path, encoding: str, form: Form, field: str) -> bool:
             expected = bare.count(form.delimiter) if expected is None else expected
             if bare.count(form.delimiter) != expected or not expected:
                 return True
-            open_cell = open_cell or ('"' in bare and not _closed(bare.split(form.delimiter)))
+            open_cell = open_cell or ('"' in bare and not _quotes_closed(bare.split(form.delimiter)))
     return not open_cell
 
 
-def _closed(cells: Sequence[str]) -> bool:
+def _quotes_closed(cells: Sequence[str]) -> bool:
     return all(_WHOLE.match(cell) for cell in cells if cell.startswith('"'))
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from ...resources.language import Text, several
+from ...resources.foundation.language import Text, several
 from .rows import Row
 from .split import SPLITS
 from .store import Snapshot
-from .types import kind_of
+from .task_kind import kind_of
 
 
 def difference(before: Snapshot, after: Snapshot) -> dict[str, Any]:

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ...resources.errors import DataError
-from ...resources.language import Text
+from ...resources.foundation.errors import DataError
+from ...resources.foundation.language import Text
 from .cells import as_text
 from .reading import LONGEST_ROW
 from .rows import Row, row_id
-from .types import Spelling, Unfit, kind_of
+from .task_kind import Spelling, Unfit, kind_of
 
 
 def read_split(file: Path) -> list[Row]:
@@ -32,11 +32,11 @@ def read_split(file: Path) -> list[Row]:
                     file, number, Text(f"is longer than {LONGEST_ROW >> 20} MB", f"超過 {LONGEST_ROW >> 20} MB")
                 )
             if line.strip(b"\xef\xbb\xbf \t\r\n"):
-                rows.append(_canonical(_parsed(line, file, number), file, number))
+                rows.append(_canonical(_parse_line(line, file, number), file, number))
     return sorted(rows, key=lambda row: str(row["id"]))
 
 
-def _parsed(line: bytes, file: Path, number: int) -> dict[str, Any]:
+def _parse_line(line: bytes, file: Path, number: int) -> dict[str, Any]:
     try:
         value = json.loads(line.decode("utf-8-sig"))
     except ValueError as error:

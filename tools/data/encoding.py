@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...resources.errors import DataError
-from ...resources.files import write_atomic
-from ...resources.language import Text
+from ...resources.foundation.errors import DataError
+from ...resources.foundation.files import write_atomic
+from ...resources.foundation.language import Text
 from ...resources.task import TaskFolder
 from .charset import BOMS, SAMPLE_BYTES, Sampler, Verdict, distinct_lines, plain_codec, siblings_of, weigh
-from .compression import opened
+from .compression import open_unpacked
 
 _CHUNK = 1 << 20
 _LOOKED_AT = 4096
@@ -61,7 +61,7 @@ class _Utf8:
         return self.failure is None and (self.longer > 0 or self.pairs > 3)
 
 
-def titled(name: str) -> str:
+def encoding_title(name: str) -> str:
     """`cp950 (Big5)`: the name to write, and the one people know."""
     return f"{name} ({_TITLES[name]})" if name in _TITLES and _TITLES[name].lower() != name else name
 
@@ -77,18 +77,18 @@ def detect_encoding(path: Path, field: str, task: TaskFolder | None = None, clai
         DataError: none reads it (says where the likeliest one breaks); or several are as plausible, and the person has
             to say which, with the first lines under each reading.
     """
-    with opened(path, field) as file:
+    with open_unpacked(path, field) as file:
         start = file.read(_LOOKED_AT)
     for bom, name in BOMS:
         if start.startswith(bom):
-            return _checked(path, name, (name,), field)
+            return _first_readable(path, name, (name,), field)
     if b"\0" in start:
         return _utf16(path, start, field)
     sampler = Sampler()
     utf8 = _as_utf8(path, sampler, field)
     sample = sampler.sample()
     if utf8.failure is None and not sample:
-        return _escaped(path, start, field)
+        return _detect_escapes(path, start, field)
     if utf8.certain:
         return "utf-8"
     verdict = weigh(sample)
@@ -97,13 +97,13 @@ def detect_encoding(path: Path, field: str, task: TaskFolder | None = None, clai
             (one.encoding for one in verdict.doubtful if plain_codec(one.encoding) == plain_codec(claimed)), None
         )
     ):
-        return _checked(path, said, siblings_of(said), field)
+        return _first_readable(path, said, siblings_of(said), field)
     if not verdict.sure:
         raise _doubtful(path, verdict, field, task)
-    return _checked(path, verdict.encoding, siblings_of(verdict.encoding), field)
+    return _first_readable(path, verdict.encoding, siblings_of(verdict.encoding), field)
 
 
-def _checked(path: Path, name: str, siblings: Sequence[str], field: str) -> str:
+def _first_readable(path: Path, name: str, siblings: Sequence[str], field: str) -> str:
     """The first of `siblings` that reads all of the file.
 
     Raises:
@@ -116,12 +116,12 @@ def _checked(path: Path, name: str, siblings: Sequence[str], field: str) -> str:
     line = _line_of(path, offset, field)
     raise DataError(
         Text(
-            f"{path} looks like {titled(name)}, but its byte {offset} (line {line}) cannot be decoded: the file is damaged, "
+            f"{path} looks like {encoding_title(name)}, but its byte {offset} (line {line}) cannot be decoded: the file is damaged, "
             "or parts of it are in another encoding.",
-            f"{path} 看起來是 {titled(name)}，但第 {offset} 個位元組（第 {line} 行）無法解碼：檔案損壞，或混用了不同的編碼。",
+            f"{path} 看起來是 {encoding_title(name)}，但第 {offset} 個位元組（第 {line} 行）無法解碼：檔案損壞，或混用了不同的編碼。",
         ),
         Text(
-            "Save it anew as UTF-8 (in Excel: 'CSV UTF-8'), or name its encoding on the source (encoding: …).",
+            "Save it again as UTF-8 (in Excel: 'CSV UTF-8'), or name its encoding on the source (encoding: …).",
             "請重新另存成 UTF-8（Excel 選「CSV UTF-8」），或在來源指定編碼（encoding: …）。",
         ),
         field=f"{field}.encoding",
@@ -131,12 +131,12 @@ def _checked(path: Path, name: str, siblings: Sequence[str], field: str) -> str:
 def _doubtful(path: Path, verdict: Verdict, field: str, task: TaskFolder | None) -> DataError:
     """The question which reading is right."""
     readings = distinct_lines(verdict.doubtful)
-    names = [titled(name) for name, _ in readings]
+    names = [encoding_title(name) for name, _ in readings]
     first = Text(
         f"{path} is not UTF-8, and its encoding is in doubt: {', '.join(names)}.",
         f"{path} 不是 UTF-8，也無法確定是哪一種編碼：{'、'.join(names)}。",
     )
-    lines = "\n".join(f"  encoding: {name} → {_quoted(lines)}" for name, lines in readings)
+    lines = "\n".join(f"  encoding: {name} → {_quote_lines(lines)}" for name, lines in readings)
     if task is not None and task.load().constraints.privacy == "on-premise":
         shown = task.data / "encodings.txt"
         write_atomic(shown, f"{path}\n{lines}\n".encode("utf-8", "replace"))
@@ -161,14 +161,14 @@ def _doubtful(path: Path, verdict: Verdict, field: str, task: TaskFolder | None)
     )
 
 
-def _quoted(lines: Sequence[str]) -> str:
+def _quote_lines(lines: Sequence[str]) -> str:
     return " / ".join(f"«{line[:_SHOWN_CHARACTERS].strip()}»" for line in lines)
 
 
 def _as_utf8(path: Path, sampler: Sampler, field: str) -> _Utf8:
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
     pairs = longer = offset = 0
-    with opened(path, field) as file:
+    with open_unpacked(path, field) as file:
         while True:
             chunk = file.read(_CHUNK)
             sampler.add(chunk)
@@ -187,7 +187,7 @@ def _as_utf8(path: Path, sampler: Sampler, field: str) -> _Utf8:
             offset += len(chunk)
 
 
-def _escaped(path: Path, start: bytes, field: str) -> str:
+def _detect_escapes(path: Path, start: bytes, field: str) -> str:
     """ASCII, unless escape sequences say that it stands for more."""
     for sequence in sorted(_ESCAPED, key=len, reverse=True):
         if sequence in start:
@@ -209,7 +209,7 @@ def _utf16(path: Path, start: bytes, field: str) -> str:
             return name
     raise DataError(
         Text(
-            f"{path} is no text: it holds zero bytes (the first at byte {start.index(0)}).",
+            f"{path} is not text: it holds zero bytes (the first at byte {start.index(0)}).",
             f"{path} 不是文字檔：裡面有值為零的位元組（第一個在第 {start.index(0)} 個位元組）。",
         ),
         Text(
@@ -262,7 +262,7 @@ def _failure(path: Path, name: str, field: str) -> int | None:
     """The byte at which `name` fails to decode `path`; None when it reads all of it."""
     decoder = codecs.getincrementaldecoder(name)("strict")
     offset = 0
-    with opened(path, field) as file:
+    with open_unpacked(path, field) as file:
         while True:
             chunk = file.read(_CHUNK)
             pending = decoder.getstate()[0]
@@ -279,7 +279,7 @@ def _failure(path: Path, name: str, field: str) -> int | None:
 
 def _line_of(path: Path, offset: int, field: str) -> int:
     lines, left = 1, offset
-    with opened(path, field) as file:
+    with open_unpacked(path, field) as file:
         while left > 0 and (chunk := file.read(min(_CHUNK, left))):
             lines += chunk.count(b"\n")
             left -= len(chunk)
@@ -294,5 +294,5 @@ def possible(values: Sequence[bytes]) -> list[str]:
 
 def likely_encodings(values: Sequence[bytes]) -> Text:
     """`cp1252 (Windows Western) or cp1250 (…)`: what such texts look like, in words."""
-    names = list(map(titled, possible(values)))
+    names = list(map(encoding_title, possible(values)))
     return Text(" or ".join(names), "或".join(names))

@@ -13,11 +13,20 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
-from ...resources.errors import DataError, DataSourceError, MissingRequirement
-from ...resources.external import all_as_data, as_data
-from ...resources.language import Text, several
+from ...resources.foundation.errors import DataError, DataSourceError, MissingRequirement
+from ...resources.foundation.external import all_as_data, as_data
+from ...resources.foundation.language import Text, several
 from .column_names import LOOKED_AT, find_header, is_filled, may_be_header
-from .delimited import Note, column_names, names_again, no_header, numbered, repeats_names, titles_above, unseen_header
+from .delimited import (
+    Note,
+    column_names,
+    names_again,
+    no_header,
+    number_columns,
+    repeats_names,
+    titles_above,
+    unseen_header,
+)
 from .places import Places
 from .reading import LONGEST_ROW
 from .worksheet import MOST_ROWS, Extras, TooLong, TooMany, TooManyRows, check_measure, extras_of, letters_of
@@ -87,7 +96,7 @@ def excel_records(
         rows = _filled_down(_rows(chosen, path, field), extras)
         beginning = list(islice(rows, max(LOOKED_AT, header or 0)))
         if header and private and header - 1 != find_header(beginning):
-            names, below = numbered(max(map(len, beginning), default=0)), header + 1
+            names, below = number_columns(max(map(len, beginning), default=0)), header + 1
             note(unseen_header(header))
         else:
             names, below = _names(beginning, header, extras, path, field, note)
@@ -228,7 +237,7 @@ def _names(
     if place is None:
         if given is None:
             note(no_header(width))
-        return numbered(width), 1
+        return number_columns(width), 1
     if titles := [cells for cells in rows[:place] if any(map(is_filled, cells))]:
         note(titles_above(len(titles), place + 1))
     header = list(rows[place]) if place < len(rows) else []

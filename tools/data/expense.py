@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ...resources import spending
-from ...resources.errors import BudgetError, DataSourceError
-from ...resources.language import Text, several
+from ...resources.foundation.errors import BudgetError, DataSourceError
+from ...resources.foundation.language import Text, several
 from ...resources.spending import Cost, amount
 from ...resources.task import TaskFolder
 
@@ -152,7 +152,7 @@ class Allowance:
     @classmethod
     def of(cls, task: TaskFolder, job: str, most: float) -> Allowance:
         """What is left of it where the job was begun before."""
-        return cls(most, spending.spent(task, job), job)
+        return cls(most, spending.total_spent(task, job), job)
 
     def bears(self, cost: float | None) -> bool:
         """Whether what will cost about so much may still be asked; what has no price cannot be weighed."""
@@ -163,7 +163,7 @@ def read_agreed(given: str | None) -> float:
     """What was agreed to: 0 for nothing, infinity for a price that nobody can tell.
 
     Raises:
-        DataSourceError: it is no price.
+        DataSourceError: it is not a price.
     """
     if given is None or given == UNKNOWN:
         return 0.0 if given is None else math.inf
@@ -173,7 +173,7 @@ def read_agreed(given: str | None) -> float:
         price = -1.0
     if not 0 <= price < math.inf:
         raise DataSourceError(
-            Text(f"{given[:40]!r} is no price.", f"「{given[:40]}」不是價格。"),
+            Text(f"{given[:40]!r} is not a price.", f"「{given[:40]}」不是價格。"),
             Text(
                 f"Repeat the price that was named, such as 0.42, or {UNKNOWN}.",
                 f"請填問到的價格，例如 0.42；價格不明時填 {UNKNOWN}。",
@@ -249,7 +249,7 @@ def question(task: TaskFolder, expenses: Sequence[Expense], call: str) -> DataSo
     )
 
 
-class Purse:
+class SpendTracker:
     """What a run pays, line by line into the task's spending, and whether it may go on.
 
     Arguments:
@@ -263,15 +263,15 @@ class Purse:
     def pay(self, asked: int, written: int) -> float:
         """Say that so many tokens were paid for; returns their price, 0 where none is known."""
         if price := self._prices.cost(asked, written):
-            spending.paid(self._task, self._run, self._model, price, self._task.load().budget.money)
-            self._empty = spending.left(self._task, self._run) == 0.0
+            spending.record_payment(self._task, self._run, self._model, price, self._task.load().budget.money)
+            self._empty = spending.budget_left(self._task, self._run) == 0.0
         return price or 0.0
 
     def check(self) -> None:
         """Raise `BudgetError` where the task's budget is used up."""
         if not self._empty:
             return
-        spent, money = amount(spending.spent(self._task, self._run)), self._task.load().budget.money
+        spent, money = amount(spending.total_spent(self._task, self._run)), self._task.load().budget.money
         raise BudgetError(
             Text(
                 f"This run has cost {spent} {money}, and the budget of {self._task.name} allows no more. Answers received "

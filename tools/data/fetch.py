@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...resources.clock import now
-from ...resources.errors import DataError
-from ...resources.external import as_data
-from ...resources.files import (
+from ...resources.foundation.clock import now
+from ...resources.foundation.errors import DataError
+from ...resources.foundation.external import as_data
+from ...resources.foundation.files import (
     describing_disk_errors,
     dump_jsonl,
     read_json,
@@ -25,13 +25,13 @@ from ...resources.files import (
     write_atomic,
     write_json,
 )
-from ...resources.language import Text, several
-from ...resources.masking import collected
+from ...resources.foundation.language import Text, several
+from ...resources.foundation.masking import collect_secrets
 from ...resources.task import TaskFolder
 from .cells import plain_value
 from .places import PlacesOf
 from .reading import LONGEST_ROW
-from .sources import Record, SourceKind
+from .source import Record, SourceKind
 from .watching import Watch
 
 _PLACES = "places.jsonl"
@@ -182,7 +182,7 @@ def _stream(
     digest, count, columns, other, hidden = hashlib.sha256(), 0, dict[str, None](), set[str](), 0
     with (
         path.open("wb") as file,
-        collected() as hiding,
+        collect_secrets() as hiding,
         closing(source.batches(task.root, f"sources[{number}]", watch)) as batches,
     ):
         for batch in batches:
@@ -222,7 +222,7 @@ def repeated_secret(rows: int) -> Text:
     """What to say of rows that held the password or key they were asked for with."""
     return Text(
         f"{several(rows, 'row')} repeated the password or key this source is asked with; *** stands in its place. Ask whoever "
-        "runs the source to mend that.",
+        "runs the source to fix that.",
         f"有 {rows} 列把存取這個來源的密碼或金鑰也回傳了，已換成 ***。請通知來源的管理者修正。",
     )
 

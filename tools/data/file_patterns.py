@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ...resources.errors import DataSourceError
-from ...resources.language import Text
+from ...resources.foundation.errors import DataSourceError
+from ...resources.foundation.language import Text
 
 WILD = "*?["
 _ANY_DEPTH = "**"
@@ -24,7 +24,7 @@ def files_below(folder: Path, field: str) -> list[Path]:
     Raises:
         DataSourceError: it holds more than can be looked at.
     """
-    return _walked(folder, [_ANY_DEPTH, "*"], field)
+    return _walk_pattern(folder, [_ANY_DEPTH, "*"], field)
 
 
 def files_like(pattern: Path, field: str) -> list[Path]:
@@ -55,19 +55,19 @@ def files_like(pattern: Path, field: str) -> list[Path]:
             Text("Write ** for any number of folders: data/**/*.csv.", "任意多層請寫成 **：data/**/*.csv。"),
             field=f"{field}.path",
         )
-    return _walked(Path(pattern.anchor, *parts[:fixed]), below, field)
+    return _walk_pattern(Path(pattern.anchor, *parts[:fixed]), below, field)
 
 
-def _walked(top: Path, parts: Sequence[str], field: str) -> list[Path]:
+def _walk_pattern(top: Path, parts: Sequence[str], field: str) -> list[Path]:
     """Each folder is looked at once, with all places of the pattern that its path may have come to."""
     names = [None if part == _ANY_DEPTH else re.compile(fnmatch.translate(os.path.normcase(part))) for part in parts]
 
-    def reached(places: Iterable[int]) -> frozenset[int]:
+    def reachable_places(places: Iterable[int]) -> frozenset[int]:
         found = set(places)
         return frozenset(found | {place + 1 for place in found if place < len(names) and names[place] is None})
 
     found, seen = list[Path](), 0
-    waiting = [(str(top), reached([0]))]
+    waiting = [(str(top), reachable_places([0]))]
     while waiting:
         folder, places = waiting.pop()
         with suppress(OSError), os.scandir(folder) as entries:
@@ -88,7 +88,7 @@ def _walked(top: Path, parts: Sequence[str], field: str) -> list[Path]:
                     found.append(Path(entry.path))
                 staying = {place for place in places if place < len(names) and names[place] is None and not hidden}
                 if entry.is_dir() and (
-                    further := reached((passed if entry.is_symlink() else passed | staying) - {len(names)})
+                    further := reachable_places((passed if entry.is_symlink() else passed | staying) - {len(names)})
                 ):
                     waiting.append((entry.path, further))
     return found

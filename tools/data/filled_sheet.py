@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.data_source import Source
-from ...resources.errors import DataError
-from ...resources.language import Text
+from ...resources.foundation.errors import DataError
+from ...resources.foundation.language import Text
 from ...resources.task import TaskFolder
 from .cells import as_text
-from .harmless import unharmed
+from .harmless import restore_text
 from .rows import row_id
-from .sources import source_kind
+from .source import source_kind
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xlsm")
 # What may stand where a person says yes or no.
@@ -64,4 +64,4 @@ def _read(task: TaskFolder, file: Path, field: str, encoding: str | None = None)
 
 def same_text(cell: Any, text: str) -> bool:
     """Whether a cell holds a row's text, as a spreadsheet gives it back."""
-    return row_id(unharmed(as_text(cell))) == row_id(text)
+    return row_id(restore_text(as_text(cell))) == row_id(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from ...resources.language import Text
+from ...resources.foundation.language import Text
 from .rows import Row
 
 Finding = dict[str, Any]

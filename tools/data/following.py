@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...resources.files import dump_jsonl, sha256_bytes
-from ...resources.language import Text, several
+from ...resources.foundation.files import dump_jsonl, sha256_bytes
+from ...resources.foundation.language import Text, several
 from ...resources.snapshot import BenchmarkName
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
@@ -20,9 +20,9 @@ from .benchmark import MAIN, Benchmark, benchmark_names, change_form, freeze, fr
 from .decisions import KEEP_BENCHMARK, NEW_BENCHMARK, Decision, who
 from .findings import Finding, Pair, finding
 from .prompting import gold_of
-from .rows import Row, normalised
+from .rows import Row, normalise
 from .store import Snapshot
-from .types import kind_of
+from .task_kind import kind_of
 
 _CHOICE = Text(
     f"Ask the person: keep the benchmark as it is, prepare_data(accept={{'{KEEP_BENCHMARK}': 'why'}}), or freeze a new one "
@@ -132,12 +132,12 @@ def follow(
         rows,
         meanings,
         errors=errors,
-        notes=[*([_followed(task, benchmark, lost, meanings, len(rows))] if rows else []), *notes],
+        notes=[*([_benchmark_followed_finding(task, benchmark, lost, meanings, len(rows))] if rows else []), *notes],
     )
 
 
 def _question(row: Row) -> _Question:
-    return normalised(row["text"]), normalised(row.get("entity") or "")
+    return normalise(row["text"]), normalise(row.get("entity") or "")
 
 
 def _by_question(rows: Sequence[Row]) -> dict[_Question, list[Row]]:
@@ -221,7 +221,7 @@ def _with_labels_of_now(
     return rows
 
 
-def _followed(
+def _benchmark_followed_finding(
     task: TaskFolder, benchmark: Benchmark, lost: Mapping[str, int], meanings: Mapping[str, Sequence[str]], left: int
 ) -> Finding:
     """What to say of a benchmark that follows the labels."""

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 from ...resources.data_source import SplitPolicy
-from ...resources.language import Text
+from ...resources.foundation.language import Text
 from ...resources.task import Task
 from .cells import as_text
 from .columnar import SourceRecords
 from .findings import Finding, finding
 from .mapping import shown_columns
 from .own_split import SPLIT
-from .sources import Record
-from .types import task_kind
+from .source import Record
+from .task_kind import task_kind
 
 _LOOKED_AT = 20_000  # records of each source
 _FEWEST_VALUES = 10

@@ -17,7 +17,7 @@ def harmless(text: str) -> str:
     return f"'{text}" if text.startswith((*_FORMULAS, "'")) else text
 
 
-def unharmed(text: str) -> str:
+def restore_text(text: str) -> str:
     """The text that `harmless` was given."""
     return text[1:] if text.startswith("'") and harmless(text[1:]) == text else text
 

@@ -6,8 +6,8 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
-from ...resources.chinese import in_simplified
-from ...resources.language import Text
+from ...resources.foundation.chinese import in_simplified
+from ...resources.foundation.language import Text
 from .rows import plain_name
 
 _BETWEEN_LETTERS = re.compile(r"(?<=[^\W\d])[\s_\-./・]+(?=[^\W\d])")
@@ -46,7 +46,7 @@ def several_in_words(labels: Sequence[str]) -> Text:
     )
 
 
-def meant(unknown: Iterable[str], known: Sequence[str]) -> dict[str, str]:
+def guess_labels(unknown: Iterable[str], known: Sequence[str]) -> dict[str, str]:
     """Which of the known labels each unknown one may be, where that can be told."""
     forms = {_form(label): label for label in known}
     found = {}

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...resources.language import Text
+from ...resources.foundation.language import Text
 from ...resources.task import TaskType
 from .cells import as_structure, as_text, unreadable
 from .conversation import NoConversation, turns_in
 from .rows import plain_name
-from .types import Unfit
+from .task_kind import Unfit
 
 Record = Mapping[str, Any]
 _SPANS = ("spans", "entities", "label", "labels", "annotations", "annotation", "ner")
@@ -102,7 +102,7 @@ def _column(name: str) -> Made:
     return Made(name, (name,), lambda record: record.get(name))
 
 
-def _given(columns: _Columns, role: str, *names: str) -> dict[str, Made]:
+def _take_column(columns: _Columns, role: str, *names: str) -> dict[str, Made]:
     """The role's column, where there is one."""
     name = columns.first(*names)
     return {role: _column(name)} if name else {}
@@ -115,15 +115,15 @@ def _alpaca(columns: _Columns) -> Layout | None:
         return None
     more = columns.first("input", "context")
     roles = {
-        "text": _joined(instruction, more),
-        **_given(columns, "system", "system"),
-        **_given(columns, "history", "history"),
+        "text": _join_input(instruction, more),
+        **_take_column(columns, "system", "system"),
+        **_take_column(columns, "history", "history"),
         "output": _column(answer),
     }
     return Layout("Dolly" if more and plain_name(more) == "context" else "Alpaca", roles)
 
 
-def _joined(first: str, second: str | None) -> Made:
+def _join_input(first: str, second: str | None) -> Made:
     if second is None:
         return _column(first)
 
@@ -171,11 +171,13 @@ def _single(value: Any, role: str) -> Any:
 
 def _conversations(columns: _Columns) -> Layout | None:
     """Conversations under another name than `messages`, or their parts."""
-    tools = _given(columns, "tools", "tools", "functions")
+    tools = _take_column(columns, "tools", "tools", "functions")
     if messages := columns.first("messages"):
         return Layout("OpenAI messages", {"messages": _column(messages), **tools}) if "functions" in columns else None
     if conversation := columns.first("conversations", "conversation"):
-        return Layout("ShareGPT", {"messages": _column(conversation), **_given(columns, "system", "system"), **tools})
+        return Layout(
+            "ShareGPT", {"messages": _column(conversation), **_take_column(columns, "system", "system"), **tools}
+        )
     prompt, answer = columns.first("prompt"), columns.first("completion", "response")
     if prompt and answer:
         return Layout(
@@ -230,9 +232,9 @@ def _pairs(columns: _Columns) -> Layout | None:
     if chosen is None or rejected is None or "text" in columns:
         return None
     answers = {"chosen": _column(chosen), "rejected": _column(rejected)}
-    system = _given(columns, "system", "system")
+    system = _take_column(columns, "system", "system")
     if instruction := columns.first("instruction"):
-        text: Made | None = _joined(instruction, columns.first("input"))
+        text: Made | None = _join_input(instruction, columns.first("input"))
     else:
         asked = columns.first("prompt", "conversations", "messages", "question", "query", "input")
         text = _column(asked) if asked else None
@@ -254,7 +256,7 @@ def _pairs(columns: _Columns) -> Layout | None:
     return Layout("preference pairs", {"text": text, **system, **answers})
 
 
-def _annotated(columns: _Columns) -> Layout | None:
+def _doccano_layout(columns: _Columns) -> Layout | None:
     """doccano, and Argilla's first form: a text, and under one of several names its spans."""
     text, spans = columns.first("text", "data"), columns.first(*_SPANS)
     if text is None or spans is None or plain_name(spans) == plain_name("spans") or "annotations" in columns:
@@ -265,7 +267,7 @@ def _annotated(columns: _Columns) -> Layout | None:
 
 
 def _label_studio(role: str) -> Callable[[_Columns], Layout | None]:
-    def recognised(columns: _Columns) -> Layout | None:
+    def recognise(columns: _Columns) -> Layout | None:
         data, annotations = columns.first("data"), columns.first("annotations", "completions")
         if data is None or annotations is None:
             return None
@@ -278,7 +280,7 @@ def _label_studio(role: str) -> Callable[[_Columns], Layout | None]:
             },
         )
 
-    return recognised
+    return recognise
 
 
 def _text_of_studio(data: Any) -> Any:
@@ -312,7 +314,7 @@ def _results_of_studio(annotations: Any, kind: str) -> list[list[dict[str, Any]]
 
 def _spans_of_studio(annotations: Any) -> Any:
     each = _results_of_studio(annotations, "labels")
-    return _agreed(
+    return _agreed_answer(
         each,
         lambda results: sorted(
             (str(value.get("start")), str(value.get("end")), str(value["labels"]))
@@ -326,11 +328,11 @@ def _choice_of_studio(annotations: Any) -> Any:
         [choice for result in results for choice in result["value"]["choices"]]
         for results in _results_of_studio(annotations, "choices")
     ]
-    choices = _agreed(list(filter(None, each)), sorted) or []
+    choices = _agreed_answer(list(filter(None, each)), sorted) or []
     return choices[0] if len(choices) == 1 else choices or None
 
 
-def _agreed(answers: Sequence[Any], compared: Callable[[Any], Any] = lambda answer: answer) -> Any:
+def _agreed_answer(answers: Sequence[Any], compared: Callable[[Any], Any] = lambda answer: answer) -> Any:
     """What several people answered; None where nobody did.
 
     Raises:
@@ -342,7 +344,7 @@ def _agreed(answers: Sequence[Any], compared: Callable[[Any], Any] = lambda answ
 
 
 def _argilla(role: str) -> Callable[[_Columns], Layout | None]:
-    def recognised(columns: _Columns) -> Layout | None:
+    def recognise(columns: _Columns) -> Layout | None:
         fields, responses = columns.first("fields"), columns.first("responses")
         if fields is None or responses is None:
             return None
@@ -354,7 +356,7 @@ def _argilla(role: str) -> Callable[[_Columns], Layout | None]:
             },
         )
 
-    return recognised
+    return recognise
 
 
 def _response(responses: Any) -> Any:
@@ -367,14 +369,14 @@ def _response(responses: Any) -> Any:
             if isinstance(answer, dict) and answer.get("status", "submitted") == "submitted" and "value" in answer
         ]
         if given:
-            return _agreed(given)
+            return _agreed_answer(given)
     return None
 
 
 def _argilla_columns(role: str) -> Callable[[_Columns], Layout | None]:
     """Argilla as a data set: the answers to a question stand in `question.responses`."""
 
-    def recognised(columns: _Columns) -> Layout | None:
+    def recognise(columns: _Columns) -> Layout | None:
         question, text = columns.ending(".responses"), columns.first("text")
         if question is None or text is None:
             return None
@@ -385,27 +387,27 @@ def _argilla_columns(role: str) -> Callable[[_Columns], Layout | None]:
                 role: Made(
                     question,
                     (question,),
-                    lambda record: _submitted(record.get(question), record.get(f"{question}.status")),
+                    lambda record: _submitted_responses(record.get(question), record.get(f"{question}.status")),
                 ),
             },
         )
 
-    return recognised
+    return recognise
 
 
-def _submitted(responses: Any, status: Any) -> Any:
+def _submitted_responses(responses: Any, status: Any) -> Any:
     given, states = as_structure(responses), as_structure(status)
     if not isinstance(given, list):
         return None
     if isinstance(states, list) and len(states) == len(given):
         given = [answer for answer, state in zip(given, states, strict=True) if state == "submitted"]
-    return _agreed(given)
+    return _agreed_answer(given)
 
 
 _BY_TYPE: Mapping[TaskType, tuple[Callable[[_Columns], Layout | None], ...]] = {
     "generation": (_alpaca, _prompt_completion),
     "chat": (_conversations,),
     "preference": (_pairs,),
-    "extraction": (_label_studio("spans"), _argilla("spans"), _argilla_columns("spans"), _annotated),
+    "extraction": (_label_studio("spans"), _argilla("spans"), _argilla_columns("spans"), _doccano_layout),
     "classification": (_label_studio("label"), _argilla("label"), _argilla_columns("label")),
 }

@@ -1,4 +1,4 @@
-"""Records that make no row: how many, which, why, and what mends them. What is lost is the first thing that is said."""
+"""Records that make no row: how many, which, why, and what fixes them. What is lost is the first thing that is said."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...resources.language import Text, several
+from ...resources.foundation.language import Text, several
 from ...resources.task import Task, TaskFolder
 from .columnar import SourceRecords
 from .findings import Finding, finding
@@ -16,7 +16,7 @@ from .mapping import shown_columns, unlabelled_way_out
 from .origins import Origin, key_column, records_at
 from .places import Place, PlacesOf
 from .rows_listed import PLACE, TO_MEND, cells_shown, write_sheet
-from .types import role_title, task_kind
+from .task_kind import role_title, task_kind
 
 _RUNS_NAMED = 5
 _LOOKED_AT = 1000  # sound records by which a column that went missing is told
@@ -24,7 +24,7 @@ _LOOKED_AT = 1000  # sound records by which a column that went missing is told
 
 _NO_FAULT = {
     "disliked": Text(
-        "Bad answers are not to be learnt; nothing needs to be mended.", "不好的回答本來就不該學，不必修正。"
+        "Bad answers are not to be learnt; nothing needs to be fixed.", "不好的回答本來就不該學，不必修正。"
     )
 }
 
@@ -55,8 +55,8 @@ class LeftOut:
     def count(self) -> int:
         return sum(self.counts.values())
 
-    def said(self, folder: TaskFolder | None = None, *, looked: bool = False) -> Text:
-        """How many can be used and why the others cannot, with their rows and what mends them; empty where all can.
+    def describe(self, folder: TaskFolder | None = None, *, looked: bool = False) -> Text:
+        """How many can be used and why the others cannot, with their rows and what fixes them; empty where all can.
 
         Arguments:
             folder: of the task whose file lists them.
@@ -66,7 +66,9 @@ class LeftOut:
             return Text("", "")
         used = self.fetched - self.count
         reasons = [self._reason(number, reason, records) for number, reason, records in self._each()]
-        mended = list(dict.fromkeys(self._mended(number, reason, records) for number, reason, records in self._each()))
+        mended = list(
+            dict.fromkeys(self._describe_remedy(number, reason, records) for number, reason, records in self._each())
+        )
         listed = (
             Text(f" All of them are listed in {folder.data / TO_MEND}.", f"全部列在 {folder.data / TO_MEND}。")
             if folder
@@ -104,7 +106,7 @@ class LeftOut:
         """The error where a larger share than `most` makes no row."""
         if not self.count or self.count <= most * self.fetched:
             return []
-        said = self.said(folder)
+        said = self.describe(folder)
         return [
             finding(
                 "rows_left_out",
@@ -117,16 +119,16 @@ class LeftOut:
         ]
 
     def keep(self, folder: TaskFolder, masked: bool) -> Path | None:
-        """Write the records to mend, each with its source, row, reason and cells, to `data/rows_to_mend.csv`; a file of
-        records that are mended goes."""
+        """Write the records to fix, each with its source, row, reason and cells, to `data/rows_to_mend.csv`; a file of
+        records that are fixed goes."""
         path = folder.data / TO_MEND
         if not self.count:
             path.unlink(missing_ok=True)
             return None
-        write_sheet(path, list(self._listed(masked)))
+        write_sheet(path, list(self._list_reasons(masked)))
         return path
 
-    def _listed(self, masked: bool) -> Iterator[dict[str, Any]]:
+    def _list_reasons(self, masked: bool) -> Iterator[dict[str, Any]]:
         for number, source in enumerate(self.sources):
             reason_of = {record: reason for reason, records in self.omitted[number].items() for record in records}
             key = key_column(source)
@@ -147,7 +149,7 @@ class LeftOut:
     def _reason(self, number: int, reason: str, records: Sequence[int]) -> Text:
         """`48 have no label (rows 3–50)`."""
         rows, count = self._rows(number, records), len(records)
-        if gone := self._gone(number, reason, records):
+        if gone := self._describe_missing_column(number, reason, records):
             return Text(f"{count:,} {gone.en} ({rows.en})", f"{count:,} 列{gone.zh}（{rows.zh}）")
         why = self._why(reason)
         if reason in task_kind(self.task.type).problems:
@@ -165,8 +167,8 @@ class LeftOut:
         title = role_title(reason)
         return Text(f"no {title.en}", f"沒有{title.zh}")
 
-    def _mended(self, number: int, reason: str, records: Sequence[int]) -> Text:
-        if self._gone(number, reason, records):
+    def _describe_remedy(self, number: int, reason: str, records: Sequence[int]) -> Text:
+        if self._describe_missing_column(number, reason, records):
             return Text("Ask whoever runs the source to keep one name for the column.", "請來源的管理者統一欄位名稱。")
         column = self.sources[number].columns.found.get(reason)
         if reason in _NO_FAULT:
@@ -185,7 +187,7 @@ class LeftOut:
             f"請補上這些列的「{name}」欄（合計、備註之類不是資料的列請刪除），再準備一次。{way_out.zh}",
         )
 
-    def _gone(self, number: int, reason: str, records: Sequence[int]) -> Text | None:
+    def _describe_missing_column(self, number: int, reason: str, records: Sequence[int]) -> Text | None:
         """What to say of records that lack the whole column, which others have."""
         if (number, reason) not in self._known_gone:
             self._known_gone[number, reason] = self._look_for_column(number, reason, records)
@@ -267,4 +269,4 @@ def _part(where: tuple[str | None, str | None, int | None], rows: list[str], sou
 
 
 def _place_cells(origin: Origin) -> dict[str, Any]:
-    return {name: origin.shown().get(name, "") for name in PLACE}
+    return {name: origin.to_place().get(name, "") for name in PLACE}

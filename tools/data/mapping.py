@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...resources.answer import quoted
-from ...resources.errors import DataError
-from ...resources.language import Text, several
+from ...resources.answer import quote_row_text
+from ...resources.foundation.errors import DataError
+from ...resources.foundation.language import Text, several
 from ...resources.task import Task
 from .cells import as_scalar, as_text, unreadable
 from .column_names import ALIASES
@@ -20,8 +20,8 @@ from .findings import Finding, finding
 from .layouts import Layout, layout_of, meant_for_another
 from .own_split import SPLIT, strictest
 from .rows import Row, plain_name, row_id
-from .sources import SourceKind
-from .types import Spelling, TaskKind, Unfit, role_title, task_kind, task_kinds
+from .source import SourceKind
+from .task_kind import Spelling, TaskKind, Unfit, role_title, task_kind, task_kinds
 
 Record = dict[str, Any]
 _TRACED = ("url", "file")  # columns that say where a record stood
@@ -88,13 +88,15 @@ def find_columns(available: Sequence[str], source: SourceKind, task: Task) -> Co
             found[role] = by_name[plain_name(wanted)]
     missing = tuple(role for role in {**dict.fromkeys(needed), **source.mapping} if role not in found)
     free = [name for name in available if name not in found.values()]
-    suggestions = {role: near for role in missing if (near := _suggested(kind, role, source.mapping.get(role), free))}
+    suggestions = {
+        role: near for role in missing if (near := _suggest_column(kind, role, source.mapping.get(role), free))
+    }
     return Columns(
         found, missing, suggestions, tuple(available), layout if made else None, frozenset(made), dict(source.mapping)
     )
 
 
-def _suggested(kind: TaskKind, role: str, wanted: str | None, free: Sequence[str]) -> str | None:
+def _suggest_column(kind: TaskKind, role: str, wanted: str | None, free: Sequence[str]) -> str | None:
     plain = {plain_name(name): name for name in free}
     for alias in (*kind.aliases.get(role, ()), *ALIASES.get(role, ())):
         for name, spelled in plain.items():
@@ -131,19 +133,19 @@ def shown_columns(available: Sequence[str], task: Task) -> list[str]:
     row text: it is hidden where the task's privacy forbids it."""
     is_row = any(name in task.labels or len(name) > _LONGEST_NAME for name in available)
     if is_row and task.constraints.privacy == "on-premise":
-        return [quoted(task, name) for name in available]
+        return [quote_row_text(task, name) for name in available]
     return [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in available]
 
 
 def lacking_in_words(missing: Sequence[str], named: Mapping[str, str]) -> Text:
     """`text, label (named as “lable”)`: the roles without a column, with what the mapping calls it."""
 
-    def said(role: str, note: str) -> str:
+    def describe_role(role: str, note: str) -> str:
         return f"{role}{note.format(named[role])}" if named.get(role, role) != role else role
 
     return Text(
-        ", ".join(said(role, " (the mapping says {!r})") for role in missing),
-        "、".join(said(role, "（mapping 寫的是「{}」）") for role in missing),
+        ", ".join(describe_role(role, " (the mapping says {!r})") for role in missing),
+        "、".join(describe_role(role, "（mapping 寫的是「{}」）") for role in missing),
     )
 
 

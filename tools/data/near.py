@@ -1,17 +1,17 @@
-"""What near-duplicates mean for the data: the same thing twice, two labels for it, or a test of what was learnt by heart."""
+"""What near-duplicates mean for the data: the same thing twice, two labels for it, or a test of what was memorised."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ...resources.errors import MissingRequirement
-from ...resources.language import Text, several
+from ...resources.foundation.errors import MissingRequirement
+from ...resources.foundation.language import Text, several
 from .findings import Finding, finding
 from .near_duplicates import Tick, near_duplicate_groups, near_duplicates_of
 from .prompting import gold_of
-from .rows import Row, normalised
-from .types import kind_of
+from .rows import Row, normalise
+from .task_kind import kind_of
 
 Placed = Sequence[tuple[str, Row]]
 MOST_REMOVED = 0.2  # of the rows of train and valid; where more are like the benchmark, the data is of one pattern
@@ -91,7 +91,7 @@ def near_benchmark(placed: Placed, held_out: Sequence[Row], tick: Tick = lambda:
                 len(rows),
                 Text(
                     f"{several(len(rows), 'row of train or valid all but repeats', 'rows of train or valid all but repeat')} a row of "
-                    "the frozen benchmark: the test would be of what was learnt by heart.",
+                    "the frozen benchmark: the test would be of what was memorised.",
                     f"train 或 valid 有 {len(rows)} 列和凍結的評估基準幾乎相同：測試等於考背過的題目。",
                 ),
                 rows,
@@ -154,7 +154,7 @@ def _like(rows: Sequence[Row], tested: Sequence[Row], tick: Tick) -> list[bool]:
 
 def _keys(rows: Sequence[Row]) -> list[str]:
     """Rows about different entities are different rows, however alike their texts."""
-    return [normalised(row.get("entity") or "").casefold() for row in rows]
+    return [normalise(row.get("entity") or "").casefold() for row in rows]
 
 
 def _pairs(groups: Sequence[Sequence[tuple[str, Row]]]) -> list[tuple[str, Row]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-from ...resources.chinese import in_simplified
-from .rows import normalised
+from ...resources.foundation.chinese import in_simplified
+from .rows import normalise
 
 _NOT_WORDS = re.compile(r"[\W_]+")
 _PIECE = 3
@@ -52,7 +52,7 @@ def pieces_of(text: str) -> frozenset[str]:
 
 def pieces_in_order(text: str) -> list[str]:
     """The same as they stand in the text, each as often as it does."""
-    plain = _NOT_WORDS.sub("", normalised(text).casefold())
+    plain = _NOT_WORDS.sub("", normalise(text).casefold())
     return [plain[at : at + _PIECE] for at in range(max(1, len(plain) - _PIECE + 1))]
 
 

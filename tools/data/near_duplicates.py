@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Protocol, TypeVar
 
-from ...resources.chinese import in_one_script
-from ...resources.errors import MissingRequirement
-from ...resources.language import Text
+from ...resources.foundation.chinese import in_one_script
+from ...resources.foundation.errors import MissingRequirement
+from ...resources.foundation.language import Text
 from .near_copies import pieces_in_order, pieces_of, similarity
 
 Item = TypeVar("Item")
@@ -43,10 +43,10 @@ def near_duplicate_groups(texts: Sequence[str], keys: Sequence[str], tick: Tick 
     texts = in_one_script(texts)
     if len(texts) <= WITHOUT_SIFTING:
         sets = [pieces_of(text) for text in _every(texts, tick)]
-        return _gathered(sets, keys, _ByRarestPieces(sets), tick)
+        return _gather_groups(sets, keys, _ByRarestPieces(sets), tick)
     places = _with_relatives(texts, tick)
     sets = [pieces_of(texts[place]) for place in _every(places, tick)]
-    groups = _gathered(sets, [keys[place] for place in places], _ByMinHashes(sets), tick)
+    groups = _gather_groups(sets, [keys[place] for place in places], _ByMinHashes(sets), tick)
     return [[places[number] for number in group] for group in groups]
 
 
@@ -70,7 +70,7 @@ def near_duplicates_of(
     ]
 
 
-def _gathered(sets: Sequence[Pieces], keys: Sequence[str], index: _Index, tick: Tick) -> list[list[int]]:
+def _gather_groups(sets: Sequence[Pieces], keys: Sequence[str], index: _Index, tick: Tick) -> list[list[int]]:
     groups = dict[int, list[int]]()
     for number in _every(sorted(range(len(sets)), key=lambda number: (len(sets[number]), number)), tick):
         first = _first_like(sets[number], keys[number], index.meeting(number), sets, keys)

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from ...resources.data_source import Source
-from ...resources.errors import NlpSkillsError
+from ...resources.foundation.errors import NlpSkillsError
 from ...resources.task import Task, TaskFolder
 from .cells import as_text
 from .columnar import SourceRecords
@@ -19,8 +19,8 @@ from .mapping import Conversion, find_columns
 from .places import Place
 from .prompting import gold_of
 from .rows import plain_name
-from .sources import Record, source_kind
-from .types import Spelling, Unfit
+from .source import Record, source_kind
+from .task_kind import Spelling, Unfit
 
 _KEYS = ("id", "key", "uuid", "guid", "_id", "編號", "序號", "流水號", "單號", "案號")
 _NO_KEYS = ("file", "split")
@@ -39,7 +39,7 @@ class Origin:
     key: str
     record: int
 
-    def shown(self) -> dict[str, Any]:
+    def to_place(self) -> dict[str, Any]:
         """`{source, file?, sheet?, page?, row, key?}`."""
         where = {name: value for name in ("file", "sheet", "page") if (value := getattr(self.place, name)) is not None}
         return {"source": self.source, **where, "row": self.place.row, **({"key": self.key} if self.key else {})}

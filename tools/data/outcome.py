@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...resources.language import Text, several
+from ...resources.foundation.language import Text, several
 from ...resources.task import TaskFolder
 from .benchmark import MAIN, benchmark_names, frozen_benchmark
-from .checks import Report, shown
+from .checks import Report, hide_row_texts
 from .decisions import KEEP_BENCHMARK
 from .difference import difference, in_words
 from .fetch import RawSnapshot
@@ -20,7 +20,7 @@ from .rows_listed import FOLDER
 from .snapshot import working_file
 from .split import SPLITS
 from .store import Snapshot
-from .types import role_title, task_kind
+from .task_kind import role_title, task_kind
 
 _WORTH_SAYING = (
     "no_test",
@@ -61,8 +61,8 @@ class Losses:
     left_out: LeftOut
     missing: Sequence[Text]
 
-    def said(self, task: TaskFolder) -> Text:
-        said = [text for text in (self.left_out.said(task), *self.missing) if text.en]
+    def describe(self, task: TaskFolder) -> Text:
+        said = [text for text in (self.left_out.describe(task), *self.missing) if text.en]
         return Text(" ".join(text.en for text in said), "".join(text.zh for text in said))
 
     def figures(self, task: TaskFolder) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Losses:
 
     def told_first(self, task: TaskFolder, answer: dict[str, Any]) -> dict[str, Any]:
         """The answer with what was lost in front of its message."""
-        return {**answer, "message": _joined(self.said(task), Text(**answer["message"]))._asdict()}
+        return {**answer, "message": _join_texts(self.describe(task), Text(**answer["message"]))._asdict()}
 
 
 def outcome(
@@ -92,7 +92,7 @@ def outcome(
         written: what is to be said of rows that a model wrote.
     """
     definition = task.load()
-    safe = shown(report, definition)
+    safe = hide_row_texts(report, definition)
     changes = difference(parent, snapshot) if parent else None
     in_use = frozen_benchmark(task) if MAIN in benchmark_names(task) else None
     listed = any("file" in found for found in (*report["warnings"], *report["accepted"]))
@@ -115,7 +115,9 @@ def outcome(
         "report": str(snapshot.root / "validation.json"),
         "raw": [str(raw.root) for raw in raws],
         "replaced_edits": str(replaced) if replaced else None,
-        "message": _joined(losses.said(task), _message(prepared, losses, snapshot, changes, report, written))._asdict(),
+        "message": _join_texts(
+            losses.describe(task), _message(prepared, losses, snapshot, changes, report, written)
+        )._asdict(),
         "next_step": {
             "tool": "coach",
             "arguments": {"task": task.name},
@@ -173,5 +175,5 @@ def _message(
     )
 
 
-def _joined(first: Text, then: Text) -> Text:
+def _join_texts(first: Text, then: Text) -> Text:
     return Text(f"{first.en} {then.en}".strip(), f"{first.zh}{then.zh}")

@@ -6,8 +6,8 @@ from typing import Any
 
 from ...resources.answer import NextStep
 from ...resources.data_source import DataSource
-from ...resources.files import lock
-from ...resources.language import Text
+from ...resources.foundation.files import lock
+from ...resources.foundation.language import Text
 from ...resources.task import TaskFolder
 from .snapshot import edited_splits, head, working_file
 from .split import SPLITS
@@ -34,7 +34,7 @@ def overview(task: TaskFolder) -> dict[str, Any] | None:
     }
 
 
-def described(task: TaskFolder, data_source: DataSource, data: dict[str, Any] | None) -> tuple[Text, NextStep]:
+def describe_data(task: TaskFolder, data_source: DataSource, data: dict[str, Any] | None) -> tuple[Text, NextStep]:
     """What to say about it, and what to do next."""
     if not data_source.sources and data is None:
         return (

@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...resources.language import Text, several
+from ...resources.foundation.language import Text, several
 from .cells import as_text
 from .findings import Finding, finding
 from .rows import Row, plain_name
-from .sources import Record, SourceKind
+from .source import Record, SourceKind
 from .split import SPLITS
 
 if TYPE_CHECKING:
@@ -96,11 +96,11 @@ def _is_split(names: Iterable[str | None]) -> bool:
 
 
 def _of_columns(columns: Sequence[str]) -> Saying:
-    def said(record: Record) -> str | None:
+    def read_split(record: Record) -> str | None:
         values = [value for column in columns if (value := as_text(record.get(column)))]
         return next(filter(None, map(split_called, values)), "" if values else None)
 
-    return said
+    return read_split
 
 
 def _always(name: str) -> Saying:
@@ -192,7 +192,7 @@ class OwnSplit(NamedTuple):
         whole = _is_split(said.values()) and len(said) >= _KNOWN * (len(said) + others)
         return cls(said if whole else {})
 
-    def moved(self, splits: Mapping[str, Sequence[Row]]) -> list[tuple[str, Row]]:
+    def find_moved(self, splits: Mapping[str, Sequence[Row]]) -> list[tuple[str, Row]]:
         """The rows that stand elsewhere than the data says; a split that it does not name is dealt from its train."""
         named = set(self.assignment.values())
         return [

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ...resources.errors import DataError, MissingRequirement
-from ...resources.language import Text
+from ...resources.foundation.errors import DataError, MissingRequirement
+from ...resources.foundation.language import Text
 
 Record = dict[str, Any]
 _LARGEST_FOOTER = 64 << 20  # bytes
@@ -162,11 +162,11 @@ class _Compact:
         if kind == 7:
             self._skip(8)
         elif kind == 8:
-            self._skip(self._unsigned())
+            self._skip(self._read_unsigned())
         elif kind in (9, 10):
             head = self._byte()
             of, many = head & 15, head >> 4
-            for _ in range(self._unsigned() if many == 15 else many):
+            for _ in range(self._read_unsigned() if many == 15 else many):
                 self._element(of, level)
         elif kind == 12:
             self.struct(level + 1)
@@ -177,7 +177,7 @@ class _Compact:
         if kind in (1, 2, 3):
             self._skip(1)
         elif kind in (4, 5, 6):
-            self._unsigned()
+            self._read_unsigned()
         else:
             self._pass(kind, level + 1)
 
@@ -190,7 +190,7 @@ class _Compact:
         if self.at > len(self._data):
             raise ValueError("a page's header is cut off")
 
-    def _unsigned(self) -> int:
+    def _read_unsigned(self) -> int:
         value = shift = 0
         while (byte := self._byte()) & 128:
             value, shift = value | (byte & 127) << shift, shift + 7
@@ -199,5 +199,5 @@ class _Compact:
         return value | byte << shift
 
     def _number(self) -> int:
-        value = self._unsigned()
+        value = self._read_unsigned()
         return value >> 1 ^ -(value & 1)

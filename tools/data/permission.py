@@ -6,13 +6,13 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...resources.access import Need, read_grants, refusal, require
 from ...resources.data_source import DataSource, load_data_source
-from ...resources.errors import NlpSkillsError
+from ...resources.foundation.access import Need, read_grants, refusal, require
+from ...resources.foundation.errors import NlpSkillsError
 from ...resources.paths import inbox, is_on_premise, resolved_path
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
-from .sources import SourceKind, source_kind
+from .source import SourceKind, source_kind
 
 
 def check_permission(task: TaskFolder, data_source: DataSource, source: int | None = None) -> None:
@@ -31,7 +31,7 @@ def check_permission(task: TaskFolder, data_source: DataSource, source: int | No
     for number, described in enumerate(data_source.sources):
         if source is None or number == source:
             kind = source_kind(described, number)
-            missing = kind.needs(task.root, f"sources[{number}]") or _borrowed(kind, task, private)
+            missing = kind.needs(task.root, f"sources[{number}]") or _borrowed_permissions(kind, task, private)
             field = field or (f"sources[{number}]" if missing else "")
             needs += missing
     if needs:
@@ -51,7 +51,7 @@ def _private_origins(task: TaskFolder) -> Iterator[tuple[str, str, Path]]:
                     yield other.name, kind.type, _place(kind, other)
 
 
-def _borrowed(kind: SourceKind, task: TaskFolder, private: list[tuple[str, str, Path]]) -> list[Need]:
+def _borrowed_permissions(kind: SourceKind, task: TaskFolder, private: list[tuple[str, str, Path]]) -> list[Need]:
     """The permissions that are missing because on-premise tasks read the same: here its rows would be shown."""
     place, grants = _place(kind, task), read_grants()
     needs = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from .rows import narrowed
+from .rows import narrow
 
 # Letters of a Taiwan ID number in the order of their values, 10 (A) to 35 (O): Ministry of the Interior's rule.
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVXYWZIO"
@@ -45,7 +45,7 @@ _ISSUERS = re.compile(
 
 def kinds_of(text: str) -> list[str]:
     """The kinds of personal data in `text`: `id_number`, `card`, `mobile`, `landline`, `email`."""
-    plain = narrowed(text)
+    plain = narrow(text)
     if not _ANY.search(plain):
         return []
     return [kind for kind, found in _KINDS.items() if any(found(plain))]

@@ -21,7 +21,7 @@ class Places:
         self._next: int | None = None  # the row that would carry on the last run
 
     def begin(self, **where: str | int) -> None:
-        """What follows stands there; what was said before and is not said anew holds on.
+        """What follows stands there; what was said before and is not said again holds on.
 
         Arguments:
             where: `file`, `sheet`, `page`.

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...resources.data_source import DataSource, SplitPolicy
-from ...resources.errors import DataError
-from ...resources.language import Text, several
+from ...resources.foundation.errors import DataError
+from ...resources.foundation.language import Text, several
 from ...resources.task import Task, TaskFolder
 from .checks import conflict_finding
 from .columnar import ColumnRows, SourceRecords, by_columns, without_duplicates
@@ -20,9 +20,9 @@ from .left_out import LeftOut
 from .mapping import Conversion, find_columns, missing_columns
 from .own_split import OwnSplit, notes_of, sayings_of, without_overlap
 from .rows import Row
-from .sources import SourceKind
+from .source import SourceKind
 from .split import SKELETON, group_keys, split_rows
-from .types import counted_labels, task_kind
+from .task_kind import counted_labels, task_kind
 
 MOST_LABELS = 50
 _LABELS_SHOWN = 12
@@ -81,7 +81,7 @@ def prepare(
     left_out = LeftOut(definition, sources, conversion.omitted, fetched)
     left_out.keep(task, data_source.quality.masked)
     if not rows and not conversion.unlabelled:
-        said, needed = left_out.said(task), task_kind(definition.type).roles
+        said, needed = left_out.describe(task), task_kind(definition.type).roles
         raise DataError(
             said,
             Text(
@@ -150,7 +150,7 @@ def into_own_splits(
     fresh = {row_id: name for row_id, name in own.assignment.items() if row_id not in standing}
     kept, apart = without_overlap(rows, group_keys(rows, policy.group_by), fresh)
     splits = into_splits(kept, policy, previous, held_out, own.assignment)
-    return splits, notes_of(own, own.moved(splits), apart)
+    return splits, notes_of(own, own.find_moved(splits), apart)
 
 
 def _by_rows(definition: Task, kept: set[str], sources: Sequence[SourceRecords]) -> tuple[Sequence[Row], Conversion]:
@@ -192,7 +192,7 @@ def labels_found(before: Task, prepared: Prepared) -> list[Finding]:
             len(labels),
             Text(
                 f"The task listed no labels; it has those of the data now: {', '.join(f'{label} ({count})' for label, count in shown)}"
-                f"{also.en}. What is no label among them is to be mended where the rows come from, and taken off with update_task.",
+                f"{also.en}. What is not a label among them is to be fixed where the rows come from, and taken off with update_task.",
                 f"任務原本沒有列標籤，現在用資料裡的：{'、'.join(f'{label}（{count}）' for label, count in shown)}{also.zh}。"
                 "如果有不是標籤的，請在來源修正，再用 update_task 拿掉。",
             ),

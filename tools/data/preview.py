@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...resources.answer import quoted
-from ...resources.language import Text, several
-from ...resources.masking import collected, throughout
+from ...resources.answer import quote_row_text
+from ...resources.foundation.language import Text, several
+from ...resources.foundation.masking import collect_secrets, throughout
 from ...resources.task import Task, TaskFolder
-from ..compute.running import RunningJob, run_job
+from ..compute.jobs.running import RunningJob, run_job
 from .cells import plain_value
 from .columnar import SourceRecords
-from .definition import load_definition, source_name, telling, unknown_kept
+from .definition import add_rotation_notice, load_definition, source_name, unknown_kept
 from .expense import Expense
 from .fetch import RawSnapshot, no_rows
 from .group_columns import group_finding, settling
-from .labels_alike import alike_in_words, groups_alike, meant
+from .labels_alike import alike_in_words, groups_alike, guess_labels
 from .layouts import meant_for_another
 from .left_out import LeftOut
 from .mapping import (
@@ -39,8 +39,8 @@ from .own_split import unread_tests
 from .permission import check_permission
 from .places import PlacesOf
 from .rows import Row
-from .sources import Record, SourceKind, source_kind
-from .types import counted_labels, role_title, task_kind
+from .source import Record, SourceKind, source_kind
+from .task_kind import counted_labels, role_title, task_kind
 from .watching import Watch
 
 MODULE = "nlp_skills.tools.data.preview"
@@ -57,7 +57,7 @@ def main(task: Path, arguments: list[str]) -> int:
     folder = TaskFolder(task)
 
     def work(job: RunningJob) -> dict[str, Any]:
-        with telling(options.moved):
+        with add_rotation_notice(options.moved):
             return preview(folder, job, options.agreed)
 
     return run_job("preview", work, entry=["-m", MODULE], arguments=arguments, task=Path(task))
@@ -91,7 +91,7 @@ def preview(task: TaskFolder, job: RunningJob, agreed: bool = False) -> dict[str
         *(Text(**said) for look in looks for said in look.get("lost", ())),
         *unread_tests(task.root, [kind for kind, _ in read], [noted for _, noted in read]),
     ]
-    told = _lost_first(_noted(_told(task, definition, looks), looks), lost)
+    told = _lost_first(_add_notes(_build_message(task, definition, looks), looks), lost)
     return {"sources": looks, **told}
 
 
@@ -128,7 +128,7 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
         )
         sources = [SourceRecords(kind, looked, columns, source_name(kind, number))]
         left_out = LeftOut(definition, sources, conversion.omitted, len(records))
-        lost = [left_out.said(looked=len(records) >= kind.previewed), *lost]
+        lost = [left_out.describe(looked=len(records) >= kind.previewed), *lost]
     group = settling(records, columns.found)
     return {
         "source": number,
@@ -143,7 +143,7 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
         "rows": [_safe(definition, row) for row in [*conversion.rows, *conversion.unlabelled][:PREVIEWED_ROWS]],
         "unlabelled": len(conversion.unlabelled),
         **({"notes": [note._asdict() for note in notes]} if notes else {}),
-        **_estimated(kind.expense(task.root, field)),
+        **_describe_estimate(kind.expense(task.root, field)),
         "empty": dict(conversion.left_out),
         **({"lost": [said._asdict() for said in lost]} if lost else {}),
         **({"group_column": group_finding(definition, *group)["message"]} if group else {}),
@@ -152,9 +152,11 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
             if columns.missing or conversion.rows or conversion.unlabelled
             else {"unusable": [note["message"] for note in conversion.notes() if note["code"] != "layout_recognised"]}
         ),
-        "unknown_labels": [quoted(definition, label, 40) for label in unknown][:10],
+        "unknown_labels": [quote_row_text(definition, label, 40) for label in unknown][:10],
         **(
-            {"meant": meant(unknown, definition.labels)} if unknown and definition.constraints.privacy == "open" else {}
+            {"meant": guess_labels(unknown, definition.labels)}
+            if unknown and definition.constraints.privacy == "open"
+            else {}
         ),
     }
 
@@ -185,21 +187,21 @@ def _not_asked(task: TaskFolder, kind: SourceKind, number: int, first: Expense) 
         "suggestions": {},
         "rows": [],
         "unlabelled": 0,
-        **_estimated(first, "first_look"),
-        **_estimated(kind.expense(task.root, f"sources[{number}]")),
+        **_describe_estimate(first, "first_look"),
+        **_describe_estimate(kind.expense(task.root, f"sources[{number}]")),
         "empty": {},
         "unknown_labels": [],
     }
 
 
-def _estimated(expense: Expense | None, name: str = "estimate") -> dict[str, Any]:
+def _describe_estimate(expense: Expense | None, name: str = "estimate") -> dict[str, Any]:
     return {name: {**expense.figures(), "said": expense.in_words()._asdict()}} if expense and expense.requests else {}
 
 
 def _first_records(task: TaskFolder, kind: SourceKind, number: int, watch: Watch) -> list[Record]:
     records: list[Record] = []
     began = time.monotonic()
-    with collected() as hiding, closing(kind.batches(task.root, f"sources[{number}]", watch)) as batches:
+    with collect_secrets() as hiding, closing(kind.batches(task.root, f"sources[{number}]", watch)) as batches:
         for batch in batches:
             records += [throughout(plain_value(record), hiding) for record in batch]
             if len(records) >= kind.previewed or (records and time.monotonic() - began > _PATIENCE_SECONDS):
@@ -213,12 +215,12 @@ def _safe(task: Task, row: Row) -> Row:
     kind = task_kind(task.type)
     shown = {key: row[key] for key in dict.fromkeys(("text", *kind.roles, *kind.optional)) if key in row}
     return {
-        key: quoted(task, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        key: quote_row_text(task, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         for key, value in shown.items()
     }
 
 
-def _told(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _build_message(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The message and the next step: name the columns, settle the labels, or prepare the data."""
     unmapped = next((look for look in looks if look["missing"]), None)
     if unmapped:
@@ -264,7 +266,7 @@ def _told(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -
     )
 
 
-def _noted(told: dict[str, Any], looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _add_notes(told: dict[str, Any], looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """What is told, and after it how the sources are read where that is not plain, and what the split should keep."""
     notes = [
         Text(**told["message"]),

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...resources.model_info import ModelInfo
 from ...resources.task import Prompt, Task
-from .types import Message, filled, kind_of, task_kind
+from .task_kind import Message, fill_template, kind_of, task_kind
 
 
 def default_prompt(task: Task) -> Prompt:
@@ -34,7 +34,7 @@ def fixed_system(prompt: Prompt, labels: Sequence[str]) -> str | None:
     """The system text where it is the same for every row; None where it is empty or holds something of the row's."""
     if not prompt.system or any(place in prompt.system for place in ("{text}", "{entity}")):
         return None
-    return filled(prompt.system, {"text": "", "entity": ""}, labels)
+    return fill_template(prompt.system, {"text": "", "entity": ""}, labels)
 
 
 def answer_of(row: Mapping[str, Any]) -> str:

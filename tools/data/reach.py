@@ -6,7 +6,7 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
-from ...resources.access import Need, plain_host, read_grants, refusal, require
+from ...resources.foundation.access import Need, plain_host, read_grants, refusal, require
 from ...resources.task import Task
 from ..compute.addresses import is_permitted, port_of
 from .web.needs import needs_of

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from ...resources.errors import DataError
-from ...resources.language import Text
+from ...resources.foundation.errors import DataError
+from ...resources.foundation.language import Text
 from .compression import opened_text
 from .places import Places
 
@@ -32,7 +32,7 @@ def jsonl_records(path: Path, encoding: str, field: str, places: Places | None =
     with opened_text(path, encoding, field, newline="\n") as file:
         for number, line in enumerate(lines_of(file, path, field), start=1):
             if line.strip():
-                record = _object(_decoded(line, path, number, field), path, number, field)
+                record = _object(_decode_json(line, path, number, field), path, number, field)
                 places.at(number)
                 yield record
 
@@ -56,7 +56,7 @@ def json_records(path: Path, encoding: str, field: str, places: Places | None = 
         text = file.read(LONGEST_ROW + 1)
     if len(text) > LONGEST_ROW:
         raise _too_long(path, 1, field)
-    for number, value in enumerate(_rows_within(_decoded(text, path, 1, field), path, field), start=1):
+    for number, value in enumerate(_rows_within(_decode_json(text, path, 1, field), path, field), start=1):
         record = _object(value, path, number, field, unit=_ELEMENT)
         places.at(number)
         yield record
@@ -101,7 +101,7 @@ def _rows_within(content: Any, path: Path, field: str) -> list[Any]:
     if not arrays and any(isinstance(value, str) for value in values.values()):
         return [values]
     which = f" ({', '.join(list(arrays)[:5])})" if arrays else ""
-    raise broken(
+    raise broken_file_error(
         path,
         1,
         Text(
@@ -158,7 +158,7 @@ def _array_elements(file: IO[str], path: Path, field: str) -> Iterator[Record]:
             more = "" if ended else file.read(_CHUNK)
             ended = not more
             if ended:
-                raise broken(
+                raise broken_file_error(
                     path,
                     number + 1,
                     Text("is not valid JSON, or the array is never closed", "不是有效的 JSON，或陣列沒有結束"),
@@ -184,7 +184,7 @@ def lines_of(file: IO[str], path: Path, field: str) -> Iterator[str]:
         if len(line) > LONGEST_ROW:
             raise _too_long(path, number, field)
         if "\0" in line:
-            raise broken(
+            raise broken_file_error(
                 path,
                 number,
                 Text("holds a zero byte", "有值為零的位元組"),
@@ -197,11 +197,11 @@ def lines_of(file: IO[str], path: Path, field: str) -> Iterator[str]:
         yield line
 
 
-def _decoded(text: str, path: Path, number: int, field: str) -> Any:
+def _decode_json(text: str, path: Path, number: int, field: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise broken(
+        raise broken_file_error(
             path,
             number,
             Text("is not valid JSON", "不是有效的 JSON"),
@@ -213,7 +213,7 @@ def _decoded(text: str, path: Path, number: int, field: str) -> Any:
 def _object(value: Any, path: Path, number: int, field: str, unit: Text = _LINE) -> Record:
     if isinstance(value, dict):
         return value
-    raise broken(
+    raise broken_file_error(
         path,
         number,
         Text("is not an object with named fields", "不是有欄位名稱的物件"),
@@ -226,7 +226,7 @@ def _object(value: Any, path: Path, number: int, field: str, unit: Text = _LINE)
     )
 
 
-def broken(path: Path, number: int, what: Text, fix: Text, field: str, unit: Text = _LINE) -> DataError:
+def broken_file_error(path: Path, number: int, what: Text, fix: Text, field: str, unit: Text = _LINE) -> DataError:
     """The error of a file that is broken at a line or element."""
     return DataError(
         Text(f"{unit.en} {number} of {path} {what.en}.", f"{path} 第 {number} {unit.zh}{what.zh}。"),
@@ -238,7 +238,7 @@ def broken(path: Path, number: int, what: Text, fix: Text, field: str, unit: Tex
 
 def _too_long(path: Path, number: int, field: str, unit: Text = _LINE) -> DataError:
     megabytes = LONGEST_ROW >> 20
-    return broken(
+    return broken_file_error(
         path,
         number,
         Text(f"is longer than {megabytes} million characters", f"超過 {megabytes} 百萬個字元"),

@@ -26,7 +26,7 @@ def parse_label(answer: str, labels: Sequence[str]) -> str | None:
     The whole answer must be the label, apart from white space, quotes, final punctuation, upper or lower case and
     a closed reasoning block before it: 不是正面 is not 正面.
     """
-    exact, folded = set(labels), _folded(labels)
+    exact, folded = set(labels), _fold_labels(labels)
     trimmed = without_reasoning(answer)
     while True:
         if trimmed in exact:
@@ -55,7 +55,7 @@ def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def _folded(labels: Sequence[str]) -> dict[str, str]:
+def _fold_labels(labels: Sequence[str]) -> dict[str, str]:
     """Labels by their case-folded form, without those that only case tells apart."""
     forms: dict[str, list[str]] = {}
     for label in labels:

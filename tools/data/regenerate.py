@@ -9,16 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.data_source import DataSource, SplitPolicy
-from ...resources.errors import DataError
-from ...resources.files import lock, sha256_bytes
-from ...resources.language import Text, several
+from ...resources.foundation.errors import DataError
+from ...resources.foundation.files import lock, sha256_bytes
+from ...resources.foundation.language import Text, several
 from ...resources.task import TaskFolder
-from ..compute.running import RunningJob, run_job
+from ..compute.jobs.running import RunningJob, run_job
 from .agreeing import OPTION, settle
 from .benchmark import held_out_rows
 from .checks import empty_report, rules_of, validation_report
-from .decisions import Decision, decisions_of, settled, standing
-from .definition import load_definition, rotate_notice, source_kinds, source_name, stamp_last_run, telling, unknown_kept
+from .decisions import Decision, apply_decisions, decisions_of, standing
+from .definition import (
+    add_rotation_notice,
+    load_definition,
+    rotate_notice,
+    source_kinds,
+    source_name,
+    stamp_last_run,
+    unknown_kept,
+)
 from .expense import Allowance, read_agreed
 from .fetch import RawSnapshot, fetch, latest_raw, spent_on, sweep
 from .findings import Finding
@@ -32,16 +40,25 @@ from .permission import check_permission
 from .preparing import into_own_splits, labels_found, prepare
 from .rows import many_rows
 from .rows_listed import list_rows
-from .snapshot import adopt, blocked, current_snapshot, edited_splits, head, keep_edits, keep_report, working_file
+from .snapshot import (
+    adopt,
+    current_snapshot,
+    edited_splits,
+    head,
+    keep_edits,
+    keep_report,
+    validation_error,
+    working_file,
+)
+from .source import SourceKind
 from .source_loss import incomplete, never_fetched, shrunk
-from .sources import SourceKind
 from .split import SPLITS
 from .stages import Stages
 from .store import Snapshot, commit_snapshot
-from .synthetic import about_written, admitted, into_train, notes_of, refused_ids, write_sheet
+from .synthetic import about_written, admit_rows, into_train, notes_of, refused_ids, write_sheet
 from .time_split import without_time
 from .unlabelled import keep_unlabelled
-from .validate import validated
+from .validate import describe_validation_passed
 
 SCRIPT = "scripts/01_regenerate_data.py"
 MODULE = "nlp_skills.tools.data.regenerate"
@@ -112,7 +129,7 @@ def regenerate(
     decisions = decisions_of(accept or {})
     with lock(task.data / "regenerate"):
         data_source, moved = load_definition(task)
-        with telling(moved):
+        with add_rotation_notice(moved):
             result = _regenerate(task, job, data_source, replace_manual_edits, only, decisions, agreed)
     if notice := rotate_notice(moved):
         said = Text(**result["message"])
@@ -131,7 +148,7 @@ def _regenerate(
 ) -> dict[str, Any]:
     definition = task.load()
     if decisions and not replace_manual_edits and _is_edited(task, job):
-        return validated(task, current_snapshot(task, decisions))
+        return describe_validation_passed(task, current_snapshot(task, decisions))
     for said in unknown_kept(task, data_source):
         job.warn(said)
     kinds = source_kinds(data_source, task)
@@ -185,7 +202,7 @@ def _regenerate(
         splits, about_split = into_own_splits(
             real, data_source.split, _previous(parent, data_source.split), held_out, prepared.own
         )
-    used = into_train(splits, admitted(written, real, held_out, refused_ids(task)), data_source.split, held_out)
+    used = into_train(splits, admit_rows(written, real, held_out, refused_ids(task)), data_source.split, held_out)
     with many_rows():  # what follows looks at each row many times
         splits = {name: list(rows) for name, rows in splits.items()}
     following = follow(task, list(splits["test"]), prepared.definition.labels, decisions, whole=not partly)
@@ -215,9 +232,9 @@ def _regenerate(
         )
     report["errors"] = [*lost, *following.errors, *prepared.errors, *report["errors"]]
     list_rows(task, prepared.definition, report, prepared.sources, data_source.quality.masked)
-    report = settled(report, decided)
+    report = apply_decisions(report, decided)
     if report["errors"]:
-        raise blocked(task, report, Text("The data does not pass validation", "資料沒有通過驗證"))
+        raise validation_error(task, report, Text("The data does not pass validation", "資料沒有通過驗證"))
     steps.begin(Text("Committing the snapshot", "保存快照"))
     if prepared.definition.labels != definition.labels:
         with task.change() as changed:
@@ -242,7 +259,7 @@ def _regenerate(
             missing_ok=True
         )  # of what was refused before; the snapshot holds its own
     stamp_last_run(task)
-    steps.done()
+    steps.finish()
     sheets = [
         sheet
         for number, (kind, raw) in enumerate(zip(kinds, raws, strict=True))
@@ -297,20 +314,20 @@ def _stop_for(task: TaskFolder, lost: Sequence[Finding], decided: Mapping[str, D
     Raises:
         DataError: the person has not accepted that.
     """
-    report = settled(empty_report(lost), decided)
+    report = apply_decisions(empty_report(lost), decided)
     if report["errors"]:
-        raise blocked(task, report)
+        raise validation_error(task, report)
 
 
 def _previous(parent: Snapshot | None, policy: SplitPolicy) -> dict[str, str] | None:
-    """Where rows stood before; None where the policy changed since, so that everything is dealt anew."""
+    """Where rows stood before; None where the policy changed since, so that everything is dealt again."""
     if parent is None or parent.manifest.split != policy:
         return None
     return parent.assignment
 
 
 def _head(task: TaskFolder, job: RunningJob) -> Snapshot | None:
-    """The current snapshot; None, with a warning, where it is lost or damaged: regenerating is what mends that."""
+    """The current snapshot; None, with a warning, where it is lost or damaged: regenerating is what fixes that."""
     try:
         return head(task)
     except DataError as error:

@@ -6,28 +6,28 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
-from ...resources.errors import DataSourceError
+from ...resources.foundation.errors import DataSourceError
 from .watching import Watch
 
 _Got = TypeVar("_Got")
 _LONGEST_PAUSE = 30.0
 
 
-class PassingTrouble(DataSourceError):
+class TransientError(DataSourceError):
     """A failure that may be over in a moment."""
 
 
-def patiently(ask: Callable[[], _Got], retries: int, first_pause: float, watch: Watch) -> _Got:
-    """What `ask` returns, asked again after `PassingTrouble`; the pause doubles each time.
+def retry(ask: Callable[[], _Got], retries: int, first_pause: float, watch: Watch) -> _Got:
+    """What `ask` returns, asked again after `TransientError`; the pause doubles each time.
 
     Raises:
-        PassingTrouble: it was still so after the last retry; whatever else `ask` raises.
+        TransientError: it was still so after the last retry; whatever else `ask` raises.
         Cancelled: the person asked to stop.
     """
     for attempt in range(retries):
         try:
             return ask()
-        except PassingTrouble:
+        except TransientError:
             watch.count("retries")
             watch.pause(min(first_pause * 2**attempt * random.uniform(0.75, 1.25), _LONGEST_PAUSE))
     return ask()

@@ -25,7 +25,7 @@ _USUAL = re.compile(USUAL)
 _NARROW = re.compile("[ -~\n\r\t一-鿿，。、；：！？「」『』《》]*")
 
 
-def normalised(text: str) -> str:
+def normalise(text: str) -> str:
     """`text` as it counts for identity: NFKC, runs of white space as one space."""
     if _USUAL.fullmatch(text):  # the same, seven times as fast
         if not text.isascii():
@@ -35,7 +35,7 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
-def narrowed(text: str) -> str:
+def narrow(text: str) -> str:
     """`text` in NFKC, but that punctuation may stay wide: what is told by its form is looked for in it."""
     return text if _NARROW.fullmatch(text) else unicodedata.normalize("NFKC", text)
 
@@ -59,10 +59,10 @@ def plain_name(name: str) -> str:
 
 def row_id(text: str, *more: str | None) -> str:
     """The identity of a row: 16 hex digits of the SHA-256 of its normalised text, and of what else tells it apart."""
-    key = normalised(text)
+    key = normalise(text)
     for part in more:
         if part:
-            key = f"{key}\x1f{normalised(part)}"
+            key = f"{key}\x1f{normalise(part)}"
     return sha256(key.encode("utf-8", "replace")).hexdigest()[:16]
 
 
@@ -74,7 +74,7 @@ class Skeletons:
     """
 
     def __init__(self, entities: Iterable[str]) -> None:
-        self._known = {normalised(entity).casefold() for entity in entities if entity and entity.strip()}
+        self._known = {normalise(entity).casefold() for entity in entities if entity and entity.strip()}
         lengths: dict[str, set[int]] = {}
         for entity in self._known:
             lengths.setdefault(entity[0], set()).add(len(entity))
@@ -85,7 +85,7 @@ class Skeletons:
     def of(self, text: str) -> str:
         """The skeleton of `text`: case-folded, the longest known entity at each place and every number masked."""
         if text not in self._cache:
-            self._cache[text] = _NUMBER.sub(_NUMBER_MASK, self._without_entities(normalised(text).casefold()))
+            self._cache[text] = _NUMBER.sub(_NUMBER_MASK, self._without_entities(normalise(text).casefold()))
         return self._cache[text]
 
     def _without_entities(self, text: str) -> str:

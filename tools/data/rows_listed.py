@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...resources.files import write_atomic
+from ...resources.foundation.files import write_atomic
 from ...resources.task import Task, TaskFolder
 from .cells import as_text
 from .checks import Report
@@ -21,7 +21,7 @@ from .findings import EXAMPLES, Finding, groups_of, quotes_rows
 from .harmless import harmless
 from .origins import Origin, Origins
 from .rows import Row
-from .types import task_kind
+from .task_kind import task_kind
 
 FOLDER = "findings"
 TO_MEND = "rows_to_mend.csv"  # the records that make no row
@@ -106,15 +106,15 @@ def _rows_of(found: Finding, origins: Origins, definition: Task, masked: bool) -
                 "id": row["id"],
                 **({"line": row["line"]} if "line" in row else {}),
                 **_place(origin),
-                **(_quoted(row, definition, masked) if quotes_rows(found) else {}),
+                **(_quote_row(row, definition, masked) if quotes_rows(found) else {}),
             }
 
 
 def _place(origin: Origin | None) -> dict[str, Any]:
-    return origin.shown() if origin else {}
+    return origin.to_place() if origin else {}
 
 
-def _quoted(row: Row, definition: Task, masked: bool) -> dict[str, str]:
+def _quote_row(row: Row, definition: Task, masked: bool) -> dict[str, str]:
     kind = task_kind(definition.type)
     return cells_shown({name: row.get(name) for name in dict.fromkeys(("text", *kind.optional, *kind.roles))}, masked)
 

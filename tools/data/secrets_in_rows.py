@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from ...resources.secret_forms import logins_in_addresses, said_secrets, values_behind_names
-from ...resources.token_forms import has_private_key, tokens_in
-from .rows import narrowed
+from ...resources.foundation.secret_forms import logins_in_addresses, said_secrets, values_behind_names
+from ...resources.foundation.token_forms import has_private_key, tokens_in
+from .rows import narrow
 
 _RUN = re.compile(r"[!-~]{4}")  # no secret is shorter
 # No text without one of these says a secret behind a name.
@@ -43,7 +43,7 @@ _ONE_ALPHABET = re.compile(r"[0-9a-f-]{24,}|[0-9A-F-]{24,}|[0-9a-z]{20,}|[0-9A-Z
 
 def secret_kinds_of(text: str) -> list[str]:
     """The kinds of secrets in `text`: `token` and `private_key`, which are certain, and `password`, which is likely one."""
-    plain = narrowed(text)
+    plain = narrow(text)
     if not _RUN.search(plain):
         return []
     kinds = ["private_key"] if has_private_key(plain) else []

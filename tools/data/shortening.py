@@ -7,7 +7,7 @@ from typing import Any
 
 from .conversation import Turn, said_in
 from .rows import Row
-from .types import kind_of
+from .task_kind import kind_of
 
 MARK = "[…]"
 
@@ -54,7 +54,7 @@ def _ends(text: str, head: int, tail: int) -> str:
     return f"{text[:head].rstrip()} {MARK} {text[max(head, len(text) - tail) :].lstrip()}".strip()
 
 
-def fitted(row: Mapping[str, Any], fits: Callable[[Row], bool]) -> tuple[int, Row] | None:
+def fit_row(row: Mapping[str, Any], fits: Callable[[Row], bool]) -> tuple[int, Row] | None:
     """Of a row that is too long as much of its input as fits, and how many characters that are; None where none would do.
 
     Arguments:
@@ -63,12 +63,12 @@ def fitted(row: Mapping[str, Any], fits: Callable[[Row], bool]) -> tuple[int, Ro
     kind = kind_of(row)
     turns = row.get("messages") or row.get("turns") or ()
     low, high = 0, max(len(str(row["text"])), sum(len(said_in(turn)) + 1 for turn in turns))
-    found = kind.shortened(row, low)
+    found = kind.shorten_row(row, low)
     if not fits(found):
         return None
     while high - low > 1:
         middle = (low + high) // 2
-        tried = kind.shortened(row, middle)
+        tried = kind.shorten_row(row, middle)
         if fits(tried):
             low, found = middle, tried
         else:

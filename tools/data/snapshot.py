@@ -12,18 +12,26 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.data_source import load_data_source
-from ...resources.errors import DataError
-from ...resources.external import as_data
-from ...resources.files import commit_folder, lock, read_json, sha256_bytes, sha256_file, write_atomic, write_json
-from ...resources.language import Text, several
+from ...resources.foundation.errors import DataError
+from ...resources.foundation.external import as_data
+from ...resources.foundation.files import (
+    commit_folder,
+    lock,
+    read_json,
+    sha256_bytes,
+    sha256_file,
+    write_atomic,
+    write_json,
+)
+from ...resources.foundation.language import Text, several
 from ...resources.task import TaskFolder
 from .benchmark import MAIN, benchmark_names, freeze, held_out_rows
-from .checks import Report, rules_of, shown, validation_report
-from .decisions import ACCEPTABLE, KEEP_BENCHMARK, Decision, settled, standing
+from .checks import Report, hide_row_texts, rules_of, validation_report
+from .decisions import ACCEPTABLE, KEEP_BENCHMARK, Decision, apply_decisions, standing
 from .editing import read_split
 from .findings import ROW_TEXT
 from .following import follow
-from .labels_alike import meant
+from .labels_alike import guess_labels
 from .origins import recorded_sources
 from .rows import Row
 from .rows_listed import list_rows
@@ -33,7 +41,6 @@ from .store import Snapshot, commit_snapshot, load_snapshot
 __all__ = [
     "Snapshot",
     "adopt",
-    "blocked",
     "current_snapshot",
     "edited_splits",
     "head",
@@ -41,6 +48,7 @@ __all__ = [
     "keep_report",
     "last_report",
     "load_snapshot",
+    "validation_error",
     "working_file",
 ]
 
@@ -76,7 +84,7 @@ def current_snapshot(task: TaskFolder, decisions: Mapping[str, Decision] | None 
                 ),
                 field="task",
             )
-        return _checked(task, snapshot, decisions or {})
+        return _validate_again(task, snapshot, decisions or {})
 
 
 def head(task: TaskFolder) -> Snapshot | None:
@@ -128,7 +136,7 @@ def keep_edits(task: TaskFolder) -> Path:
     return kept
 
 
-def blocked(task: TaskFolder, report: Report, place: Text | None = None) -> DataError:
+def validation_error(task: TaskFolder, report: Report, place: Text | None = None) -> DataError:
     """The error that validation's errors are, its full report left in `data/validation.json`.
 
     Arguments:
@@ -136,7 +144,7 @@ def blocked(task: TaskFolder, report: Report, place: Text | None = None) -> Data
     """
     path = task.data / "validation.json"
     write_json(path, report)
-    safe = shown(report, task.load())
+    safe = hide_row_texts(report, task.load())
     first, more = report["errors"][0], len(report["errors"]) - 1
     also = Text(
         f" (and {several(more, 'more kind')} of error)" if more else "", f"（另有 {more} 種錯誤）" if more else ""
@@ -148,7 +156,7 @@ def blocked(task: TaskFolder, report: Report, place: Text | None = None) -> Data
         if "file" in first
         else Text("", "")
     )
-    mend, pairs = _MEND.get(first["code"], _MEND_ROWS), _meant(task, report)
+    mend, pairs = _MEND.get(first["code"], _MEND_ROWS), _describe_meant_labels(task, report)
     return DataError(
         Text(
             f"{f'{place.en}: ' if place else ''}{first['message']['en']}{also.en}{example.en}",
@@ -190,7 +198,7 @@ _MEND_ROWS = Text(
 )
 _MEND = {
     "rows_left_out": Text(
-        "Mend them where they come from and prepare again, or allow more with "
+        "Fix them where they come from and prepare again, or allow more with "
         "set_data_source(quality={{'max_left_out': 0.9}}).",
         "請在來源修正後再準備一次，或用 set_data_source(quality={{'max_left_out': 0.9}}) 放寬比例。",
     ),
@@ -217,14 +225,14 @@ _HOW_TO_ACCEPT = Text(
 )
 
 
-def _meant(task: TaskFolder, report: Report) -> str:
+def _describe_meant_labels(task: TaskFolder, report: Report) -> str:
     """`{'refund ': 'Refund'}`: which of the task's labels those of the first error may be; empty where nothing tells, or they may
     not be shown."""
     definition = task.load()
     if report["errors"][0]["code"] != "unknown_label" or definition.constraints.privacy == "on-premise":
         return ""
     labels = [str(row["label"]) for row in report["errors"][0]["examples"] if row.get("label")]
-    found = meant(dict.fromkeys(label for label in labels if label not in definition.labels), definition.labels)
+    found = guess_labels(dict.fromkeys(label for label in labels if label not in definition.labels), definition.labels)
     return "{" + ", ".join(f"'{label}': '{known}'" for label, known in found.items()) + "}" if found else ""
 
 
@@ -266,9 +274,9 @@ def _commit_edits(task: TaskFolder, parent: Snapshot | None, decisions: Mapping[
     )
     report["errors"] = [*following.errors, *report["errors"]]
     _list_rows(task, parent, report)
-    report = settled(report, {**standing(parent.validation if parent else None), **decisions})
+    report = apply_decisions(report, {**standing(parent.validation if parent else None), **decisions})
     if report["errors"]:
-        raise blocked(
+        raise validation_error(
             task,
             report,
             Text("data/*.jsonl, as edited by hand, does not pass validation", "手動修改後的 data/*.jsonl 沒有通過驗證"),
@@ -321,16 +329,16 @@ def keep_report(snapshot: Snapshot, report: Report) -> None:
         write_json(snapshot.root / "validation.json", report)
 
 
-def _checked(task: TaskFolder, snapshot: Snapshot, decisions: Mapping[str, Decision]) -> Snapshot:
+def _validate_again(task: TaskFolder, snapshot: Snapshot, decisions: Mapping[str, Decision]) -> Snapshot:
     """`snapshot`, validated again where the task's labels or the quality gates changed since its report."""
     rules = rules_of(task.load(), load_data_source(task), snapshot.manifest.split.group_by)
     report: dict[str, Any] = snapshot.validation
     if report["rules"] != rules.hash:
         found = validation_report({name: snapshot.rows(name) for name in SPLITS}, rules, held_out_rows(task))
         _list_rows(task, snapshot, found)
-        report = settled(found, {**standing(report), **decisions})
+        report = apply_decisions(found, {**standing(report), **decisions})
         if not report["errors"]:
             keep_report(snapshot, report)
     if report["errors"]:
-        raise blocked(task, report, Text("The data does not pass validation", "資料沒有通過驗證"))
+        raise validation_error(task, report, Text("The data does not pass validation", "資料沒有通過驗證"))
     return snapshot

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...resources.language import Text, several
+from ...resources.foundation.language import Text, several
 from ...resources.task import TaskFolder
 from .definition import source_name
 from .fetch import RawSnapshot, load_raw
 from .findings import Finding, finding
-from .sources import SourceKind
+from .source import SourceKind
 from .store import Snapshot
 
 _FEW = 5  # rows: fewer may go without a word

@@ -9,11 +9,11 @@ from functools import cache
 from hashlib import sha256
 
 from ...resources.data_source import SplitPolicy
-from ...resources.errors import DataSourceError
-from ...resources.language import Text
-from .rows import SPLITS, Row, Skeletons, normalised
+from ...resources.foundation.errors import DataSourceError
+from ...resources.foundation.language import Text
+from .rows import SPLITS, Row, Skeletons, normalise
+from .task_kind import kind_of
 from .time_split import by_time
-from .types import kind_of
 
 __all__ = ["SKELETON", "SPLITS", "Shares", "check_policy", "group_keys", "split_rows"]
 
@@ -45,7 +45,7 @@ def group_keys(rows: Sequence[Row], group_by: str | None) -> list[str]:
         skeletons = Skeletons({row["entity"] for row in rows if row.get("entity")})
         return [skeletons.of(row["text"]) for row in rows]
     if group_by is None:
-        return [normalised(row["text"]) for row in rows]
+        return [normalise(row["text"]) for row in rows]
     if rows and not any(group_by in row for row in rows):
         columns = sorted({column for row in rows[:100] for column in row})
         raise DataSourceError(
@@ -150,7 +150,9 @@ class Shares:
 
 def _rare(shares: Mapping[str, float], totals: Mapping[str, int], seed: int) -> list[str]:
     """The strata that would have no tested row, though they have rows enough, in an order that the seed makes."""
-    untested = {count for count in set(totals.values()) if count > 1 and not _tested(tuple(shares.items()), count)}
+    untested = {
+        count for count in set(totals.values()) if count > 1 and not _includes_tested(tuple(shares.items()), count)
+    }
     rare = [label for label, count in totals.items() if count in untested]
     most = shares["test"] * sum(totals.values())
     return sorted(rare, key=lambda label: sha256(f"{seed}:{label}".encode("utf-8", "replace")).digest())[
@@ -159,7 +161,7 @@ def _rare(shares: Mapping[str, float], totals: Mapping[str, int], seed: int) -> 
 
 
 @cache
-def _tested(shares: tuple[tuple[str, float], ...], count: int) -> bool:
+def _includes_tested(shares: tuple[tuple[str, float], ...], count: int) -> bool:
     """Whether so many rows of one stratum, dealt by the shares alone, include a tested one."""
     lacking = {name: share * count for name, share in shares}
     for _ in range(count):

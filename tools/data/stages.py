@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ...resources.files import read_json, write_json
-from ...resources.language import Text
-from ..compute.running import RunningJob
+from ...resources.foundation.files import read_json, write_json
+from ...resources.foundation.language import Text
+from ..compute.jobs.running import RunningJob
 from .expense import Allowance
 from .watching import Watch
 
@@ -82,7 +82,7 @@ class Stages:
         if self._message and time.monotonic() - self._told >= _TICK_SECONDS:
             self._tell(self._message)
 
-    def done(self) -> None:
+    def finish(self) -> None:
         """The last stage is over: what each took is kept for the next time."""
         self._end()
         with suppress(OSError):
@@ -95,9 +95,9 @@ class Stages:
 
     def _tell(self, message: Text, **measures: float) -> None:
         self._message, self._told = message, time.monotonic()
-        self._job.progress(self._at, len(self._keys), message, even=False, eta=self._left(), **measures)
+        self._job.progress(self._at, len(self._keys), message, even=False, eta=self._seconds_left(), **measures)
 
-    def _left(self) -> float | None:
+    def _seconds_left(self) -> float | None:
         """Seconds: of this stage and of those that follow; None while nothing tells how long a fetch takes."""
         here = self._left_here()
         later = [self._usual(key) for key in self._keys[self._at + 1 :]]

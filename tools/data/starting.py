@@ -8,10 +8,10 @@ from ...resources.data_source import load_data_source
 from ...resources.job import JobFolder
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
-from ..compute.jobs import submit
+from ..compute.jobs.job_control import submit
 from ..compute.worker import light_python
 from . import preview
-from .agreeing import confirmed
+from .agreeing import confirmation_arguments
 from .decisions import decisions_of
 from .permission import check_permission
 
@@ -63,7 +63,7 @@ def start_preparing(
         *(["--replace-manual-edits"] if replace_manual_edits else []),
         *(part for code, reason in (accept or {}).items() for part in ("--accept", f"{code}={reason}")),
         *([] if source is None else ["--source", str(source)]),
-        *confirmed(task, source, confirm),
+        *confirmation_arguments(task, source, confirm),
     ]
     return submit(
         workspace, "regenerate", [definition.regeneration.script], given, python=light_python(workspace), task=task

@@ -7,11 +7,19 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from ...resources.clock import now
 from ...resources.data_source import SplitPolicy
-from ...resources.errors import DataError
-from ...resources.files import commit_folder, dump_jsonl, read_json, read_jsonl, sha256_bytes, sha256_file, write_json
-from ...resources.language import Text
+from ...resources.foundation.clock import now
+from ...resources.foundation.errors import DataError
+from ...resources.foundation.files import (
+    commit_folder,
+    dump_jsonl,
+    read_json,
+    read_jsonl,
+    sha256_bytes,
+    sha256_file,
+    write_json,
+)
+from ...resources.foundation.language import Text
 from ...resources.snapshot import BenchmarkName, DataSnapshot, SnapshotKind, SnapshotManifest
 from ...resources.task import TaskFolder
 from .benchmark import MAIN
@@ -19,7 +27,7 @@ from .checks import Report
 from .decisions import summary
 from .rows import Row
 from .split import SPLITS
-from .types import counted_labels
+from .task_kind import counted_labels
 
 _SHORT = 12
 

@@ -10,24 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.data_source import SplitPolicy
-from ...resources.files import write_atomic
-from ...resources.language import Text, several
+from ...resources.foundation.files import write_atomic
+from ...resources.foundation.language import Text, several
 from ...resources.spending import amount
 from ...resources.task import TaskFolder
 from .cells import as_text
 from .filled_sheet import NO, SUFFIXES, filled_rows
 from .findings import Finding, finding
-from .harmless import harmless, row_id_in, sheet_id, unharmed
+from .harmless import harmless, restore_text, row_id_in, sheet_id
 from .near_copies import NearCopies
 from .rows import Row
 from .split import group_keys
-from .types import Spelling, Unfit, task_kind
+from .task_kind import Spelling, Unfit, task_kind
 
 _ONE_IN = 10
 _WHOLE_ID = re.compile(r"[0-9a-f]{16}")
 
 
-def admitted(rows: Sequence[Row], real: Sequence[Row], held_out: Sequence[Row], refused: set[str]) -> list[Row]:
+def admit_rows(rows: Sequence[Row], real: Sequence[Row], held_out: Sequence[Row], refused: set[str]) -> list[Row]:
     """The rows that all but repeat neither an earlier one of `rows`, nor a real row, nor the benchmark.
 
     Arguments:
@@ -146,7 +146,9 @@ def _row_of(task: TaskFolder, row: Mapping[str, Any]) -> str:
         return number
     kind = task_kind(task.load().type)
     try:
-        return kind.id_of(kind.fields({name: unharmed(as_text(cell)) for name, cell in row.items()}, Spelling((), {})))
+        return kind.id_of(
+            kind.fields({name: restore_text(as_text(cell)) for name, cell in row.items()}, Spelling((), {}))
+        )
     except Unfit:
         return number
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from ...resources.data_source import SplitPolicy
-from ...resources.errors import DataSourceError
-from ...resources.language import Text, several
+from ...resources.foundation.errors import DataSourceError
+from ...resources.foundation.language import Text, several
 from .cells import as_text
 from .dates import first_of, may_be_read_in_two_ways, moment_of
 from .findings import Finding, finding

@@ -1,4 +1,4 @@
-"""The door of data: where the rows come from, and making them ready to train on."""
+"""The tool module of data: where the rows come from, and making them ready to train on."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from ...resources.answer import Answer, JobAnswer, JobView
+from ...resources.foundation.language import Text
 from ...resources.job import JobFolder
-from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
-from ..compute.view import follow
-from .labelling.answer import Action, ByModel, LabellingAnswer, Wish
+from ..compute.jobs.view import follow
+from .labelling.answer import Action, ByModel, LabellingAnswer, LabellingRequest
 
 
 class DataSourceAnswer(Answer):
@@ -163,7 +163,7 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
         from .labelling.acting import act
 
         folder = workspace.task(task)
-        wish = Wish(action, examples, by.strip(), settings or {}, count, path.strip(), confirm)
+        wish = LabellingRequest(action, examples, by.strip(), settings or {}, count, path.strip(), confirm)
         done = await anyio.to_thread.run_sync(act, workspace, folder, wish, by_model)
         if not isinstance(done, JobFolder):
             return done
@@ -173,11 +173,11 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
 
 def _show(task: TaskFolder) -> DataSourceAnswer:
     from .definition import load_definition, rotate_notice, unknown_kept
-    from .overview import described, overview
+    from .overview import describe_data, overview
 
     data_source, moved = load_definition(task)
     data = overview(task)
-    message, next_step = described(task, data_source, data)
+    message, next_step = describe_data(task, data_source, data)
     said = "\n".join(map(str, (message, *unknown_kept(task, data_source))))
     return DataSourceAnswer(
         message=_with_notice(said, rotate_notice(moved)),

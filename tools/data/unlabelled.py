@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ...resources.files import dump_jsonl, read_json, read_jsonl, write_atomic, write_json
+from ...resources.foundation.files import dump_jsonl, read_json, read_jsonl, write_atomic, write_json
 from ...resources.task import TaskFolder
 from .rows import Row
 

@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ...resources.language import Text, several
+from ...resources.foundation.language import Text, several
 from ...resources.task import TaskFolder
-from ..compute.running import RunningJob, run_job
-from .checks import shown
+from ..compute.jobs.running import RunningJob, run_job
+from .checks import hide_row_texts
 from .snapshot import Snapshot, current_snapshot
 
 SCRIPT = "scripts/02_validate_data.py"
@@ -33,16 +33,16 @@ def validate(task: TaskFolder, job: RunningJob) -> dict[str, Any]:
     Raises:
         DataError: there is no data, or validation found errors.
     """
-    result = validated(task, current_snapshot(task))
+    result = describe_validation_passed(task, current_snapshot(task))
     for found in result["warnings"]:
         job.warn(Text(**found["message"]))
     job.progress(1, 1, Text(**result["message"]))
     return result
 
 
-def validated(task: TaskFolder, snapshot: Snapshot) -> dict[str, Any]:
+def describe_validation_passed(task: TaskFolder, snapshot: Snapshot) -> dict[str, Any]:
     """What is said of a snapshot that passed."""
-    report = shown(snapshot.validation, task.load())
+    report = hide_row_texts(snapshot.validation, task.load())
     counts = snapshot.counts
     message = Text(
         f"The data is valid: {counts['train']} train, {counts['valid']} valid, {counts['test']} test rows; "

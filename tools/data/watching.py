@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ...resources.language import Text
+from ...resources.foundation.language import Text
 from .expense import Allowance
 from .places import Places
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from ...resources.deployment import Deployment
 from ...resources.evaluation import Evaluation
-from ...resources.files import dump_yaml, read_yaml
+from ...resources.foundation.files import dump_yaml, read_yaml
 from ...resources.task import Task
 from ...resources.version import VersionFolder
 from ..data.prompting import trained_prompt
 from ..evaluate.asked import asking_limit
-from ..evaluate.baselines import fitted_title
+from ..evaluate.baseline import fitted_title
 from ..evaluate.metric import answers_of, metric_title
 from ..evaluate.verified import latest_results
 from .deployments import history
@@ -61,11 +61,11 @@ def model_card(task: Task, version: VersionFolder, content: str) -> str:
         "",
         "System:",
         "",
-        *_quoted(prompt.system),
+        *_quote_lines(prompt.system),
         "",
         "User:",
         "",
-        *_quoted(prompt.user),
+        *_quote_lines(prompt.user),
         "",
         "## Lineage",
         "",
@@ -189,5 +189,5 @@ def _results(metric: str, evaluation: Evaluation) -> list[str]:
     return [*lines, ""]
 
 
-def _quoted(text: str) -> list[str]:
+def _quote_lines(text: str) -> list[str]:
     return [f"> {line}" for line in text.splitlines()]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ...resources.clock import now
 from ...resources.deployment import Deployment
-from ...resources.errors import DeploymentError
-from ...resources.files import write_json
+from ...resources.foundation.clock import now
+from ...resources.foundation.errors import DeploymentError
+from ...resources.foundation.files import write_json
+from ...resources.foundation.language import Text
 from ...resources.job import ACTIVE_STATES, JobFolder, job_folder
-from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
-from ..compute import jobs
-from .targets import Live, target
+from ..compute.jobs import job_control
+from .target import Live, target
 
 
 def live_of(deployment: Deployment) -> Live:
@@ -101,7 +101,7 @@ def stop_unused(workspace: Workspace, task: TaskFolder, keep: str | None) -> Non
     """Stop every serve job of the task but `keep`: replaced ones, and those a killed deployment left behind."""
     for folder in serving_jobs(workspace, task):
         if folder.id != keep:
-            jobs.cancel(folder)
+            job_control.cancel(folder)
 
 
 def undeploy(workspace: Workspace, task: TaskFolder) -> Deployment | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...resources.answer import quoted
-from ...resources.errors import DeploymentError, EvaluationError
-from ...resources.language import Text
+from ...resources.answer import quote_row_text
+from ...resources.foundation.errors import DeploymentError, EvaluationError
+from ...resources.foundation.language import Text
 from ...resources.score import lower_is_better, reaches
 from ...resources.task import Task
 from ...resources.version import VersionFolder
@@ -64,7 +64,7 @@ def criteria_gate(task: Task, chosen: VersionFolder, override: Override | None =
     if override and (opened := override.opens(CRITERIA, figures, {task.metric: -measured if lower else measured})):
         return [opened]
     if override and override.gate != CRITERIA:
-        override.refused(CRITERIA, figures, {})  # these figures are new to the person
+        override.record_refusal(CRITERIA, figures, {})  # these figures are new to the person
     en, zh = ("above", "高於") if lower else ("below", "低於")
     raise DeploymentError(
         Text(
@@ -95,7 +95,7 @@ def parity_gate(
     if override and (opened := override.opens(PARITY, figures, seen)):
         return [opened]
     if override:
-        override.refused(PARITY, figures, seen)
+        override.record_refusal(PARITY, figures, seen)
     given = (
         Text("", "")
         if not override or not override.reason
@@ -108,9 +108,9 @@ def parity_gate(
     rows = [
         {
             "id": row.id,
-            "text": quoted(task, row.text),
-            "evaluated": quoted(task, row.evaluated),
-            "deployed": quoted(task, row.deployed),
+            "text": quote_row_text(task, row.text),
+            "evaluated": quote_row_text(task, row.evaluated),
+            "deployed": quote_row_text(task, row.deployed),
         }
         for row in parity.disagreements[:_EXAMPLES_SHOWN]
     ]

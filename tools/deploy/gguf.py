@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from ...resources.errors import DeploymentError, MissingRequirement, WorkspaceError
-from ...resources.files import read_json, sha256_file, write_json
-from ...resources.language import Text
+from ...resources.foundation.errors import DeploymentError, MissingRequirement, WorkspaceError
+from ...resources.foundation.files import read_json, sha256_file, write_json
+from ...resources.foundation.language import Text
 from ...resources.version import VersionFolder
-from ..compute.redaction import without_secrets
-from ..compute.running import RunningJob
+from ..compute.jobs.redaction import without_secrets
+from ..compute.jobs.running import RunningJob
 from ..evaluate.merge import check_room, merged_model
 from . import converter
 from .llama_cpp import converter_folder
@@ -118,10 +118,12 @@ def _convert(root: Path, model: Path, out: Path, quantization: str, pre: str | N
     if process.returncode == 0 and out.is_file():
         return
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    raise _refused(process.returncode, without_secrets("\n".join(lines[-_KEPT_LINES:])), model, log)
+    raise _conversion_error(process.returncode, without_secrets("\n".join(lines[-_KEPT_LINES:])), model, log)
 
 
-def _refused(status: int, said: str, model: Path, log: Path) -> DeploymentError | MissingRequirement | WorkspaceError:
+def _conversion_error(
+    status: int, said: str, model: Path, log: Path
+) -> DeploymentError | MissingRequirement | WorkspaceError:
     last = said.splitlines()[-1][:300] if said else f"exit status {status}"
     if "ModuleNotFoundError" in said:
         return MissingRequirement(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...resources.errors import NlpSkillsError
-from ...resources.language import Text
+from ...resources.foundation.errors import NlpSkillsError
+from ...resources.foundation.language import Text
 from ..evaluate.endpoint import Endpoint, knows, whole
 
 if TYPE_CHECKING:
     import httpx
 
-    from .targets import Live
+    from .target import Live
 
 SECONDS = 2.0
 

@@ -11,12 +11,12 @@ import tarfile
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from ...resources.errors import MissingRequirement
-from ...resources.files import commit_folder, sha256_file
-from ...resources.language import Text
+from ...resources.foundation.errors import MissingRequirement
+from ...resources.foundation.files import commit_folder, sha256_file
+from ...resources.foundation.language import Text
 from ...resources.workspace import cache_folder
-from ..compute.redaction import without_secrets
-from ..compute.running import RunningJob
+from ..compute.jobs.redaction import without_secrets
+from ..compute.jobs.running import RunningJob
 
 VARIABLE = "LLAMA_CPP"
 CONVERTER = "convert_hf_to_gguf.py"
@@ -37,10 +37,10 @@ def converter_folder(job: RunningJob) -> Path:
         MissingRequirement: that folder has none, or it could not be fetched.
     """
     if place := os.environ.get(VARIABLE):
-        return _named(Path(place).expanduser())
+        return _name_place(Path(place).expanduser())
     if found := standing_converter():
         return found
-    folder = _fetched()
+    folder = _fetch_converter()
     megabytes = _BYTES // 1_000_000
     job.progress(
         0,
@@ -62,14 +62,14 @@ def standing_converter() -> Path | None:
         return Path(named).expanduser()
     if found := shutil.which(CONVERTER):
         return Path(found).resolve().parent
-    return _fetched() if (_fetched() / CONVERTER).is_file() else None
+    return _fetch_converter() if (_fetch_converter() / CONVERTER).is_file() else None
 
 
-def _fetched() -> Path:
+def _fetch_converter() -> Path:
     return cache_folder() / f"llama.cpp-{_VERSION}"
 
 
-def _named(place: Path) -> Path:
+def _name_place(place: Path) -> Path:
     folder = place.parent if place.name == CONVERTER else place
     if (folder / CONVERTER).is_file():
         return folder

@@ -47,7 +47,7 @@ def _resolver(
 ) -> Callable[[dict[str, Any]], tuple[str, Any, Any]]:
     """Of a request the name that is answered, the model and its tokenizer."""
 
-    def resolved(body: dict[str, Any]) -> tuple[str, Any, Any]:
+    def resolve_named(body: dict[str, Any]) -> tuple[str, Any, Any]:
         asked = body.get("model")
         if asked is not None and not _is_known(str(asked), model, names):
             raise _unknown(str(asked), names)
@@ -57,7 +57,7 @@ def _resolver(
         _, loaded, processor = resolve(body)
         return names[0], loaded, processor
 
-    return resolved
+    return resolve_named
 
 
 def _list_models(app: Any, model: str, names: Sequence[str]) -> None:
@@ -67,7 +67,7 @@ def _list_models(app: Any, model: str, names: Sequence[str]) -> None:
         return {"id": name, "object": "model", "created": created, "owned_by": "nlp-skills"}
 
     @app.get("/v1/models")
-    def listed() -> dict[str, Any]:
+    def list_models() -> dict[str, Any]:
         return {"object": "list", "data": [entry(name) for name in names]}
 
     @app.get("/v1/models/{name:path}")

@@ -6,8 +6,8 @@ import importlib.util
 import shlex
 import sys
 
-from ...resources.errors import MissingRequirement
-from ...resources.language import Text
+from ...resources.foundation.errors import MissingRequirement
+from ...resources.foundation.language import Text
 
 _MERGING = ("torch", "transformers", "peft")
 _SERVING = ("fastapi", "uvicorn", "openai")  # what `transformers serve` asks for
@@ -41,7 +41,7 @@ def _need(purpose: Text, modules: tuple[str, ...], extra: str) -> None:
             f"{purpose.zh}需要 {missing}，這個環境沒有安裝。",
         ),
         Text(
-            f"Run: {command}; or build the worker environment anew with set_up(what='environment').",
+            f"Run: {command}; or rebuild the worker environment with set_up(what='environment').",
             f"請執行：{command}；或用 set_up(what='environment') 重新建立工作環境。",
         ),
     )

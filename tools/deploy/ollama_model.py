@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...resources.errors import DeploymentError
-from ...resources.files import read_json
-from ...resources.language import Text
+from ...resources.foundation.errors import DeploymentError
+from ...resources.foundation.files import read_json
+from ...resources.foundation.language import Text
 from ...resources.version import VersionFolder
 from ..data.prompting import fixed_system, trained_prompt
-from ..data.types import task_kind
+from ..data.task_kind import task_kind
 
 _SYSTEM, _USER, _ANSWER = "\u2402SYSTEM\u2403", "\u2402USER\u2403", "\u2402ANSWER\u2403"
 _FREE_TOKENS = 12  # as the evaluation lets an answer run beyond the longest label
@@ -83,9 +83,9 @@ def go_template(tokenizer: Any) -> str:
     Raises:
         DeploymentError: the template does more than write text around the messages.
     """
-    with_system = _written(tokenizer, [("system", _SYSTEM), ("user", _USER)])
-    alone = _written(tokenizer, [("user", _USER)])
-    answered = _written(tokenizer, [("user", _USER), ("assistant", _ANSWER)], ask=False)
+    with_system = _write_turns(tokenizer, [("system", _SYSTEM), ("user", _USER)])
+    alone = _write_turns(tokenizer, [("user", _USER)])
+    answered = _write_turns(tokenizer, [("user", _USER), ("assistant", _ANSWER)], ask=False)
     before_system, found_system, rest = with_system.partition(_SYSTEM)
     between, found_user, after = rest.partition(_USER)
     before_user, found_alone, after_alone = alone.partition(_USER)
@@ -109,6 +109,6 @@ def go_template(tokenizer: Any) -> str:
     )
 
 
-def _written(tokenizer: Any, turns: list[tuple[str, str]], ask: bool = True) -> str:
+def _write_turns(tokenizer: Any, turns: list[tuple[str, str]], ask: bool = True) -> str:
     messages = [{"role": role, "content": content} for role, content in turns]
     return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=ask))

@@ -13,8 +13,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...resources.clock import now
-from ...resources.files import lock, read_json, write_json
+from ...resources.foundation.clock import now
+from ...resources.foundation.files import lock, read_json, write_json
 from ...resources.version import VersionFolder
 
 CRITERIA, PARITY = "success_criteria", "parity"
@@ -51,13 +51,13 @@ class Override:
             return {"gate": gate, "reason": str(standing["reason"]), "figures": figures}
         return None
 
-    def refused(self, gate: str, figures: str, seen: dict[str, float]) -> None:
+    def record_refusal(self, gate: str, figures: str, seen: dict[str, float]) -> None:
         """The person is told these figures now: the next reason is about them."""
         with _changing(self.version) as (file, content):
             content["refused"][self.target] = {"gate": gate, "figures": figures, "seen": seen, "date": now()}
             write_json(file, content)
 
-    def passed(self) -> None:
+    def record_deployment(self) -> None:
         """It was deployed: what was refused before is settled."""
         if _read(self.version)["refused"].get(self.target):
             with _changing(self.version) as (file, content):

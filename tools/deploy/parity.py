@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from ...resources.errors import DeploymentError
-from ...resources.language import Text
+from ...resources.foundation.errors import DeploymentError
+from ...resources.foundation.language import Text
 from ...resources.task import TaskType
 from ...resources.version import VersionFolder
 from ..data.benchmark import form_measured, frozen_benchmark
 from ..data.prompting import chat_messages, fixed_system, read_answer, trained_prompt
-from ..data.types import kind_of, task_kind
+from ..data.task_kind import kind_of, task_kind
 from ..evaluate.asked import cut_again
 from ..evaluate.endpoint import Endpoint, ask
 from ..evaluate.record import evaluated_answers

@@ -12,27 +12,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ...resources.clock import now
 from ...resources.deployment import Deployment
-from ...resources.errors import Cancelled, NlpSkillsError
+from ...resources.foundation.clock import now
+from ...resources.foundation.errors import Cancelled, NlpSkillsError
+from ...resources.foundation.language import Text
 from ...resources.job import ACTIVE_STATES, JobFolder
-from ...resources.language import Text
 from ...resources.lineage import track_version
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version
 from ...resources.workspace import Workspace
-from ..compute import jobs
-from ..compute.running import RunningJob, run_job
-from ..compute.turns import gpu_turn
+from ..compute.jobs import job_control
+from ..compute.jobs.device_queue import acquire_gpu
+from ..compute.jobs.running import RunningJob, run_job
 from ..evaluate.endpoint import Endpoint
-from ..evaluate.model import unverified
+from ..evaluate.model import describe_unverified
 from ..evaluate.verified import latest_results
 from . import deployments
 from .deployments import live_of
 from .gates import PARITY_THRESHOLD, criteria_gate, parity_gate
 from .overrides import CRITERIA, PARITY, Override
 from .parity import Parity, measure_parity, shares
-from .targets import Target, target
+from .target import Target, target
 
 ENTRY = ["-m", "nlp_skills.tools.deploy.run"]
 
@@ -64,23 +64,23 @@ def _deploy(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     chosen = version(task, options.version)
     track_version(chosen)
     destination = target(options.target, options.settings)
-    if unknown := unverified(chosen):
+    if unknown := describe_unverified(chosen):
         job.warn(unknown)
     if options.restores:
         deployment = _rolled_back(job, options.restores, workspace, task, chosen, destination)
         deployments.stop_unused(workspace, task, keep=deployment.job)
-        return _told(task, deployment)
+        return _build_result(task, deployment)
     destination.check(task.load())
     if (known := latest_results(chosen)) and known.unverified:
         job.warn(known.unverified)
     override = Override(chosen, options.target, options.override, options.opens)
     overrides = criteria_gate(task.load(), chosen, override)
-    with gpu_turn(job) if destination.waits_for_gpu else contextlib.nullcontext():
+    with acquire_gpu(job) if destination.waits_for_gpu else contextlib.nullcontext():
         deployment = _brought_up(job, options, workspace, task, chosen, destination, override, overrides)
-    override.passed()
+    override.record_deployment()
     standing = deployments.current(task)
     deployments.stop_unused(workspace, task, keep=standing.job if standing else None)
-    return _told(task, deployment)
+    return _build_result(task, deployment)
 
 
 def _brought_up(
@@ -104,7 +104,10 @@ def _brought_up(
         if live.url is not None:
             endpoint = Endpoint(url=live.url, model=live.model, api_key=live.api_key)
             parity = measure_parity(
-                chosen, endpoint, lambda done, total: _asked(job, done, total), system_is_baked=live.system_is_baked
+                chosen,
+                endpoint,
+                lambda done, total: _report_asked(job, done, total),
+                system_is_baked=live.system_is_baked,
             )
             overrides += parity_gate(task.load(), chosen, parity, options.parity_threshold, override)
         job.check_cancelled()
@@ -169,7 +172,7 @@ def _rolled_back(
             and standing.job
             and (holder := JobFolder(workspace.jobs / standing.job)).state() not in ACTIVE_STATES
         ):
-            jobs.resume(holder, workspace)  # it had that address and made room
+            job_control.resume(holder, workspace)  # it had that address and made room
         raise
     return deployment
 
@@ -189,13 +192,13 @@ def _still_answers(error: NlpSkillsError, standing: Deployment | None) -> NlpSki
     )
 
 
-def _asked(job: RunningJob, done: int, total: int) -> None:
+def _report_asked(job: RunningJob, done: int, total: int) -> None:
     job.check_cancelled()
     if done == 1 or done == total or done % 10 == 0:
         job.progress(done, total, Text("Asking the benchmark again over HTTP", "透過 HTTP 重新詢問評估基準"))
 
 
-def _told(task: TaskFolder, deployment: Deployment) -> dict[str, Any]:
+def _build_result(task: TaskFolder, deployment: Deployment) -> dict[str, Any]:
     place, parity = deployment.url, deployment.parity
     files = ", ".join(deployment.files)
     if place:

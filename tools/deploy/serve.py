@@ -17,22 +17,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ...resources import secrets
-from ...resources.errors import DeploymentError, MissingRequirement, PortTaken
+from ...resources.foundation import secrets
+from ...resources.foundation.errors import DeploymentError, MissingRequirement, PortTaken
+from ...resources.foundation.language import Text
 from ...resources.job import ACTIVE_STATES, JobFolder
-from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
-from ..compute import jobs
-from ..compute.machine import describe_machine
-from ..compute.running import RunningJob, cancelled, run_job
-from ..compute.turns import at_work
+from ..compute.hardware import describe_machine
+from ..compute.jobs import job_control
+from ..compute.jobs.device_queue import jobs_with_devices
+from ..compute.jobs.running import RunningJob, cancelled_error, run_job
 from ..evaluate.merge import merged_as_built, merged_place
 from .health import answers_at
 
 if TYPE_CHECKING:
-    from .targets import Live
+    from .target import Live
 
 ENTRY = ["-m", "nlp_skills.tools.deploy.serve"]
 HOST = "127.0.0.1"
@@ -123,12 +123,12 @@ def serve_again(
         return start(None)
     proven = start(None)
     holder = JobFolder(workspace.jobs / standing.job)
-    jobs.cancel(JobFolder(workspace.jobs / str(proven.job)))
-    jobs.cancel(holder)
+    job_control.cancel(JobFolder(workspace.jobs / str(proven.job)))
+    job_control.cancel(holder)
     try:
         return start(port)
     except BaseException:
-        jobs.resume(holder, workspace)
+        job_control.resume(holder, workspace)
         raise
 
 
@@ -167,14 +167,14 @@ def _start(
 ) -> Live:
     """Serve at that port, or at a free one; where somebody took that while the model was loaded, at another free one."""
     try:
-        return _started(workspace, version, model, name, options, job, port or free_port(), seconds, key)
+        return _start_serving(workspace, version, model, name, options, job, port or free_port(), seconds, key)
     except PortTaken:
         if port is not None:
             raise
-        return _started(workspace, version, model, name, options, job, free_port(), seconds, key)
+        return _start_serving(workspace, version, model, name, options, job, free_port(), seconds, key)
 
 
-def _started(
+def _start_serving(
     workspace: Workspace,
     version: VersionFolder,
     model: Path,
@@ -185,7 +185,7 @@ def _started(
     seconds: float,
     key: str | None,
 ) -> Live:
-    from .targets import Live
+    from .target import Live
 
     arguments = [
         "--model",
@@ -198,13 +198,13 @@ def _started(
         "--version",
         version.name,
     ]
-    serving = jobs.submit(workspace, "serve", ENTRY, arguments, python=sys.executable, resumable=True)
+    serving = job_control.submit(workspace, "serve", ENTRY, arguments, python=sys.executable, resumable=True)
     live = Live(url=f"http://{HOST}:{chosen}", model=name, job=serving.id, api_key=key)
     try:
         job.progress(0, None, Text(f"Starting the endpoint {live.url}", f"啟動端點 {live.url}"))
         _wait_until_it_answers(serving, live, job, seconds)
     except BaseException:
-        jobs.cancel(serving)
+        job_control.cancel(serving)
         raise
     return live
 
@@ -214,7 +214,7 @@ def _wait_until_it_answers(serving: JobFolder, live: Live, job: RunningJob, seco
     while time.monotonic() < deadline:
         job.check_cancelled()
         if serving.state() not in ACTIVE_STATES:
-            raise jobs.failure(serving) or _did_not_start(serving)
+            raise job_control.failure(serving) or _did_not_start(serving)
         if answers_at(live) is None:
             return
         time.sleep(_POLL_SECONDS)
@@ -228,7 +228,7 @@ def _did_not_start(serving: JobFolder) -> DeploymentError:
             f"端點沒有成功啟動；紀錄結尾在 {os.fspath(serving.output_file)}。",
         ),
         Text(
-            "Read that log, mend what it names, and deploy again; what was live before still answers.",
+            "Read that log, fix what it names, and deploy again; what was live before still answers.",
             "請查看紀錄並排除問題後重新部署；先前的部署仍在服務。",
         ),
     )
@@ -274,7 +274,7 @@ def _serve(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
             Text("Run: pip install 'transformers[serving]'", "請執行：pip install 'transformers[serving]'"),
         ) from error
     # uvicorn ends on SIGTERM by itself and returns here.
-    raise cancelled()
+    raise cancelled_error()
 
 
 def _version_of(options: argparse.Namespace) -> VersionFolder | None:
@@ -293,7 +293,7 @@ def _check_model(job: RunningJob, version: VersionFolder, model: Path) -> None:
         job.warn(
             Text(
                 "This merged model was built before its hashes were recorded, so whether it is still the same could not "
-                "be verified; deploy again and it is built anew.",
+                "be verified; deploy again and it is rebuilt.",
                 "這個合併模型建立時還沒有記錄雜湊值，無法驗證是否仍相同；重新部署就會重建。",
             )
         )
@@ -304,7 +304,7 @@ def _check_model(job: RunningJob, version: VersionFolder, model: Path) -> None:
                 f"{model} 已經不是當初部署的合併模型，有檔案被改過。",
             ),
             Text(
-                f"Deploy {version.name} again: it is built anew from its adapter and base.",
+                f"Deploy {version.name} again: it is rebuilt from its adapter and base.",
                 f"請重新部署 {version.name}，會由轉接器與基礎模型重新建立。",
             ),
             field="version",
@@ -314,12 +314,12 @@ def _check_model(job: RunningJob, version: VersionFolder, model: Path) -> None:
 def beside() -> Text | None:
     """What has the GPU that the model is loaded onto: an endpoint never ends, so it has no turn of its own, and one that
     is resumed comes without that of its deployment."""
-    others = [one for one in at_work() if one.spec().kind != "deploy"]
+    others = [one for one in jobs_with_devices() if one.spec().kind != "deploy"]
     if not others or describe_machine(Workspace()).device != "cuda":
         return None
     names = ", ".join(one.id for one in others)
     return Text(
-        f"{names} has the GPU just now; this endpoint is loaded beside it. Where memory does not suffice, resume it "
+        f"{names} has the GPU just now; this endpoint is loaded beside it. If memory runs out, resume it "
         "when that is done, or deploy with settings={'device': 'cpu'}.",
         f"{names} 正在使用 GPU，這個端點會和它同時載入。如果記憶體不夠，請等它完成後再接續，或以 "
         "settings={'device': 'cpu'} 部署。",
@@ -336,7 +336,7 @@ def _serve_gguf(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     while server is not None:  # llama.cpp answers on threads of its own; SIGTERM ends this one
         time.sleep(1.0)
         job.check_cancelled()
-    raise cancelled()
+    raise cancelled_error()
 
 
 if __name__ == "__main__":

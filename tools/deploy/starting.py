@@ -11,12 +11,12 @@ from ...resources.removal import require_model
 from ...resources.task import TaskFolder
 from ...resources.version import version as find_version
 from ...resources.workspace import Workspace
-from ..compute import jobs
+from ..compute.jobs import job_control
 from ..compute.worker import worker_python
 from . import run
 from .gates import criteria_gate
 from .overrides import Override, opened_gate
-from .targets import target as find_target
+from .target import target as find_target
 
 
 def start_deployment(
@@ -52,6 +52,6 @@ def start_deployment(
         arguments += ["--override", override_reason, "--opens", opens]
     if restores:
         arguments += ["--restores", restores]
-    return jobs.submit(
+    return job_control.submit(
         workspace, "deploy", run.ENTRY, arguments, python=worker_python(workspace), task=task, resumable=True
     )

@@ -1,4 +1,4 @@
-"""The door of deployment."""
+"""The tool module of deployment."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from ...resources.answer import Answer, JobView, NextStep
-from ...resources.language import Text
+from ...resources.foundation.language import Text
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
-from ..compute.view import follow
-from .targets import target_names
+from ..compute.jobs.view import follow
+from .target import target_names
 
 if TYPE_CHECKING:
     from ...resources.deployment import Deployment
@@ -72,18 +72,18 @@ def register(server: MCPServer, workspace: Workspace) -> None:
             Field(description="of the target: {port}, {quantization, serve}, {name, url}, {repo, content}, …"),
         ] = None,
     ) -> Deploying:
-        from ...resources import secrets
+        from ...resources.foundation import secrets
         from ...resources.version import version as find_version
-        from ..data.definition import rotate_notice, telling
+        from ..data.definition import add_rotation_notice, rotate_notice
         from . import deployments
         from .starting import start_deployment
-        from .targets import known_settings
+        from .target import known_settings
 
         folder = workspace.task(task)
         if action == "list":
-            return await anyio.to_thread.run_sync(_listed, workspace, folder)
+            return await anyio.to_thread.run_sync(_list_deployments, workspace, folder)
         if action == "undeploy":
-            return await anyio.to_thread.run_sync(_stopped, workspace, folder)
+            return await anyio.to_thread.run_sync(_stop_deployment, workspace, folder)
         restores = None
         if action == "roll_back":
             earlier = await anyio.to_thread.run_sync(deployments.before, folder)
@@ -92,7 +92,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         chosen = find_version(folder, version)
 
         given, moved = await anyio.to_thread.run_sync(partial(secrets.move_inline, settings or {}, prefix="deploy_"))
-        with telling(moved):
+        with add_rotation_notice(moved):
             job = await anyio.to_thread.run_sync(
                 lambda: start_deployment(workspace, folder, chosen.name, target, given, override_reason, restores)
             )
@@ -102,7 +102,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         return Deploying(message=message, next_step=answer.next_step, job=answer.job)
 
 
-def _listed(workspace: Workspace, folder: TaskFolder) -> Deploying:
+def _list_deployments(workspace: Workspace, folder: TaskFolder) -> Deploying:
     from . import deployments
 
     standing = deployments.current(folder)
@@ -177,7 +177,7 @@ def _row(workspace: Workspace, deployment: Deployment, standing: Deployment | No
     )
 
 
-def _stopped(workspace: Workspace, folder: TaskFolder) -> Deploying:
+def _stop_deployment(workspace: Workspace, folder: TaskFolder) -> Deploying:
     from . import deployments
 
     stopped = deployments.undeploy(workspace, folder)

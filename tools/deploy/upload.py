@@ -14,17 +14,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from ...resources.access import refusal, require
-from ...resources.errors import DeploymentError, MissingRequirement, NlpSkillsError, SecretError
-from ...resources.files import write_atomic
-from ...resources.language import Text
+from ...resources.foundation.access import refusal, require
+from ...resources.foundation.errors import DeploymentError, MissingRequirement, NlpSkillsError, SecretError
+from ...resources.foundation.files import write_atomic
+from ...resources.foundation.language import Text
+from ...resources.foundation.secrets import host_of, redact, resolve
+from ...resources.foundation.wording import misfit_of, written_as
 from ...resources.lineage import track_version
-from ...resources.secrets import host_of, redact, resolve
 from ...resources.task import Task
 from ...resources.version import VersionFolder, version
-from ...resources.wording import misfit_of, written_as
-from ..compute.download import endpoint
-from ..compute.running import RunningJob, run_job
+from ..compute.environments.download import endpoint
+from ..compute.jobs.running import RunningJob, run_job
 from ..data.reach import needs_to_leave
 from ..data.store import load_snapshot
 from ..evaluate.merge import merged_model
@@ -88,7 +88,7 @@ def main(task: Path, arguments: list[str]) -> int:
     )
 
 
-def _wanted(options: argparse.Namespace) -> Upload:
+def _read_options(options: argparse.Namespace) -> Upload:
     try:
         return Upload(
             repo=options.repo,
@@ -112,7 +112,7 @@ def _upload(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     assert job.task is not None
     chosen = version(job.task, options.version)
     track_version(chosen)
-    wanted = _wanted(options)
+    wanted = _read_options(options)
     check_upload(job.task.load(), leaves=options.allow_remote)
     criteria_gate(job.task.load(), chosen, Override(chosen, "huggingface", options.force, CRITERIA))
     url = upload_version(job, chosen, wanted)

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...resources.language import Text, several
+from ...resources.foundation.language import Text, several
 from ...resources.task import Prompt
 from ...resources.version import VersionFolder
 from ..data.prompting import answer_of, chat_messages
 from ..data.rows import Row
-from ..data.shortening import fitted
-from ..data.types import kind_of
+from ..data.shortening import fit_row
+from ..data.task_kind import kind_of
 from .model import LoadedModel
 from .predict import label_tokens, prompt_ids
 
@@ -55,7 +55,7 @@ def as_asked(
         def fits(tried: Row, most: int = limit - needed) -> bool:
             return len(prompt_ids(loaded, [chat_messages(tried, prompt, labels)])[0]) <= most
 
-        found = fitted(row, fits) if length + needed > limit else None
+        found = fit_row(row, fits) if length + needed > limit else None
         if found:
             cut[str(row["id"])] = found[0]
         asked.append(found[1] if found else row)
@@ -65,7 +65,7 @@ def as_asked(
 def cut_again(row: Row, cut: Mapping[str, Any]) -> Row:
     """The row as it was asked in an evaluation that recorded its cuts."""
     characters = cut.get(str(row["id"]))
-    return row if characters is None else kind_of(row).shortened(row, int(characters))
+    return row if characters is None else kind_of(row).shorten_row(row, int(characters))
 
 
 def said_of_cut(count: int, limit: int) -> Text:

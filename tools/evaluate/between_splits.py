@@ -16,7 +16,7 @@ from typing import Any
 from ..data.rows import Row
 from .forms import forms_of
 from .giveaways import giveaways, signs_of, text_of, without
-from .text_features import marked, text_features
+from .text_features import mark_entity, text_features
 
 _FOLDS = 3
 _STRENGTH = 10.0
@@ -39,7 +39,7 @@ def between_splits(train: Sequence[Row], valid: Sequence[Row], test: Sequence[Ro
         "giveaways": given,
         "told_apart": _told_apart(train, test, signs, language) if min(len(train), len(test)) >= _FEWEST else {},
         **(
-            {"test_suspects": _test_suspects(train, test, signs, language), "repeated": _repeated(train, language)}
+            {"test_suspects": _test_suspects(train, test, signs, language), "repeated": _count_repeats(train, language)}
             if labelled
             else {}
         ),
@@ -73,7 +73,7 @@ def _told_apart(train: Sequence[Row], test: Sequence[Row], signs: Sequence[str],
 
 def _plain(rows: Sequence[Row], signs: Sequence[str]) -> list[str]:
     """The rows' texts without those signs, as the simple model reads them."""
-    return [marked({**row, "text": without(str(row["text"]), signs)}) for row in rows]
+    return [mark_entity({**row, "text": without(str(row["text"]), signs)}) for row in rows]
 
 
 def _weights(train: Sequence[Row], test: Sequence[Row]) -> list[float]:
@@ -127,12 +127,12 @@ def _test_suspects(train: Sequence[Row], test: Sequence[Row], signs: Sequence[st
     }
 
 
-def _repeated(rows: Sequence[Row], language: str) -> dict[str, dict[str, int]]:
+def _count_repeats(rows: Sequence[Row], language: str) -> dict[str, dict[str, int]]:
     """Of each label its rows, and how many different texts they are, whatever their numbers and signs."""
     found: dict[str, dict[str, int]] = {}
     by_label: dict[str, list[str]] = {}
     for row in rows:
-        by_label.setdefault(str(row["label"]), []).append(" ".join(_LETTERS.findall(marked(row))))
+        by_label.setdefault(str(row["label"]), []).append(" ".join(_LETTERS.findall(mark_entity(row))))
     features = text_features(language).fit([text for texts in by_label.values() for text in texts])
     for label, texts in by_label.items():
         found[label] = {"rows": len(texts), "different": _different(features.transform(list(dict.fromkeys(texts))))}

@@ -6,8 +6,8 @@ import ipaddress
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from ...resources.errors import EvaluationError
-from ...resources.language import Text, several
+from ...resources.foundation.errors import EvaluationError
+from ...resources.foundation.language import Text, several
 from ..data.expense import host_of, is_here
 from .tried import Model
 

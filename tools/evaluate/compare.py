@@ -11,18 +11,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...resources.answer import quoted
+from ...resources.answer import quote_row_text
 from ...resources.changes import Change, changes_between
 from ...resources.evaluation import Evaluation
-from ...resources.language import Text, several
+from ...resources.foundation.language import Text, several
 from ...resources.lineage import prediction_of
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
-from ..compute.running import RunningJob, run_job
+from ..compute.jobs.running import RunningJob, run_job
 from ..data.benchmark import benchmark_names, frozen_benchmark
-from .deciding import Decision, Pair, tried
+from .deciding import Decision, Pair, is_tried_model
 from .metric import Metric, answers_of, metrics_for
-from .significance import Difference, corrected, holm
+from .significance import Difference, correct_difference, holm
 from .tried import predictor
 from .verdict import prediction_said
 
@@ -76,7 +76,7 @@ def compare(a: VersionFolder, b: VersionFolder) -> dict[str, Any]:
             "p_alone": round(decided.alone, 6),
             "rows_needed": needed.to_dict() if needed else None,
             "chosen": {"version": decided.chosen.name, **decided.chosen.to_dict()} if decided.chosen else None,
-            "text": decided.said()._asdict(),
+            "text": decided.describe()._asdict(),
         },
         "right": {"only_a": right.only_a, "only_b": right.only_b},
         "metrics": {
@@ -95,7 +95,7 @@ def compare(a: VersionFolder, b: VersionFolder) -> dict[str, Any]:
 
 def _changes(a: VersionFolder, b: VersionFolder) -> list[Change]:
     """What differs in how they were made; nothing is known of that for a model trained elsewhere."""
-    return [] if tried(a) or tried(b) else changes_between(a, b)
+    return [] if is_tried_model(a) or is_tried_model(b) else changes_between(a, b)
 
 
 def _values(pair: Pair, metrics: Mapping[str, Metric], model: int) -> dict[str, float]:
@@ -121,7 +121,7 @@ def _per_class(
             "outcome": found.verdict,
         }
         for label, one, p in zip(labels, differences, tests, strict=True)
-        if (found := corrected(one, p))
+        if (found := correct_difference(one, p))
     ]
 
 
@@ -139,7 +139,7 @@ def _form_said(version: VersionFolder, record: Evaluation) -> Text | None:
 
 
 def _message(a: VersionFolder, b: VersionFolder, decided: Decision, record: Evaluation) -> Text:
-    said, right = decided.said(), decided.right
+    said, right = decided.describe(), decided.right
     changes = _changes(a, b)
     listed = Text(
         "; ".join(change.text.en for change in changes[:6]) or "nothing",
@@ -147,7 +147,7 @@ def _message(a: VersionFolder, b: VersionFolder, decided: Decision, record: Eval
     )
     nothing = Text("", "")
     form = _form_said(a, record) or nothing
-    best = (decided.chosen.said() if decided.chosen else None) or nothing
+    best = (decided.chosen.describe() if decided.chosen else None) or nothing
     predicted = prediction_said(b) or nothing
     return Text(
         f"{said.en} Only {a.name} is right on {several(right.only_a, 'row')}, only {b.name} on {right.only_b}. "
@@ -170,9 +170,9 @@ def _examples(
             kind.append(
                 {
                     "id": one["id"],
-                    "text": quoted(task, one["text"]),
+                    "text": quote_row_text(task, one["text"]),
                     **{
-                        name: _shown(task, said)
+                        name: _display_answer(task, said)
                         for name, said in (("gold", one["gold"]), ("a", one["predicted"]), ("b", other["predicted"]))
                     },
                 }
@@ -180,9 +180,9 @@ def _examples(
     return found
 
 
-def _shown(task: Task, answer: str | None) -> str | None:
+def _display_answer(task: Task, answer: str | None) -> str | None:
     """A label as it is; an answer that quotes rows as the task allows."""
-    return answer if answer is None or answers_of(task.type) == "label" else quoted(task, answer)
+    return answer if answer is None or answers_of(task.type) == "label" else quote_row_text(task, answer)
 
 
 def _next_step(pair: Pair, decided: Decision) -> dict[str, Any]:
@@ -191,7 +191,7 @@ def _next_step(pair: Pair, decided: Decision) -> dict[str, Any]:
     later = decided.outcome == "better" or (not decided.shown and ahead)
     chosen, record = (pair.b, pair.record_b) if later else (pair.a, pair.record_a)
     task = pair.a.task.name
-    if record.verdict.met and not record.verdict.simplest_wins and not tried(chosen):
+    if record.verdict.met and not record.verdict.simplest_wins and not is_tried_model(chosen):
         say = Text(f"{chosen.name} meets the goal. Deploy it?", f"{chosen.name} 已達標。要部署嗎？")
         return {"tool": "deploy", "arguments": {"task": task, "version": chosen.name}, "say": say._asdict()}
     say = Text("Ask the coach what would help most.", "問教練怎麼改進最有效。")

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...resources.errors import EvaluationError
 from ...resources.evaluation import Evaluation
-from ...resources.language import Text, several
+from ...resources.foundation.errors import EvaluationError
+from ...resources.foundation.language import Text, several
 from ...resources.task import Task
 from ...resources.version import VersionFolder, version_numbers
 from ..data.benchmark import MAIN, benchmark_names, form_measured, frozen_benchmark, name_in_use
@@ -16,8 +16,8 @@ from ..data.rows import Row
 from .measurable import check_version
 from .metric import Answered, answers_of, check_metric, metric_title
 from .record import as_answered, evaluated_answers, measured_classes, row_groups
-from .significance import LEVEL, Difference, McNemar, RowsNeeded, Scores, corrected, holm, mcnemar, rows_needed
-from .verified import verified
+from .significance import LEVEL, Difference, McNemar, RowsNeeded, Scores, correct_difference, holm, mcnemar, rows_needed
+from .verified import verify_record
 
 _PRACTICALLY_EQUAL = 0.005
 _WORTH_SAYING = 0.0005
@@ -33,7 +33,7 @@ class Chosen:
     less: float
     higher_is_better: bool = True
 
-    def said(self) -> Text | None:
+    def describe(self) -> Text | None:
         """The words for it; None where just two were measured and choosing made next to no difference."""
         if self.of < 3 and self.less < _WORTH_SAYING:
             return None
@@ -80,7 +80,7 @@ class Decision:
     def needed(self) -> RowsNeeded | None:
         return rows_needed(self.rows, self.difference.value, self.difference.error)
 
-    def said(self) -> Text:
+    def describe(self) -> Text:
         """The decision in words, with its figures."""
         title, gap = metric_title(self.metric), self.difference
         figures = Text(
@@ -147,7 +147,7 @@ class Pair:
         self.task: Task = a.task.load()
         self.record_a, self.record_b = common_records(a, b)
         # A model that was tried answers freely; so is a version taken that it stands beside.
-        self.decoding: str = self.record_a.decoding if tried(a) else self.record_b.decoding
+        self.decoding: str = self.record_a.decoding if is_tried_model(a) else self.record_b.decoding
         self.answers = [
             evaluated_answers(folder, record, self.decoding)
             for folder, record in ((a, self.record_a), (b, self.record_b))
@@ -170,7 +170,7 @@ class Pair:
         tests = [1 - reference, *range(2, len(self.models))]
         found = [self.scores.differences({name: self.metric}, reference, other)[name][place] for other in tests]
         alone = found[0]
-        counted = corrected(alone, holm([one.p for one in found])[0])
+        counted = correct_difference(alone, holm([one.p for one in found])[0])
         gap = Difference(-counted.value, -counted.high, -counted.low, counted.error, counted.p) if swapped else counted
         values = [self.scores.values({name: self.metric}, model)[name][place] for model in range(len(self.models))]
         outcome = gap.verdict
@@ -201,7 +201,7 @@ def decide(a: VersionFolder, b: VersionFolder) -> Decision | None:
         return None
 
 
-def chosen(version: VersionFolder) -> Chosen | None:
+def selection_effect(version: VersionFolder) -> Chosen | None:
     """What choosing it did to its score, where it is the best of several versions on its newest benchmark."""
     record = version.latest_evaluation()
     if record is None:
@@ -268,7 +268,7 @@ def other_versions(
     return found
 
 
-def tried(folder: VersionFolder) -> bool:
+def is_tried_model(folder: VersionFolder) -> bool:
     """Whether it is a model that was not trained here, but tried."""
     return folder.number == 0
 
@@ -294,7 +294,7 @@ def common_records(a: VersionFolder, b: VersionFolder) -> tuple[Evaluation, Eval
         digest = current if current in shared else shared[0]
         found = a.latest_evaluation(digest), b.latest_evaluation(digest)
         if found[0] and found[1]:
-            return verified(a, found[0]).record, verified(b, found[1]).record
+            return verify_record(a, found[0]).record, verify_record(b, found[1]).record
     benchmark = next(
         (
             record.benchmark.name
@@ -323,7 +323,7 @@ def common_records(a: VersionFolder, b: VersionFolder) -> tuple[Evaluation, Eval
 
 def _measuring(folder: VersionFolder, benchmark: str) -> str:
     """The call that measures it on that benchmark."""
-    if tried(folder):
+    if is_tried_model(folder):
         return (
             f"try_model(task={folder.task.name!r}, model={folder.name!r}, action='evaluate', benchmark={benchmark!r})"
         )

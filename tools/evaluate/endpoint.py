@@ -11,13 +11,13 @@ from urllib.request import getproxies, proxy_bypass
 
 from pydantic import BaseModel, ConfigDict
 
-from ...resources.errors import DeploymentError
-from ...resources.external import all_as_data, as_data
-from ...resources.language import Text
-from ...resources.masking import redact, remember_pair
-from ...resources.reasons import reason_of
-from ...resources.secrets import OWN_PREFIX, references, resolve, resolve_address
-from ...resources.wording import nearest
+from ...resources.foundation.errors import DeploymentError
+from ...resources.foundation.external import all_as_data, as_data
+from ...resources.foundation.language import Text
+from ...resources.foundation.masking import redact, remember_pair
+from ...resources.foundation.reasons import reason_of
+from ...resources.foundation.secrets import OWN_PREFIX, references, resolve, resolve_address
+from ...resources.foundation.wording import nearest
 from ..compute.addresses import address_parts, check_host
 from ..compute.own_servers import is_own_server
 from ..data.reach import is_near
@@ -109,12 +109,12 @@ def whole(client: httpx.Client, method: str, path: str, content: Any = None) -> 
     import httpx
 
     with client.stream(method, path, json=content) as answer:
-        data = b"".join(bounded(answer, client.timeout.read or REQUEST_SECONDS, _MOST_BYTES))
+        data = b"".join(read_bounded(answer, client.timeout.read or REQUEST_SECONDS, _MOST_BYTES))
     headers = {name: answer.headers[name] for name in ("content-type",) if name in answer.headers}
     return httpx.Response(answer.status_code, headers=headers, content=data, request=answer.request)
 
 
-def bounded(answer: httpx.Response, seconds: float, most: int) -> Iterator[bytes]:
+def read_bounded(answer: httpx.Response, seconds: float, most: int) -> Iterator[bytes]:
     """The pieces of a body as they come, given up after so many seconds or bytes: some servers never stop.
 
     Raises:
@@ -155,13 +155,13 @@ def ask(client: httpx.Client, model: str, messages: list[dict[str, str]], **opti
         response = whole(client, "POST", "/v1/chat/completions", {"model": model, "messages": messages, **options})
         response.raise_for_status()
     except httpx.HTTPStatusError as error:
-        raise _refused(where, model, error) from error
+        raise _refused_error(where, model, error) from error
     except httpx.HTTPError as error:
-        raise _unanswered(client, reason_of(error)) from error
+        raise _unanswered_error(client, reason_of(error)) from error
     try:
         said = str(response.json()["choices"][0]["message"]["content"] or "")
     except (KeyError, IndexError, ValueError, TypeError, RecursionError) as error:
-        raise _unanswered(client, Text("what it sent is no chat answer.", "回傳的不是對話回答。")) from error
+        raise _unanswered_error(client, Text("what it sent is not a chat answer.", "回傳的不是對話回答。")) from error
     return said.encode("utf-8", "replace").decode("utf-8")  # half a character escaped as \ud83d is no text
 
 
@@ -215,7 +215,7 @@ def missing_model(known: Sequence[str], model: str) -> DeploymentError:
     )
 
 
-def _unanswered(client: httpx.Client, why: Text) -> DeploymentError:
+def _unanswered_error(client: httpx.Client, why: Text) -> DeploymentError:
     said, where = Text(redact(why.en)[:200], redact(why.zh)[:200]), redact(str(client.base_url))
     return DeploymentError(
         Text(
@@ -230,7 +230,7 @@ def _unanswered(client: httpx.Client, why: Text) -> DeploymentError:
     )
 
 
-def _refused(url: str, model: str, error: httpx.HTTPStatusError) -> DeploymentError:
+def _refused_error(url: str, model: str, error: httpx.HTTPStatusError) -> DeploymentError:
     status = error.response.status_code  # its body stays unsaid: anybody may have written it
     fix = Text(
         "Read that server's own log; the model's name and the address must fit.",

@@ -13,15 +13,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...resources.clock import now
-from ...resources.files import read_json, sha256_bytes, write_json
+from ...resources.foundation.clock import now
+from ...resources.foundation.files import read_json, sha256_bytes, write_json
 from ...resources.task import Prompt
 from ..data.prompting import chat_messages
 from ..data.rows import Row
 from .between_splits import between_splits
 from .model import LoadedModel
 from .predict import Prediction, prompt_ids
-from .text_features import marked, nearest_rows, text_features
+from .text_features import mark_entity, nearest_rows, text_features
 
 _FORM = 5  # raise when what is found may change
 _FOLDS = 3
@@ -73,11 +73,11 @@ def _look_at(train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], la
     known, asked = _sample(train), _sample(rows)
     features = text_features(language)
     with threadpool_limits(1):
-        vectors = features.fit_transform([marked(row) for row in known])
+        vectors = features.fit_transform([mark_entity(row) for row in known])
         return {
             **({"label_suspects": _label_suspects(vectors, known)} if "label" in known[0] else {}),
             "near_duplicates": _near_duplicates(
-                vectors, features.transform([marked(row) for row in asked]), known, asked
+                vectors, features.transform([mark_entity(row) for row in asked]), known, asked
             ),
             "cut_texts": _cut_texts(train),
             "between": between_splits(known, _sample(valid), asked, language),

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ...resources.chinese import simplified_characters
-from ...resources.language import Text
+from ...resources.foundation.chinese import simplified_characters
+from ...resources.foundation.language import Text
 
 _MOSTLY = 0.7
 _LONG = 20

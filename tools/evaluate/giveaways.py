@@ -73,7 +73,7 @@ def giveaways(train: Sequence[Mapping[str, Any]], test: Sequence[Mapping[str, An
             pure[sign] = label
     if not pure:
         return {}
-    trained, tested = ([_named(row, pure) for row in rows] for rows in (train, test))
+    trained, tested = ([_giveaway_label(row, pure) for row in rows] for rows in (train, test))
     has = [label for label in tested if label]
     holds = sum(named == row["label"] for named, row in zip(tested, test, strict=True) if named)
     order = sorted(pure, key=lambda sign: (-seen[sign].total(), is_code(sign), -len(sign)))
@@ -91,7 +91,7 @@ def giveaways(train: Sequence[Mapping[str, Any]], test: Sequence[Mapping[str, An
     }
 
 
-def _named(row: Mapping[str, Any], pure: Mapping[str, str]) -> str | None:
+def _giveaway_label(row: Mapping[str, Any], pure: Mapping[str, str]) -> str | None:
     """The label that the row's signs name most often."""
     named = Counter(pure[sign] for sign in signs_of(text_of(row)) if sign in pure)
     return named.most_common(1)[0][0] if named else None

@@ -53,7 +53,7 @@ class Counted:
         return sum(count for count, _ in self.cells)
 
 
-def counted(rows: Sequence[Counts], columns: int, groups: Sequence[str] | None = None) -> Counted:
+def count_groups(rows: Sequence[Counts], columns: int, groups: Sequence[str] | None = None) -> Counted:
     """Rows of counts put together by group, equal ones into one cell."""
     sums = [0.0] * columns
     for row in rows:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...resources.errors import DeploymentError, MissingRequirement
-from ...resources.language import Text
-from ...resources.reasons import reason_of
+from ...resources.foundation.errors import DeploymentError, MissingRequirement
+from ...resources.foundation.language import Text
+from ...resources.foundation.reasons import reason_of
 
 HOST = "127.0.0.1"
 _MAGIC = b"GGUF"
@@ -52,7 +52,7 @@ def start_server(file: Path, *, key: str, port: int = 0, alias: str = "", contex
         raise DeploymentError(
             Text(f"llama.cpp could not load {file}: {error}", f"llama.cpp 無法載入 {file}：{error}"),
             Text(
-                "The lines above it in the log say why; deploy to gguf again to build the file anew.",
+                "The lines above it in the log say why; deploy to gguf again to build the file again.",
                 "紀錄裡前面幾行有原因；可再部署一次 gguf 重新產生檔案。",
             ),
             field="model",

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from ...resources.errors import DataError, EvaluationError
-from ...resources.language import Text, several
+from ...resources.foundation.errors import DataError, EvaluationError
+from ...resources.foundation.language import Text, several
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
 from ..data.benchmark import MAIN, Benchmark, benchmark_names, frozen_benchmark, lost_labels, name_in_use
-from ..data.labelling.standing import concerns, look
+from ..data.labelling.standing import concerns, load_labelling
 from ..data.prompting import gold_of
 from ..data.snapshot import last_report
-from ..data.types import kind_of
+from ..data.task_kind import kind_of
 from .metric import Answered, answers_of, check_metric, metric_title
 from .significance import Scores
 
@@ -25,7 +25,7 @@ def check_labels(task: TaskFolder, benchmark: Benchmark) -> None:
     lost = lost_labels(benchmark, task.load().labels)
     if not lost:
         return
-    en, zh = _counted(lost)
+    en, zh = _describe_lost(lost)
     in_use = name_in_use(task)
     raise EvaluationError(
         Text(
@@ -85,7 +85,7 @@ def goal_beyond_reach(task: TaskFolder, definition: Task) -> list[Text]:
     title = metric_title(definition.metric)
     return [
         Text(
-            f"The goal, {title.en} {goal:g}, cannot be reached: {why.en} More than {limit:.2f} cannot come out. Mend that, or "
+            f"The goal, {title.en} {goal:g}, cannot be reached: {why.en} More than {limit:.2f} cannot come out. Fix that, or "
             "set the goal below it (update_task).",
             f"目標「{title.zh} {goal:g}」達不到：{why.zh}最高只會到 {limit:.2f}。請先處理，或用 update_task 把目標訂低一點。",
         )
@@ -118,7 +118,7 @@ def _by_labels(task: TaskFolder, definition: Task) -> Iterator[tuple[float, Text
             for row in benchmark.rows()
         ]
         best = Scores([right], labels).values({"it": metric}, 0)["it"][labels.index(label) if label else 0]
-        en, zh = _counted(lost)
+        en, zh = _describe_lost(lost)
         yield (
             best,
             Text(
@@ -152,7 +152,7 @@ def _by_contradictions(task: TaskFolder, _: Task) -> Iterator[tuple[float, Text]
 def _by_agreement(task: TaskFolder, _: Task) -> Iterator[tuple[float, Text]]:
     if not concerns(task):
         return
-    pairs = (look(task).figures().get("agreement") or {}).get("reviewers", {})
+    pairs = (load_labelling(task).figures().get("agreement") or {}).get("reviewers", {})
     count = sum(pair["rows"] for pair in pairs.values())
     if count < _FEWEST_JUDGED_TWICE:
         return
@@ -167,7 +167,7 @@ def _by_agreement(task: TaskFolder, _: Task) -> Iterator[tuple[float, Text]]:
     )
 
 
-def _counted(lost: dict[str, int]) -> tuple[str, str]:
+def _describe_lost(lost: dict[str, int]) -> tuple[str, str]:
     return (
         ", ".join(f"{label} ({several(count, 'row')})" for label, count in lost.items()),
         "、".join(f"{label}（{count} 列）" for label, count in lost.items()),

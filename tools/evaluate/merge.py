@@ -6,14 +6,14 @@ import shutil
 import uuid
 from pathlib import Path
 
-from ...resources.errors import WorkspaceError
-from ...resources.files import commit_folder, read_json, write_json
-from ...resources.full_disk import full_disk
-from ...resources.language import Text
+from ...resources.foundation.errors import WorkspaceError
+from ...resources.foundation.files import commit_folder, read_json, write_json
+from ...resources.foundation.full_disk import full_disk
+from ...resources.foundation.language import Text
 from ...resources.version import VersionFolder
-from ..compute.fingerprint import Care, differing, model_files
-from ..compute.machine import free_disk
-from ..compute.words import size
+from ..compute.environments.fingerprint import Care, differing, model_files
+from ..compute.hardware import free_disk
+from ..compute.jobs.words import size
 from .model import load_for_inference, version_paths
 
 

@@ -14,12 +14,12 @@ from typing import ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from ...resources.errors import EvaluationError
-from ...resources.kinds import Registry, is_stand_in
-from ...resources.language import Text
+from ...resources.foundation.errors import EvaluationError
+from ...resources.foundation.kinds import Registry, is_stand_in
+from ...resources.foundation.language import Text
+from ...resources.foundation.wording import nearest
 from ...resources.task import TaskType
-from ...resources.wording import nearest
-from ..data.types import Answers, task_kind
+from ..data.task_kind import Answers, task_kind
 from .intervals import Counted, Counts, Interval, mean_bounds, share_bounds, weigh, wider_wilson, wilson
 
 FEWEST_ROWS = 6  # of a label, below which its figures say next to nothing; simulated in benchmarks/interval_coverage.py
@@ -237,7 +237,7 @@ def fits(name: str, answers: Answers, labels: Sequence[str] | None) -> bool:
     return not label or labels is None or label in labels
 
 
-def offered(name: str, answers: Answers, labels: Sequence[str], most: int) -> list[str]:
+def suggest_metrics(name: str, answers: Answers, labels: Sequence[str], most: int) -> list[str]:
     """The nearest metrics to what was asked for, else all that fit."""
     known = metrics_for(answers)
     every = [other for other, found in known.items() if not found.per_class]
@@ -263,7 +263,7 @@ def check_metric(
     METRICS.get(kind, field)  # says what brings one that is missing here, and asks where nobody has agreed to a file
     if fits(name, answers, labels):
         return known_metrics()[kind], label or None
-    near = offered(name, answers, labels, 3)
+    near = suggest_metrics(name, answers, labels, 3)
     raise EvaluationError(
         Text(f"{name[:60]!r} is not a metric of this task.", f"「{name[:60]}」不是這個任務可用的指標。"),
         Text(f"Use one of: {', '.join(near)}.", f"可用的指標：{'、'.join(near)}。"),
@@ -299,7 +299,7 @@ def counted_labels(rows: Sequence[float]) -> list[bool]:
 
 
 def count_answers(gold: Sequence[str], predicted: Sequence[str | None], labels: Sequence[str]) -> list[list[int]]:
-    """For each label how often its rows got each label; an answer that is no label falls in the last column."""
+    """For each label how often its rows got each label; an answer that is not a label falls in the last column."""
     place = {label: number for number, label in enumerate(labels)}
     counts = [[0] * (len(labels) + 1) for _ in labels]
     for wanted, said in zip(gold, predicted, strict=True):

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...resources.errors import EvaluationError
-from ...resources.language import Text
+from ...resources.foundation.errors import EvaluationError
+from ...resources.foundation.language import Text
 from ...resources.model_info import ModelInfo
 from ...resources.removal import require_model
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers, version_status
 from ...resources.version import version as find_version
 from ...resources.workspace import Workspace
-from ..compute.base_model import resolve_base_model
-from ..compute.fingerprint import Care, differing, file_hash, model_files, model_hash
+from ..compute.environments.base_model import resolve_base_model
+from ..compute.environments.fingerprint import Care, differing, file_hash, model_files, model_hash
 from ..data.chat_template import without_clock
 
 # Read wherever they stand in a model's folder, before what would be read without them.
@@ -66,7 +66,7 @@ def trained_version(task: TaskFolder, name: str) -> VersionFolder:
             return VersionFolder(task, trained[-1])
     folder = find_version(task, name)
     if (status := folder.status()) not in _EVALUABLE:
-        raise _untrained(folder, status)
+        raise _untrained_error(folder, status)
     return folder
 
 
@@ -160,7 +160,7 @@ def _matters(name: str, recorded: Mapping[str, str], now: Mapping[str, str]) -> 
     return name in recorded or name in _TAKEN_FIRST or name.endswith(".safetensors")
 
 
-def unverified(folder: VersionFolder) -> Text | None:
+def describe_unverified(folder: VersionFolder) -> Text | None:
     """What of the version cannot be checked, because it was trained before such hashes were recorded; None: nothing."""
     info = folder.model_info()
     lacking = [
@@ -258,7 +258,7 @@ def load_for_inference(
     return LoadedModel(model, tokenizer, end_ids, int(pad))
 
 
-def _untrained(folder: VersionFolder, status: str) -> EvaluationError:
+def _untrained_error(folder: VersionFolder, status: str) -> EvaluationError:
     if status == "reserved":
         return EvaluationError(
             Text(

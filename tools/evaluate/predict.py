@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...resources.errors import EvaluationError
-from ...resources.files import append_jsonl, dump_jsonl, read_jsonl, write_atomic
-from ...resources.language import Text
+from ...resources.foundation.errors import EvaluationError
+from ...resources.foundation.files import append_jsonl, dump_jsonl, read_jsonl, write_atomic
+from ...resources.foundation.language import Text
 from ...resources.task import Prompt
 from ..data.control_tokens import plain_messages, tokens_of
 from ..data.prompting import answer_of, chat_messages, gold_of, read_answer
-from ..data.rows import normalised
-from ..data.types import kind_of
+from ..data.rows import normalise
+from ..data.task_kind import kind_of
 from .metric import Answered
 from .model import LoadedModel
 
@@ -49,7 +49,7 @@ class Prediction:
         """Of a pair whether it prefers what people prefer, else whether the answer is the one wanted."""
         if self.margin is not None:
             return self.margin > 0
-        return self.answer is not None and normalised(self.answer) == normalised(self.gold)
+        return self.answer is not None and normalise(self.answer) == normalise(self.gold)
 
     @property
     def answered(self) -> Answered:
@@ -82,7 +82,7 @@ def predict(
     prompts = prompt_ids(loaded, asked)
     kind = kind_of(rows[0])
     written = label_tokens(loaded, asked[0], labels) if constrained or kind.answers == "label" else []
-    wanted, nothing = [answer_of(row) for row in rows], kind.answer(kind.unanswered(""))
+    wanted, nothing = [answer_of(row) for row in rows], kind.answer(kind.unknown_answer(""))
     if written:
         longest = max(map(len, written))
     else:
@@ -181,7 +181,7 @@ def _likelihoods(loaded: LoadedModel, answered: Sequence[tuple[list[int], list[i
     """The mean log-likelihood of each answer's tokens after its prompt."""
     import torch
 
-    ids, mask = _padded(loaded, [[*prompt, *answer] for prompt, answer in answered])
+    ids, mask = _pad_rows(loaded, [[*prompt, *answer] for prompt, answer in answered])
     longest = max(len(answer) for _, answer in answered)
     with torch.inference_mode():
         logits = (
@@ -199,7 +199,7 @@ def _likelihoods(loaded: LoadedModel, answered: Sequence[tuple[list[int], list[i
     return [float(row[longest - len(answer) :].mean()) for row, (_, answer) in zip(likely, answered, strict=True)]
 
 
-def _padded(loaded: LoadedModel, rows: Sequence[list[int]]) -> tuple[Any, Any]:
+def _pad_rows(loaded: LoadedModel, rows: Sequence[list[int]]) -> tuple[Any, Any]:
     """The rows' ids, padded on the left, and the mask of what is theirs."""
     import torch
 
@@ -276,7 +276,7 @@ def _generate(
     """For each prompt the text of at most `limit` new tokens, and whether the model ended it by itself."""
     import torch
 
-    ids, mask = _padded(loaded, prompts)
+    ids, mask = _pad_rows(loaded, prompts)
     width = ids.shape[1]
     with torch.inference_mode():
         produced = loaded.model.generate(
@@ -307,7 +307,7 @@ def _only(written: list[list[int]], width: int, end: int) -> Callable[[int, Any]
             if token not in following:
                 following.append(token)
 
-    def allowed(_row: int, ids: Any) -> list[int]:
+    def allowed_tokens(_row: int, ids: Any) -> list[int]:
         return follows.get(tuple(ids[width:].tolist()), [end])
 
-    return allowed
+    return allowed_tokens

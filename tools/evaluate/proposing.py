@@ -11,21 +11,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ...resources import secrets
-from ...resources.errors import DataError
+from ...resources.foundation import secrets
+from ...resources.foundation.errors import DataError
+from ...resources.foundation.language import Text, several
 from ...resources.job import JobFolder
-from ...resources.language import Text, several
 from ...resources.removal import require_model
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
-from ..compute import jobs
-from ..compute.libraries import settle_libraries
-from ..compute.running import RunningJob, run_job
-from ..compute.turns import gpu_turn
+from ..compute.environments.libraries import settle_libraries
+from ..compute.jobs import job_control
+from ..compute.jobs.device_queue import acquire_gpu
+from ..compute.jobs.running import RunningJob, run_job
 from ..compute.worker import light_python, worker_python
 from ..data.labelling.endpoint import KIND
 from ..data.labelling.proposals import Proposer
-from ..data.labelling.standing import look, next_call
+from ..data.labelling.standing import load_labelling, next_call
 from ..data.prompting import task_prompt
 from .charging import require_yes
 from .model import trained_version
@@ -59,12 +59,12 @@ def start(
     clean, _ = secrets.move_inline(settings, prefix="endpoint_")
     model = _model(workspace, task, name, str(clean.get("url") or ""), str(clean.get("api_key") or ""))
     if model.url:
-        require_yes([model], len(look(task).open), confirm)
+        require_yes([model], len(load_labelling(task).open), confirm)
     arguments = [str(task.root), "--model", model.name if model.kind == "version" else name]
     for option, key in (("--url", "url"), ("--api-key", "api_key")):
         arguments += [option, str(clean[key])] if clean.get(key) else []
     python = light_python(workspace) if model.url else worker_python(workspace)
-    return jobs.submit(workspace, KIND, ENTRY, arguments, python=python, task=task, resumable=True)
+    return job_control.submit(workspace, KIND, ENTRY, arguments, python=python, task=task, resumable=True)
 
 
 def main(arguments: list[str]) -> int:
@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> int:
     def work(job: RunningJob) -> dict[str, Any]:
         task = TaskFolder(given.task)
         model = _model(Workspace(), task, given.model, given.url, given.api_key)
-        with gpu_turn(job) if model.loaded_here else contextlib.nullcontext():
+        with acquire_gpu(job) if model.loaded_here else contextlib.nullcontext():
             return propose(task, job, model)
 
     return run_job(KIND, work, entry=ENTRY, arguments=arguments, task=given.task, resumable=True)
@@ -87,13 +87,13 @@ def main(arguments: list[str]) -> int:
 
 def propose(task: TaskFolder, job: RunningJob, model: Model) -> dict[str, Any]:
     """Ask the model about every open row it was not asked about; a killed run carries on from the answers it left."""
-    here = look(task)
+    here = load_labelling(task)
     definition, kind, prompt = here.pool.task, here.pool.kind, task_prompt(here.pool.task)
     asked = {**identity(model), "labels": list(definition.labels), "prompt": prompt.model_dump(mode="json")}
     if model.kind == "version":
         asked["files"] = trained_version(task, model.source).model_info().files
     proposer = Proposer(task, model.name, asked)
-    known = proposer.answered()
+    known = proposer.read_answers()
     rows = [
         row
         for number in here.open
@@ -106,20 +106,20 @@ def propose(task: TaskFolder, job: RunningJob, model: Model) -> dict[str, Any]:
 
     if rows:
         with answering(task, model, prompt, definition.labels) as ask:
-            found = ask([{**row, **kind.unanswered(row["text"])} for row in rows], kept, report)
+            found = ask([{**row, **kind.unknown_answer(row["text"])} for row in rows], kept, report)
         proposer.add(
             {
                 "id": one.id,
-                "label": kind.proposed(here.pool.rows[one.id]["text"], one.raw, definition.labels)
+                "label": kind.parse_proposal(here.pool.rows[one.id]["text"], one.raw, definition.labels)
                 if one.answer is not None
                 else None,
             }
             for one in found
         )
         kept.unlink(missing_ok=True)
-    lines = list(proposer.answered().values())
+    lines = list(proposer.read_answers().values())
     labelled = sum(line["label"] is not None for line in lines)
-    say, tool, arguments = next_call(look(task))
+    say, tool, arguments = next_call(load_labelling(task))
     return {
         "proposed": labelled,
         "no_label": len(lines) - labelled,

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...resources.clock import now
-from ...resources.errors import EvaluationError
 from ...resources.evaluation import BenchmarkReference, Evaluation
-from ...resources.files import (
+from ...resources.foundation.clock import now
+from ...resources.foundation.errors import EvaluationError
+from ...resources.foundation.files import (
     dump_jsonl,
     lock,
     read_json,
@@ -25,12 +25,12 @@ from ...resources.files import (
     write_atomic,
     write_json,
 )
-from ...resources.language import Text
+from ...resources.foundation.language import Text
 from ...resources.version import VersionFolder
 from ..data.benchmark import Benchmark
 from ..data.rows import Row
 from ..data.split import SKELETON, group_keys
-from ..data.types import Answers, kind_of
+from ..data.task_kind import Answers, kind_of
 from .metric import FEWEST_ROWS, Answered, count_answers, metrics_for, parts_of
 from .predict import Prediction
 from .significance import Scores
@@ -47,7 +47,7 @@ def row_groups(rows: Sequence[Row], group_by: str | None) -> list[str]:
     return group_keys(rows, group_by if known else None)
 
 
-def measured(
+def measure_answers(
     kind: Answers, answers: Sequence[Answered], labels: Sequence[str], groups: Sequence[str] | None
 ) -> dict[str, Any]:
     """`metrics` with 95 % intervals and `per_class` figures of one model's answers; of labels also the `confusion`

@@ -11,24 +11,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...resources.errors import EvaluationError, MissingRequirement, TrainingError
 from ...resources.evaluation import Evaluation
-from ...resources.files import sha256_bytes
-from ...resources.language import Text
+from ...resources.foundation.errors import EvaluationError, MissingRequirement, TrainingError
+from ...resources.foundation.files import sha256_bytes
+from ...resources.foundation.language import Text
 from ...resources.lineage import parent_of, track_version
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
-from ..compute.libraries import settle_libraries
-from ..compute.running import RunningJob, run_job
-from ..compute.stopwatch import Stopwatch
-from ..compute.turns import gpu_turn
+from ..compute.environments.libraries import settle_libraries
+from ..compute.jobs.device_queue import acquire_gpu
+from ..compute.jobs.running import RunningJob, run_job
+from ..compute.jobs.stopwatch import Stopwatch
 from ..data.benchmark import Benchmark, frozen_benchmark
 from ..data.prompting import gold_of, trained_prompt
 from ..data.rows import Row
 from ..data.store import Snapshot, load_snapshot
-from ..data.types import Answers
+from ..data.task_kind import Answers
 from .asked import Asked, as_asked, asking_limit, said_of_cut
-from .baselines import BASE_MODEL, baselines_for, cached_answers
+from .baseline import BASE_MODEL, baselines_for, cached_answers
 from .deciding import chosen_by
 from .evidence import answer_evidence, data_evidence, same_prompt
 from .measurable import check_labels, check_version
@@ -36,9 +36,9 @@ from .metric import Answered, answers_of, check_metric
 from .model import (
     LoadedModel,
     ModelPaths,
+    describe_unverified,
     load_for_inference,
     trained_version,
-    unverified,
     verified_base,
     version_paths,
 )
@@ -49,7 +49,7 @@ from .record import (
     benchmark_reference,
     commit_evaluation,
     keep_answers,
-    measured,
+    measure_answers,
     measured_classes,
     measured_labels,
     row_groups,
@@ -95,9 +95,9 @@ def evaluate_version(
         the job's result: figures, verdict, files and the next step; never row text.
     """
     evaluation = _Evaluation(job, folder, benchmark_name)
-    record = evaluation.committed()  # a run that was killed after its commit has only the rest to do
+    record = evaluation.find_committed()  # a run that was killed after its commit has only the rest to do
     if record is None:
-        with gpu_turn(job), Stopwatch(evaluation.kept / "clock.json").running() as clock:
+        with acquire_gpu(job), Stopwatch(evaluation.kept / "clock.json").running() as clock:
             head, other = evaluation.ask_version()
             beside = evaluation.baseline_answers() if baselines else {}
         with clock.running():
@@ -121,7 +121,7 @@ class _Evaluation:
         self.task: Task = folder.task.load()
         job.progress(0, None, Text("checking the model's files", "檢查模型檔案"))
         self.paths: ModelPaths = version_paths(folder, "afresh")
-        if unknown := unverified(folder):
+        if unknown := describe_unverified(folder):
             job.warn(unknown)
         self.benchmark: Benchmark = frozen_benchmark(folder.task, benchmark_name)
         check_labels(folder.task, self.benchmark)
@@ -154,7 +154,7 @@ class _Evaluation:
                 field="benchmark",
             )
 
-    def committed(self) -> Evaluation | None:
+    def find_committed(self) -> Evaluation | None:
         """The record this very job has committed before it was killed, if it has."""
         records = reversed(self.folder.evaluations())
         return next((record for record in records if record.job == self.job.folder.id), None)
@@ -259,7 +259,7 @@ class _Evaluation:
             "answers": self.answers,
             "formula": FORMULA,
             "decoding": "constrained" if self.constrained else "free",
-            **measured(self.answers, answers, self.measured_labels, self.groups),
+            **measure_answers(self.answers, answers, self.measured_labels, self.groups),
             "clusters": {
                 "by": (self.snapshot.manifest.split.group_by if self.snapshot else None) or "text",
                 "count": len(set(self.groups)),
@@ -286,7 +286,7 @@ class _Evaluation:
             "predictions_hash": keep_answers(self.folder, lines),
         }
         record = Evaluation.model_validate(content)
-        leaked = self._leaked()
+        leaked = self._count_leaked()
         ahead = {
             name: paired_difference(self.task.metric, self.answers, given, answers, self.measured_labels, self.groups)
             for name, given in beside.items()
@@ -297,14 +297,16 @@ class _Evaluation:
         return record
 
     def _other_decoding(self, other: list[Prediction]) -> dict[str, Any]:
-        figures = measured(self.answers, [answer.answered for answer in other], self.measured_labels, self.groups)
+        figures = measure_answers(
+            self.answers, [answer.answered for answer in other], self.measured_labels, self.groups
+        )
         return {
             "decoding": "free" if self.constrained else "constrained",
             "metrics": figures["metrics"],
             "predictions_hash": keep_answers(self.folder, answer_rows(self.rows, other)),
         }
 
-    def _leaked(self) -> int:
+    def _count_leaked(self) -> int:
         """How many rows of the benchmark this version was trained on."""
         if self.snapshot is None:
             return 0
@@ -382,7 +384,7 @@ def baseline_figures(
     Arguments:
         snapshot: whose training rows it was fitted on, if it was.
     """
-    figures = measured(kind, answers, labels, groups)
+    figures = measure_answers(kind, answers, labels, groups)
     return {
         **{name: found["value"] for name, found in figures["metrics"].items()},
         metric: headline(Evaluation.model_validate(figures), metric).value,

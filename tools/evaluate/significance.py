@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
-from .intervals import Counted, Counts, Interval, Z, by_group, cells_of, counted, gradient, weigh
+from .intervals import Counted, Counts, Interval, Z, by_group, cells_of, count_groups, gradient, weigh
 from .metric import METRICS, Answered, Metric
 
 LEVEL = 0.05
@@ -94,15 +94,15 @@ class Scores:
 
     def values(self, metrics: Mapping[str, Metric], model: int = 0) -> dict[str, list[float]]:
         """Each metric's figure; one for each label where it is `per_class`."""
-        return {name: metric.measure(self._counted(metric, model).sums) for name, metric in metrics.items()}
+        return {name: metric.measure(self._count_model(metric, model).sums) for name, metric in metrics.items()}
 
     def intervals(self, metrics: Mapping[str, Metric], model: int = 0) -> dict[str, list[Interval]]:
         """The same with 95 % intervals."""
-        return {name: metric.intervals(self._counted(metric, model)) for name, metric in metrics.items()}
+        return {name: metric.intervals(self._count_model(metric, model)) for name, metric in metrics.items()}
 
     def differences(self, metrics: Mapping[str, Metric], a: int = 0, b: int = 1) -> dict[str, list[Difference]]:
         """Each metric's paired difference, model `b` minus model `a`."""
-        return {name: self._paired(metric, a, b) for name, metric in metrics.items()}
+        return {name: self._pair_differences(metric, a, b) for name, metric in metrics.items()}
 
     def chosen_best(self, metric: Metric, place: int = 0) -> float:
         """How much too good the best of these models looks because it was chosen for its score on these very rows.
@@ -115,10 +115,10 @@ class Scores:
         sign = 1 if metric.higher_is_better else -1
         scores, slopes, rows = [], [], []
         for model in range(len(self.models)):
-            sums = self._counted(metric, model).sums
+            sums = self._count_model(metric, model).sums
             scores.append(sign * metric.measure(sums)[place])
             slopes.append({at: sign * slope for at, slope in gradient(_figure(metric, place), sums).items()})
-            rows.append(self._grouped(metric, model))
+            rows.append(self._group_counts(metric, model))
         parts = [[weigh(slope, row) for row in each] for slope, each in zip(slopes, rows, strict=True)]
         noise = _drawing([[sum(x * y for x, y in zip(one, other, strict=True)) for other in parts] for one in parts])
         source, gained = random.Random(_SEED), 0.0
@@ -139,20 +139,20 @@ class Scores:
                 raise
         return self._tallies[key]
 
-    def _grouped(self, metric: Metric, model: int) -> list[Counts]:
+    def _group_counts(self, metric: Metric, model: int) -> list[Counts]:
         rows = self._tally(metric, model)
         return rows if self.groups is None else by_group(rows, self.groups)
 
-    def _counted(self, metric: Metric, model: int) -> Counted:
-        return counted(self._tally(metric, model), metric.columns(len(self.labels)), self.groups)
+    def _count_model(self, metric: Metric, model: int) -> Counted:
+        return count_groups(self._tally(metric, model), metric.columns(len(self.labels)), self.groups)
 
-    def _paired(self, metric: Metric, a: int, b: int) -> list[Difference]:
-        sums = [self._counted(metric, model).sums for model in (a, b)]
+    def _pair_differences(self, metric: Metric, a: int, b: int) -> list[Difference]:
+        sums = [self._count_model(metric, model).sums for model in (a, b)]
         middle = [(one + other) / 2 for one, other in zip(*sums, strict=True)]
         moves = cells_of(
             [
                 _minus(row_b, row_a)
-                for row_a, row_b in zip(self._grouped(metric, a), self._grouped(metric, b), strict=True)
+                for row_a, row_b in zip(self._group_counts(metric, a), self._group_counts(metric, b), strict=True)
             ]
         )
         ends = zip(metric.measure(sums[0]), metric.measure(sums[1]), strict=True)
@@ -179,7 +179,7 @@ def _difference(value: float, moves: Sequence[tuple[int, Counts]], slope: Counts
     for count, row in moves:
         if part := round(groups * weigh(slope, row), _DIGITS):
             parts[part] += count
-    p = _randomised(parts)
+    p = _randomised_p(parts)
     # Bonett and Price: as if one more pair spoke for each side.
     changed = sum(parts.values())
     squares = sum(count * part * part for part, count in parts.items())
@@ -200,7 +200,7 @@ def _agreeing(value: float, low: float, high: float, p: float) -> tuple[float, f
     return (edge, high) if value > 0 else (low, edge)
 
 
-def _randomised(parts: Mapping[float, int]) -> float:
+def _randomised_p(parts: Mapping[float, int]) -> float:
     """p of the sum, where each group's two answers may as well be exchanged: every sign is flipped with a coin."""
     sizes: Counter[float] = Counter()
     for part, count in parts.items():
@@ -280,13 +280,13 @@ def rows_needed(rows: int, difference: float, error: float) -> RowsNeeded | None
         return None
     gap, unsure = abs(difference), _QUARTILE * error
 
-    def needed(size: float) -> int:
+    def rows_for(size: float) -> int:
         return math.ceil(rows * ((Z + _POWER) * error / size) ** 2)
 
-    return RowsNeeded(needed(gap + unsure), needed(max(gap - unsure, gap / 2)), gap - unsure < gap / 2)
+    return RowsNeeded(rows_for(gap + unsure), rows_for(max(gap - unsure, gap / 2)), gap - unsure < gap / 2)
 
 
-def corrected(difference: Difference, p: float) -> Difference:
+def correct_difference(difference: Difference, p: float) -> Difference:
     """The difference by a p that is corrected for looking often: its interval holds 0 where that is not below the level."""
     if p < LEVEL or difference.verdict == "not_shown":
         return replace(difference, p=p)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...resources.chinese import simplified_characters
-from ...resources.language import Language
+from ...resources.foundation.chinese import simplified_characters
+from ...resources.foundation.language import Language
 
 _SHOWN = 20
 

@@ -10,7 +10,7 @@ from ...resources.job import JobFolder
 from ...resources.removal import require_model
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
-from ..compute import jobs
+from ..compute.jobs import job_control
 from ..compute.worker import light_python, worker_python
 from ..data.benchmark import frozen_benchmark
 from . import compare, deciding, run, trying
@@ -32,7 +32,7 @@ def start_evaluation(workspace: Workspace, task: TaskFolder, version: str, bench
     check_labels(task, asked)  # what cannot be measured is told before a job is started
     check_version(chosen, asked, definition)
     arguments = ["--version", chosen.name, *(["--benchmark", benchmark] if benchmark else [])]
-    return jobs.submit(
+    return job_control.submit(
         workspace, "evaluate", run.ENTRY, arguments, python=worker_python(workspace), task=task, resumable=True
     )
 
@@ -45,7 +45,7 @@ def start_comparison(workspace: Workspace, task: TaskFolder, a: str, b: str) -> 
     """
     one, other = predictor(task, a), predictor(task, b)
     deciding.common_records(one, other)  # what cannot be compared is told before a job is started
-    return jobs.submit(
+    return job_control.submit(
         workspace,
         "compare",
         compare.ENTRY,
@@ -64,7 +64,7 @@ def start_predicting(workspace: Workspace, task: TaskFolder, version: str, asked
     chosen = trained_version(task, version)
     require_model(chosen)
     arguments = [str(task.root), "--model", chosen.name, "--asked", str(asked)]
-    return jobs.submit(
+    return job_control.submit(
         workspace, "try", trying.ENTRY, arguments, python=worker_python(workspace), task=task, resumable=True
     )
 
@@ -110,4 +110,4 @@ def start_trying(
     arguments += ["--evaluate"] if action == "evaluate" else []
     heavy = action == "evaluate" or any(one.url is None for one in models)
     python = worker_python(workspace) if heavy else light_python(workspace)
-    return jobs.submit(workspace, "try", trying.ENTRY, arguments, python=python, task=task, resumable=True)
+    return job_control.submit(workspace, "try", trying.ENTRY, arguments, python=python, task=task, resumable=True)

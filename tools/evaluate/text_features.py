@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..data.rows import Row, normalised
+from ..data.rows import Row, normalise
 
 _ENTITY_MARK = "\ue000"  # one private character, so that character n-grams see where the entity stands
 
@@ -27,10 +27,10 @@ def text_features(language: str) -> Any:
     )
 
 
-def marked(row: Row) -> str:
+def mark_entity(row: Row) -> str:
     """The row's text, case-folded, with its entity's mentions replaced by a mark."""
-    text = normalised(str(row["text"])).casefold()
-    entity = normalised(str(row.get("entity") or "")).casefold()
+    text = normalise(str(row["text"])).casefold()
+    entity = normalise(str(row.get("entity") or "")).casefold()
     if not entity:
         return text
     return text.replace(entity, f" {_ENTITY_MARK} ") if entity in text else f"{text} {_ENTITY_MARK} {entity}"

@@ -1,4 +1,4 @@
-"""The door of evaluation."""
+"""The tool module of evaluation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import Field
 from ...resources.answer import JobAnswer
 from ...resources.job import JobFolder
 from ...resources.workspace import Workspace
-from ..compute.view import follow
+from ..compute.jobs.view import follow
 
 
 def register(server: MCPServer, workspace: Workspace) -> None:
@@ -89,8 +89,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         benchmark: str = "",
         confirm: bool = False,
     ) -> JobAnswer:
-        from ...resources import secrets
-        from ..data.definition import rotate_notice, telling
+        from ...resources.foundation import secrets
+        from ..data.definition import add_rotation_notice, rotate_notice
         from .starting import start_trying
 
         def start() -> JobFolder:
@@ -108,7 +108,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         moved, names = await anyio.to_thread.run_sync(
             partial(secrets.move_inline, {"api_key": api_key, "url": url}, prefix="endpoint_")
         )
-        with telling(names):
+        with add_rotation_notice(names):
             job = await anyio.to_thread.run_sync(start)
             answer = await follow(job, workspace, report=context.report_progress)
         notice = rotate_notice(names)

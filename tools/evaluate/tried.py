@@ -20,21 +20,21 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from ...resources import secrets
-from ...resources.errors import DeploymentError, EvaluationError, NlpSkillsError
-from ...resources.files import append_jsonl, read_jsonl, sha256_bytes, sha256_file
-from ...resources.language import Text
+from ...resources.foundation import secrets
+from ...resources.foundation.errors import DeploymentError, EvaluationError, NlpSkillsError
+from ...resources.foundation.files import append_jsonl, read_jsonl, sha256_bytes, sha256_file
+from ...resources.foundation.language import Text
 from ...resources.paths import readable
 from ...resources.task import Prompt, TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.version import version as find_version
 from ...resources.workspace import Workspace
-from ..compute.base_model import resolve_base_model
+from ..compute.environments.base_model import resolve_base_model
 from ..compute.own_servers import ollama_url
 from ..data.prompting import chat_messages, gold_of, read_answer
 from ..data.reach import require_reach
 from ..data.rows import Row
-from ..data.types import kind_of
+from ..data.task_kind import kind_of
 from .asked import as_asked, asking_limit
 from .endpoint import Endpoint, ask, base_url, check_listed, whole
 from .llama_cpp import check_gguf, running
@@ -154,7 +154,7 @@ def answering(task: TaskFolder, model: Model, prompt: Prompt, labels: Sequence[s
         paths = version_paths(folder) if folder else None
         loaded = load_for_inference(paths.base, paths.adapter) if paths else load_for_inference(Path(model.source))
 
-        def predicted(rows: Sequence[Row], kept: Path | None, report: Report) -> list[Prediction]:
+        def predict_rows(rows: Sequence[Row], kept: Path | None, report: Report) -> list[Prediction]:
             rows = as_asked(loaded, rows, prompt, labels, asking_limit(folder)).rows if folder else rows
             found = predict(loaded, rows, prompt, labels, kept=kept, report=report)
             if not rows or kind_of(rows[0]).answers != "pair" or not rows[0]["rejected"]:
@@ -163,17 +163,17 @@ def answering(task: TaskFolder, model: Model, prompt: Prompt, labels: Sequence[s
             preferred = margins(loaded, rows, prompt, labels, kept=pairs, report=report)
             return [replace(one, margin=margin) for one, margin in zip(found, preferred, strict=True)]
 
-        yield predicted
+        yield predict_rows
     elif model.kind == "gguf":
         if secrets.lookup(_KEY_NAME) is None:
             os.environ[_KEY_NAME] = randomness.token_urlsafe(24)  # for this process alone
         with running(Path(model.source), secrets.resolve(f"${{{_KEY_NAME}}}", host=None)) as url:
             served = Endpoint(url=url, model=Path(model.source).name, api_key=f"${{{_KEY_NAME}}}", served_here=True)
-            yield _asked(served, prompt, labels)
+            yield _ask_endpoint(served, prompt, labels)
     else:
         endpoint = Endpoint(url=str(model.url), model=model.source, api_key=model.api_key)
         check_listed(endpoint)
-        yield _asked(endpoint, prompt, labels)
+        yield _ask_endpoint(endpoint, prompt, labels)
 
 
 def identity(model: Model) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def identity(model: Model) -> dict[str, Any]:
     return found
 
 
-def _asked(endpoint: Endpoint, prompt: Prompt, labels: Sequence[str]) -> Answering:
+def _ask_endpoint(endpoint: Endpoint, prompt: Prompt, labels: Sequence[str]) -> Answering:
     def answers(rows: Sequence[Row], kept: Path | None, report: Report) -> list[Prediction]:
         known = {entry["id"]: str(entry["raw"]) for entry in read_jsonl(kept)} if kept and kept.is_file() else {}
         if kept:

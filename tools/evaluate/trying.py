@@ -15,24 +15,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...resources.answer import quoted
-from ...resources.errors import DataError, EvaluationError
+from ...resources.answer import quote_row_text
 from ...resources.evaluation import Evaluation
-from ...resources.files import dump_jsonl, read_jsonl, sha256_bytes, write_atomic
-from ...resources.language import Text, several
+from ...resources.foundation.errors import DataError, EvaluationError
+from ...resources.foundation.files import dump_jsonl, read_jsonl, sha256_bytes, write_atomic
+from ...resources.foundation.language import Text, several
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
-from ..compute.libraries import settle_libraries
-from ..compute.running import RunningJob, run_job
-from ..compute.stopwatch import Stopwatch
-from ..compute.turns import gpu_turn
+from ..compute.environments.libraries import settle_libraries
+from ..compute.jobs.device_queue import acquire_gpu
+from ..compute.jobs.running import RunningJob, run_job
+from ..compute.jobs.stopwatch import Stopwatch
 from ..data.benchmark import Benchmark, frozen_benchmark
 from ..data.prompting import answer_of, task_prompt
 from ..data.rows import Row
 from ..data.store import Snapshot, load_snapshot
-from ..data.types import task_kind
-from .baselines import baseline_title
+from ..data.task_kind import task_kind
+from .baseline import baseline_title
 from .measurable import check_labels
 from .metric import answers_of
 from .record import (
@@ -41,7 +41,7 @@ from .record import (
     benchmark_reference,
     commit_evaluation,
     keep_answers,
-    measured,
+    measure_answers,
     measured_labels,
     row_groups,
 )
@@ -93,7 +93,7 @@ def main(arguments: list[str]) -> int:
     def work(job: RunningJob) -> dict[str, Any]:
         task = TaskFolder(given.task)
         models = [named_model(Workspace(), task, name, given.url, given.api_key) for name in given.model]
-        with gpu_turn(job) if any(model.loaded_here for model in models) else contextlib.nullcontext():
+        with acquire_gpu(job) if any(model.loaded_here for model in models) else contextlib.nullcontext():
             if given.evaluate:
                 return evaluate_model(job, task, models[0], given.benchmark)
             if given.asked:
@@ -109,9 +109,9 @@ def ask_models(job: RunningJob, task: TaskFolder, models: Sequence[Model], rows:
     prompt, labels = task_prompt(definition), definition.labels
     answers: list[dict[str, Any]] = [
         {
-            "text": quoted(definition, str(row["text"])),
+            "text": quote_row_text(definition, str(row["text"])),
             **({"entity": row["entity"]} if row.get("entity") else {}),
-            **({"gold": _shown(definition, gold)} if (gold := answer_of(row)) else {}),
+            **({"gold": _display_answer(definition, gold)} if (gold := answer_of(row)) else {}),
             "answers": {},
         }
         for row in rows
@@ -125,8 +125,8 @@ def ask_models(job: RunningJob, task: TaskFolder, models: Sequence[Model], rows:
         seconds = round((time.monotonic() - began) / max(1, len(rows)), 2)
         for line, answer in zip(answers, found, strict=True):
             line["answers"][model.name] = {
-                "said": quoted(definition, answer.raw),
-                "read": _shown(definition, answer.answer),
+                "said": quote_row_text(definition, answer.raw),
+                "read": _display_answer(definition, answer.answer),
                 "seconds": seconds,
             }
             valid[model.name] += answer.answer is not None
@@ -232,7 +232,7 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
         "answers": kind,
         "formula": FORMULA,
         "decoding": "free",
-        **measured(kind, answers, labels, groups),
+        **measure_answers(kind, answers, labels, groups),
         "clusters": {"by": group_by or "text", "count": len(set(groups))},
         "model": who,
         "simplified": simplified_leak(
@@ -252,7 +252,7 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
     record.predictions_hash = keep_answers(folder, answer_rows(rows, found))
     record = commit_evaluation(folder, record)
     shutil.rmtree(kept, ignore_errors=True)
-    return _told(task, folder, record)
+    return _build_result(task, folder, record)
 
 
 def _rows(task: TaskFolder, text: str, entity: str, count: int) -> list[Row]:
@@ -275,12 +275,12 @@ def _snapshot_of(task: TaskFolder, benchmark: Benchmark) -> Snapshot | None:
     return load_snapshot(task, digest) if digest and (task.snapshots / digest[:12]).is_dir() else None
 
 
-def _shown(task: Task, answer: str | None) -> str | None:
+def _display_answer(task: Task, answer: str | None) -> str | None:
     """An answer fit for a tool result: a label as it is, what quotes rows as the task allows."""
-    return answer if answer is None or answers_of(task.type) == "label" else quoted(task, answer)
+    return answer if answer is None or answers_of(task.type) == "label" else quote_row_text(task, answer)
 
 
-def _told(task: TaskFolder, folder: VersionFolder, record: Evaluation) -> dict[str, Any]:
+def _build_result(task: TaskFolder, folder: VersionFolder, record: Evaluation) -> dict[str, Any]:
     found = record.verdict
     if found.met and not found.simplest_wins:
         say = Text(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...resources.evaluation import ClassFigures, Evaluation, Figure, Margin, Measured, Simplest, Verdict, Words
-from ...resources.language import Text, several
+from ...resources.foundation.language import Text, several
 from ...resources.lineage import prediction_of
 from ...resources.score import reaches
 from ...resources.task import SuccessCriteria, Task
 from ...resources.version import VersionFolder
-from .baselines import BASE_MODEL, fitted_title
+from .baseline import BASE_MODEL, fitted_title
 from .deciding import Chosen
 from .metric import metric_title
 from .significance import Difference
@@ -30,7 +30,7 @@ def headline(record: Evaluation, metric: str) -> Measured:
     Raises:
         KeyError: it was not measured.
     """
-    found = record.measured(metric)
+    found = record.find_metric(metric)
     if found is None:
         raise KeyError(metric)
     return found
@@ -56,11 +56,11 @@ def verdict(
         _figure(record, metric, found),
         too_few_said(record, metric),
         _goal(criteria, found, met),
-        chosen.said() if chosen else None,
+        chosen.describe() if chosen else None,
         _beside(simplest, metric),
-        _untuned(record, metric, margins),
+        _compare_untuned(record, metric, margins),
         _invalid(record),
-        _simplified(record),
+        _describe_simplified(record),
         _leak(leaked),
     ]
     said = [part for part in parts if part is not None]
@@ -194,7 +194,7 @@ def _beside(simplest: Simplest | None, metric: str) -> Text | None:
     )
 
 
-def _untuned(record: Evaluation, metric: str, margins: Mapping[str, Difference]) -> Text | None:
+def _compare_untuned(record: Evaluation, metric: str, margins: Mapping[str, Difference]) -> Text | None:
     margin = margins.get(BASE_MODEL)
     if margin is None or margin.verdict == "better":
         return None
@@ -206,7 +206,7 @@ def _untuned(record: Evaluation, metric: str, margins: Mapping[str, Difference])
 
 
 def _invalid(record: Evaluation) -> Text | None:
-    rate = found.value if (found := record.measured("invalid_rate")) else 0
+    rate = found.value if (found := record.find_metric("invalid_rate")) else 0
     if rate == 0:
         return None
     what = invalid_words(record)
@@ -219,7 +219,7 @@ def invalid_words(record: Evaluation) -> Text:
     return _INVALID[record.answers or "label"]
 
 
-def _simplified(record: Evaluation) -> Text | None:
+def _describe_simplified(record: Evaluation) -> Text | None:
     found = record.simplified
     if not found or not found.answers:
         return None

@@ -1,20 +1,20 @@
-"""Results as their answers give them: a record is compared with figures computed anew before anything rests on it."""
+"""Results as their answers give them: a record is compared with figures computed again before anything rests on it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ...resources.errors import EvaluationError
 from ...resources.evaluation import Evaluation
-from ...resources.language import Text
+from ...resources.foundation.errors import EvaluationError
+from ...resources.foundation.language import Text
 from ...resources.record import Number
 from ...resources.version import VersionFolder
 from ..data.benchmark import EARLIER, form_measured
 from ..data.prompting import gold_of
-from ..data.types import Answers
+from ..data.task_kind import Answers
 from .metric import answers_of, metrics_for
-from .record import FORMULA, answers_file, as_answered, evaluated_answers, measured
+from .record import FORMULA, answers_file, as_answered, evaluated_answers, measure_answers
 from .significance import Scores
 
 _CLOSE = 1e-5  # records are rounded to six digits
@@ -35,10 +35,10 @@ def latest_results(folder: VersionFolder, benchmark_hash: str | None = None) -> 
         EvaluationError: see `verified`.
     """
     record = folder.latest_evaluation(benchmark_hash)
-    return verified(folder, record) if record else None
+    return verify_record(folder, record) if record else None
 
 
-def verified(folder: VersionFolder, record: Evaluation) -> Results:
+def verify_record(folder: VersionFolder, record: Evaluation) -> Results:
     """The record, its figures computed again from its answers, and these checked against their hash and against the
     benchmark's rows. A record of an older commit, whose formulas were others or are not known, is returned with the
     figures as they are computed now.
@@ -52,11 +52,11 @@ def verified(folder: VersionFolder, record: Evaluation) -> Results:
     if key not in _checked:
         if len(_checked) > 256:
             _checked.clear()
-        _checked[key] = _verified(folder, record)
+        _checked[key] = _recompute_record(folder, record)
     return _checked[key]
 
 
-def _verified(folder: VersionFolder, record: Evaluation) -> Results:
+def _recompute_record(folder: VersionFolder, record: Evaluation) -> Results:
     try:
         lines = evaluated_answers(folder, record)
         _check_golds(folder, record, lines)
@@ -66,11 +66,11 @@ def _verified(folder: VersionFolder, record: Evaluation) -> Results:
         return Results(record, error.problem)  # of an older commit: said where it is looked at
     kind: Answers = record.answers or answers_of(folder.task.load().type)
     labels = list(record.per_class)
-    computed = _computed(lines, kind, labels)
+    computed = _compute_figures(lines, kind, labels)
     wrong: list[tuple[str, float, float]] = []
     for name, value in computed.items():
         known, _, label = name.partition(".")
-        told = _recorded(record, known, label)
+        told = _recorded_figure(record, known, label)
         if not isinstance(told, int | float) or value != value or abs(told - value) <= _CLOSE:
             continue
         wrong.append((name, float(told), value))
@@ -80,7 +80,9 @@ def _verified(folder: VersionFolder, record: Evaluation) -> Results:
         raise _not_what_was_measured(folder, record, wrong)
     names = ", ".join(name for name, _, _ in wrong[:4])
     content = record.to_dict()
-    now = measured(kind, as_answered(lines), labels, None)  # an interval of the old value would not hold the new one
+    now = measure_answers(
+        kind, as_answered(lines), labels, None
+    )  # an interval of the old value would not hold the new one
     return Results(
         Evaluation.model_validate(
             {
@@ -97,7 +99,7 @@ def _verified(folder: VersionFolder, record: Evaluation) -> Results:
     )
 
 
-def _recorded(record: Evaluation, name: str, label: str) -> Number | None:
+def _recorded_figure(record: Evaluation, name: str, label: str) -> Number | None:
     """A figure as the record has it."""
     if label:
         figures = record.per_class.get(label)
@@ -106,7 +108,7 @@ def _recorded(record: Evaluation, name: str, label: str) -> Number | None:
     return figure.value if figure else None
 
 
-def _computed(lines: Sequence[Mapping[str, Any]], kind: Answers, labels: Sequence[str]) -> dict[str, float]:
+def _compute_figures(lines: Sequence[Mapping[str, Any]], kind: Answers, labels: Sequence[str]) -> dict[str, float]:
     """Every figure by its name, `f1.late` of one label."""
     answers = as_answered(lines)
     known = metrics_for(kind, answers)

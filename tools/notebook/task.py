@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...resources.errors import DataError
-from ...resources.language import Text, speaking
+from ...resources.foundation.errors import DataError
+from ...resources.foundation.language import Text, speaking
+from ...resources.foundation.wording import suggest
 from ...resources.task import Task as Definition
 from ...resources.task import TaskFolder
 from ...resources.version import version, version_numbers
-from ...resources.wording import suggest
 from .version import Version
 from .waiting import result_of
 
@@ -58,7 +58,7 @@ class Task:
         Raises:
             NlpSkillsError: a field is wrong, the source may not or cannot be read, or it costs something.
         """
-        from ..data.definition import change_definition, telling
+        from ..data.definition import add_rotation_notice, change_definition
         from ..data.permission import check_permission
         from ..data.starting import start_preview
 
@@ -71,7 +71,7 @@ class Task:
                 deduplicate_on=list(deduplicate_on) if deduplicate_on else None,
                 allowed=lambda definition: check_permission(self.folder, definition),
             )
-            with telling(moved):
+            with add_rotation_notice(moved):
                 return self._result(start_preview(self.workspace.folder, self.folder, moved, confirm))
 
     def prepare(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...resources.files import dump_jsonl, read_jsonl, sha256_bytes, write_atomic
-from ...resources.language import speaking
+from ...resources.foundation.files import dump_jsonl, read_jsonl, sha256_bytes, write_atomic
+from ...resources.foundation.language import speaking
 from ...resources.version import VersionFolder
 from .waiting import result_of
 
@@ -49,7 +49,7 @@ class Version:
         Raises:
             NlpSkillsError: it has none yet, or the answers were changed since.
         """
-        return dict(self._measured().record.to_dict())
+        return dict(self._newest_evaluation().record.to_dict())
 
     def metrics(self) -> list[dict[str, Any]]:
         """One row for each metric of the newest evaluation: `metric`, `value`, and its interval, for `pandas.DataFrame`.
@@ -68,7 +68,7 @@ class Version:
         from ..evaluate.record import evaluated_answers
 
         with speaking(self.workspace.language):
-            return evaluated_answers(self.folder, self._measured().record)
+            return evaluated_answers(self.folder, self._newest_evaluation().record)
 
     def predict(self, texts: str | Sequence[str], entities: str | Sequence[str] = ()) -> list[dict[str, Any]]:
         """Its answers to texts: one row each (`text`, `predicted`, `raw`), in their order, for `pandas.DataFrame`.
@@ -116,22 +116,22 @@ class Version:
         Raises:
             NlpSkillsError: a gate is closed, or the deployment failed.
         """
-        from ...resources import secrets
-        from ..data.definition import telling
+        from ...resources.foundation import secrets
+        from ..data.definition import add_rotation_notice
         from ..deploy.deployments import history
         from ..deploy.starting import start_deployment
 
         task = self.folder.task
         with speaking(self.workspace.language):
             given, moved = secrets.move_inline(dict(settings or {}), prefix="deploy_")
-            with telling(moved):
+            with add_rotation_notice(moved):
                 job = start_deployment(self.workspace.folder, task, self.name, target, given, override_reason)
                 made = self._result(job)["id"]
         return next(deployment for deployment in history(task) if deployment.id == made)
 
-    def _measured(self) -> Any:
-        from ...resources.errors import EvaluationError
-        from ...resources.language import Text
+    def _newest_evaluation(self) -> Any:
+        from ...resources.foundation.errors import EvaluationError
+        from ...resources.foundation.language import Text
         from ..evaluate.verified import latest_results
 
         with speaking(self.workspace.language):

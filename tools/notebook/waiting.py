@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ...resources.errors import JobError
+from ...resources.foundation.errors import JobError
+from ...resources.foundation.language import Text
 from ...resources.job import ACTIVE_STATES, JobFolder, JobState
-from ...resources.language import Text
-from ..compute import jobs
-from ..compute.view import job_view
-from ..compute.words import STATE_WORDS, progress_line
+from ..compute.jobs import job_control
+from ..compute.jobs.view import job_view
+from ..compute.jobs.words import STATE_WORDS, progress_line
 
 _SECONDS_BETWEEN_LINES = 1.0
 _LINE_CHARACTERS = 110
@@ -25,19 +25,19 @@ def result_of(job: JobFolder, progress: bool) -> dict[str, Any]:
     Raises:
         NlpSkillsError: the job failed (its own error), was cancelled or interrupted.
     """
-    while (state := jobs.wait(job, _SECONDS_BETWEEN_LINES)) in ACTIVE_STATES:
+    while (state := job_control.wait(job, _SECONDS_BETWEEN_LINES)) in ACTIVE_STATES:
         if progress:
             _write(job, state)
     if progress:
         _write(job, state, end="\n")
     if state == "succeeded":
         return job_view(job).result
-    if error := jobs.failure(job):
+    if error := job_control.failure(job):
         raise error
     raise JobError(
         Text(f"Job {job.id} is {STATE_WORDS[state].en}.", f"工作 {job.id} {STATE_WORDS[state].zh}。"),
         Text(
-            f"workspace.resume({job.id!r}) carries on; calling again begins anew.",
+            f"workspace.resume({job.id!r}) carries on; calling again begins again.",
             f"workspace.resume({job.id!r}) 可以接續；再呼叫一次則重新開始。",
         ),
         details={"job_id": job.id},
@@ -45,7 +45,7 @@ def result_of(job: JobFolder, progress: bool) -> dict[str, Any]:
 
 
 def _write(job: JobFolder, state: JobState, end: str = "") -> None:
-    parts = (job.spec().kind, str(STATE_WORDS[state]), progress_line(jobs.progress(job)))
+    parts = (job.spec().kind, str(STATE_WORDS[state]), progress_line(job_control.progress(job)))
     line = " · ".join(filter(None, parts))
     sys.stderr.write(f"\r{line[:_LINE_CHARACTERS]:<{_LINE_CHARACTERS}}{end}")
     sys.stderr.flush()

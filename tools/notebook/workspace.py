@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ...resources import workspace as on_disk
+from ...resources.foundation.language import Language, speaking
 from ...resources.job import job_folder
-from ...resources.language import Language, speaking
 from ...resources.task import TaskType
 from .task import Task
 from .waiting import result_of
@@ -93,7 +93,7 @@ class Workspace:
 
     def tasks(self) -> list[dict[str, Any]]:
         """One row for each task that is not archived: name, state, versions, best score, …"""
-        from ...resources.listing import list_tasks
+        from ...resources.browsing.listing import list_tasks
 
         rows: list[dict[str, Any]] = []
         cursor: str | None = None
@@ -110,7 +110,7 @@ class Workspace:
         Raises:
             NlpSkillsError: there is no such job, or it failed again.
         """
-        from ..compute import jobs
+        from ..compute.jobs import job_control
 
         with speaking(self.language):
-            return result_of(jobs.resume(job_folder(self.folder, job), self.folder), self.progress)
+            return result_of(job_control.resume(job_folder(self.folder, job), self.folder), self.progress)

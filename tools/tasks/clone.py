@@ -9,11 +9,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from ...resources.clock import now
 from ...resources.data_source import load_data_source
-from ...resources.errors import TaskError
-from ...resources.files import lock, read_yaml, write_yaml
-from ...resources.language import Text
+from ...resources.foundation.clock import now
+from ...resources.foundation.errors import TaskError
+from ...resources.foundation.files import lock, read_yaml, write_yaml
+from ...resources.foundation.language import Text
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace, check_name
 from .create import new_folder
@@ -72,7 +72,7 @@ def _copy_data(source: TaskFolder, root: Path) -> None:
         )
     for place in _DATA:
         if (source.root / place).is_dir():
-            shutil.copytree(source.root / place, root / place, dirs_exist_ok=True, ignore=_hidden)
+            shutil.copytree(source.root / place, root / place, dirs_exist_ok=True, ignore=_hidden_names)
     for file in _WORKING:
         if (source.root / file).is_file():
             shutil.copyfile(source.root / file, root / file)
@@ -98,5 +98,5 @@ def _copy_source_files(source: TaskFolder, root: Path) -> None:
             shutil.copyfile(file, target)
 
 
-def _hidden(_folder: str, names: list[str]) -> set[str]:
+def _hidden_names(_folder: str, names: list[str]) -> set[str]:
     return {name for name in names if name.startswith(".")}

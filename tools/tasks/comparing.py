@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...resources.answer import NextStep
-from ...resources.errors import TaskError
-from ...resources.files import read_json
-from ...resources.language import Text
+from ...resources.foundation.errors import TaskError
+from ...resources.foundation.files import read_json
+from ...resources.foundation.language import Text
 from ...resources.promotion import current_version
 from ...resources.score import Best, best_version, lower_is_better, reaches
 from ...resources.snapshot import SnapshotManifest

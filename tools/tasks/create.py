@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...resources.access import forget_rows
-from ...resources.clock import now
-from ...resources.errors import TaskError
-from ...resources.files import describing_disk_errors, lock
-from ...resources.language import Language, Text
+from ...resources.foundation.access import forget_rows
+from ...resources.foundation.clock import now
+from ...resources.foundation.errors import TaskError
+from ...resources.foundation.files import describing_disk_errors, lock
+from ...resources.foundation.language import Language, Text
 from ...resources.task import Task, TaskFolder, TaskType
 from ...resources.workspace import Workspace, slug
 from .fields import with_changes
@@ -118,9 +118,9 @@ def _require_free(workspace: Workspace, final: Path) -> None:
     free = free_name(workspace, final.name)
     is_task = (final / "task.yaml").is_file()
     what = (
-        Text("A task of that name already stands", "已有同名的任務")
+        Text("A task of that name already exists", "已有同名的任務")
         if is_task
-        else Text("A folder of that name already stands", "已有同名的資料夾")
+        else Text("A folder of that name already exists", "已有同名的資料夾")
     )
     raise TaskError(
         Text(f"{what.en}: {final}", f"{what.zh}：{final}"),

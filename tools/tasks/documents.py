@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ... import __version__
-from ...resources.language import Text
+from ...resources.foundation.language import Text
 from ...resources.task import Decision, Task
-from ..data.types import TaskKind, task_kind
+from ..data.task_kind import TaskKind, task_kind
 
 GITIGNORE = """\
 # What the sources gave, as it came: it may hold names, numbers and keys that nobody outside should read. To put it under

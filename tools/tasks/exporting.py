@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ... import __version__
-from ...resources.clock import now
-from ...resources.contents import without_secrets
+from ...resources.browsing.contents import without_secrets
 from ...resources.data_source import load_data_source
-from ...resources.errors import SecretError, TaskError
-from ...resources.files import describing_disk_errors, lock, sha256_file
-from ...resources.language import Text, several
-from ...resources.paths import expanded, writable
-from ...resources.secrets import lookup, redact, references
+from ...resources.foundation.clock import now
+from ...resources.foundation.errors import SecretError, TaskError
+from ...resources.foundation.files import describing_disk_errors, lock, sha256_file
+from ...resources.foundation.language import Text, several
+from ...resources.foundation.secrets import lookup, redact, references
+from ...resources.paths import expand_home, writable
 from ...resources.task import TaskFolder
-from ..compute.running import RunningJob, run_job
-from ..compute.words import size
+from ..compute.jobs.running import RunningJob, run_job
+from ..compute.jobs.words import size
 from .export_file import CHUNK_BYTES, MANIFEST, Entry, Manifest, Tell, travels
 from .tidy import refuse_beside_work
 
@@ -156,7 +156,7 @@ def destination(workspace_root: Path, folder: TaskFolder, path: str, replace: bo
         TaskError: it would lie inside the task, or a file stands there and `replace` is not said.
     """
     named = f"{folder.name}-{now()[:10]}.zip"
-    target = writable(workspace_root / (expanded(path) if path else named), "path", workspace=workspace_root)
+    target = writable(workspace_root / (expand_home(path) if path else named), "path", workspace=workspace_root)
     if target.is_dir():
         target = target / named
     if target.suffix.lower() != ".zip":
@@ -170,7 +170,7 @@ def destination(workspace_root: Path, folder: TaskFolder, path: str, replace: bo
         )
     if target.exists() and not replace:
         raise TaskError(
-            Text(f"{target} stands already.", f"{target} 已經存在。"),
+            Text(f"{target} already exists.", f"{target} 已經存在。"),
             Text("Name another path, or replace it with confirm=true.", "請改用別的路徑，或用 confirm=true 取代它。"),
             field="path",
         )
@@ -233,14 +233,14 @@ def _write(archive: zipfile.ZipFile, name: str, path: Path) -> Entry:
 def _refuse_secrets(folder: TaskFolder, chosen: dict[str, Path]) -> None:
     content = load_data_source(folder).model_dump(mode="json", exclude_none=True)
     if without_secrets(content) != content:
-        raise _held(folder.data_source_file)
+        raise _secret_found_error(folder.data_source_file)
     named = references(folder.data_source_file.read_text(encoding="utf-8")) if folder.data_source_file.is_file() else []
     values = [value for name in named if (value := lookup(name)) and len(value) >= _SHORTEST_SECRET]
     for name, path in chosen.items():
         if path.suffix.lower() in _CHECKED and not name.startswith(tuple(f"{place}/" for place in _ROWS)):
             for line in _lines(path):
                 if redact(line) != line or any(value in line for value in values):
-                    raise _held(path)
+                    raise _secret_found_error(path)
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -248,7 +248,7 @@ def _lines(path: Path) -> Iterator[str]:
         yield from file
 
 
-def _held(path: Path) -> SecretError:
+def _secret_found_error(path: Path) -> SecretError:
     return SecretError(
         Text(
             f"{path} holds a password or key itself, so the task is not exported.",

@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from ...resources.errors import TaskError
-from ...resources.language import Text
+from ...resources.foundation.errors import TaskError
+from ...resources.foundation.language import Text
+from ...resources.foundation.wording import misfit_of, nearest, suggest
 from ...resources.task import Task
-from ...resources.wording import misfit_of, nearest, suggest
-from ..data.types import task_kinds
-from ..evaluate.metric import METRICS, answers_of, fits, known_metrics, offered
+from ..data.task_kind import task_kinds
+from ..evaluate.metric import METRICS, answers_of, fits, known_metrics, suggest_metrics
 from .naming import checked_labels
 
 _KEPT = ("format", "name", "created", "archived", "cloned_from")  # not the person's to set by field
@@ -30,7 +30,7 @@ def with_changes(task: Task, changes: Mapping[str, Any]) -> Task:
     content = task.model_dump(mode="json", exclude_none=True)
     flat = dict(_flat(changes))
     for field, value in flat.items():
-        place, names = content, _known(field, task)
+        place, names = content, _known_names(field, task)
         for name in names[:-1]:
             place = place.setdefault(name, {})
         if value is None:
@@ -72,7 +72,7 @@ def _flat(changes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{key}", value
 
 
-def _known(field: str, task: Task) -> list[str]:
+def _known_names(field: str, task: Task) -> list[str]:
     """The names along the dotted `field`, each known to the model it stands in or already in the file."""
     names = field.split(".")
     here: BaseModel | None = task
@@ -148,6 +148,6 @@ def _check_metric(task: Task) -> None:
         )
     raise TaskError(
         Text(f"{what.en}.", f"{what.zh}。"),
-        suggest(name, offered(name, answers, task.labels, 1), cutoff=0.5),
+        suggest(name, suggest_metrics(name, answers, task.labels, 1), cutoff=0.5),
         field="success_criteria.metric",
     )

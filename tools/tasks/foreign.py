@@ -9,12 +9,12 @@ import re
 import tomllib
 from pathlib import Path, PurePosixPath
 
-from ...resources.errors import TaskError
-from ...resources.files import sha256_file
-from ...resources.language import Text
+from ...resources.foundation.errors import TaskError
+from ...resources.foundation.files import sha256_file
+from ...resources.foundation.language import Text
 from ...resources.task import Task, TaskFolder
-from ..compute.scripts import is_generated
-from ..compute.wheel import WHEEL_NAME, package_wheel
+from ..compute.environments.wheel import WHEEL_NAME, package_wheel
+from ..compute.jobs.scripts import is_generated
 from . import documents
 from .project import generate
 

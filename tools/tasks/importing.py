@@ -19,17 +19,17 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from ...resources.errors import TaskError, WorkspaceError
-from ...resources.files import describing_disk_errors
-from ...resources.language import Text, several
-from ...resources.paths import expanded, readable
+from ...resources.foundation.errors import TaskError, WorkspaceError
+from ...resources.foundation.files import describing_disk_errors
+from ...resources.foundation.language import Text, several
+from ...resources.foundation.wording import misfit_of
+from ...resources.paths import expand_home, readable
 from ...resources.removal import model_stands, record_removal, removal_file
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
-from ...resources.wording import misfit_of
 from ...resources.workspace import Workspace, check_name
-from ..compute.running import RunningJob, run_job
-from ..compute.words import size
+from ..compute.jobs.running import RunningJob, run_job
+from ..compute.jobs.words import size
 from . import foreign
 from .create import new_folder
 from .export_file import CHUNK_BYTES, MANIFEST, Entry, Manifest, Tell, travels
@@ -93,7 +93,7 @@ def import_task(workspace: Workspace, file: Path, name: str = "", tell: Tell = l
         for place in FOLDERS:
             (root / place).mkdir(parents=True, exist_ok=True)
         done = 0
-        with _opened(file) as archive:
+        with _open_archive(file) as archive:
             for entry, expected in manifest.files.items():
                 _extract(archive, entry, expected, root / entry)
                 done += expected.bytes
@@ -118,24 +118,24 @@ def inspect(workspace: Workspace, file: Path) -> Manifest:
         TaskError: it is no export, or an entry must not be in one.
         WorkspaceError: it does not fit on the disk.
     """
-    with _opened(file) as archive:
+    with _open_archive(file) as archive:
         entries = archive.infolist()
         if len(entries) > _MOST_FILES:
-            raise _refused(file, Text(f"it holds {len(entries):,} entries", f"裡面有 {len(entries):,} 個項目"))
+            raise _refused_error(file, Text(f"it holds {len(entries):,} entries", f"裡面有 {len(entries):,} 個項目"))
         manifest = _manifest(archive, file)
         _check_entries(file, entries, manifest)
     _check_size(workspace, file, manifest, entries)
     return manifest
 
 
-def located(workspace: Workspace, path: str) -> Path:
+def locate_file(workspace: Workspace, path: str) -> Path:
     """The file at `path` (absolute, below ~, or relative to the workspace).
 
     Raises:
         AccessError: nobody has allowed reading it.
         TaskError: there is none.
     """
-    file = workspace.root / expanded(path)
+    file = workspace.root / expand_home(path)
     if path:
         file = readable(file, "path", workspace=workspace.root, suffixes=(".zip",))
     if path and file.is_file():
@@ -197,7 +197,7 @@ def next_of(done: Imported) -> dict[str, Any]:
     return {"tool": "coach", "arguments": {"task": done.folder.name}, "say": say._asdict()}
 
 
-def _opened(file: Path) -> zipfile.ZipFile:
+def _open_archive(file: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
     except (zipfile.BadZipFile, ValueError) as error:
@@ -208,18 +208,18 @@ def _manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
     try:
         info = archive.getinfo(MANIFEST)
         if info.file_size > _MANIFEST_BYTES:
-            raise _refused(file, Text(f"its {MANIFEST} is too large", f"{MANIFEST} 太大"))
+            raise _refused_error(file, Text(f"its {MANIFEST} is too large", f"{MANIFEST} 太大"))
         with archive.open(info) as opened:
             return Manifest.model_validate_json(opened.read(_MANIFEST_BYTES))
     except KeyError as error:
         raise _no_export(file) from error
     except ValidationError as error:
         where = misfit_of(error).field
-        raise _refused(
+        raise _refused_error(
             file, Text(f"its {MANIFEST} is not of format 1 [{where}]", f"{MANIFEST} 不是格式 1 [{where}]")
         ) from error
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise _damaged(MANIFEST) from error
+        raise _damaged_error(MANIFEST) from error
 
 
 def _check_entries(file: Path, entries: list[zipfile.ZipInfo], manifest: Manifest) -> None:
@@ -228,22 +228,22 @@ def _check_entries(file: Path, entries: list[zipfile.ZipInfo], manifest: Manifes
         name = info.orig_filename
         folded = unicodedata.normalize("NFC", name).casefold()
         if problem := _unsafe(info, manifest.models):
-            raise _refused(file, Text(f"{name[:120]!r} {problem.en}", f"「{name[:120]}」{problem.zh}"))
+            raise _refused_error(file, Text(f"{name[:120]!r} {problem.en}", f"「{name[:120]}」{problem.zh}"))
         if folded in seen:
-            raise _refused(file, Text(f"{name[:120]!r} is in it twice", f"「{name[:120]}」出現兩次"))
+            raise _refused_error(file, Text(f"{name[:120]!r} is in it twice", f"「{name[:120]}」出現兩次"))
         seen.add(folded)
         if name == MANIFEST:
             continue
         expected = manifest.files.get(name)
         if expected is None:
-            raise _refused(
+            raise _refused_error(
                 file, Text(f"{name[:120]!r} is not in its manifest", f"「{name[:120]}」不在清單（manifest）裡")
             )
         if expected.bytes != info.file_size:
-            raise _damaged(name)
+            raise _damaged_error(name)
     missing = [name for name in manifest.files if unicodedata.normalize("NFC", name).casefold() not in seen]
     if missing:
-        raise _damaged(missing[0])
+        raise _damaged_error(missing[0])
 
 
 def _unsafe(info: zipfile.ZipInfo, models: bool) -> Text | None:
@@ -258,11 +258,11 @@ def _unsafe(info: zipfile.ZipInfo, models: bool) -> Text | None:
         or part.partition(".")[0].lower() in _RESERVED
         for part in name.split("/")
     ) or any(character in '\\:*?"<>|' or ord(character) < 32 for character in name):
-        return Text("is no safe path below a task", "不是任務底下的安全路徑")
+        return Text("is not a safe path inside a task", "不是任務底下的安全路徑")
     if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return Text("is encrypted or compressed in another way", "經過加密或以其他方式壓縮")
     if name != MANIFEST and not travels(name, models):
-        return Text("does not belong into an export", "不屬於匯出檔的內容")
+        return Text("does not belong in an export", "不屬於匯出檔的內容")
     return None
 
 
@@ -270,10 +270,10 @@ def _check_size(workspace: Workspace, file: Path, manifest: Manifest, entries: l
     total = manifest.bytes
     for swollen, packed in ((total, file.stat().st_size), *((one.file_size, one.compress_size) for one in entries)):
         if swollen > _SWELLING_FROM and swollen > _SWELLING * packed:
-            raise _refused(
+            raise _refused_error(
                 file,
                 Text(
-                    f"it would swell from {size(packed)} to {size(swollen)}",
+                    f"it would expand from {size(packed)} to {size(swollen)}",
                     f"解開後會從 {size(packed)} 膨脹到 {size(swollen)}",
                 ),
             )
@@ -304,9 +304,9 @@ def _extract(archive: zipfile.ZipFile, name: str, expected: Entry, target: Path)
                 count += len(chunk)
                 written.write(chunk)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise _damaged(name) from error
+        raise _damaged_error(name) from error
     if count != expected.bytes or digest.hexdigest() != expected.sha256:
-        raise _damaged(name)
+        raise _damaged_error(name)
 
 
 def _mark_absent_models(task: TaskFolder) -> list[str]:
@@ -324,7 +324,7 @@ def _mark_absent_models(task: TaskFolder) -> list[str]:
 def _no_export(file: Path) -> TaskError:
     return TaskError(
         Text(
-            f"{file} is no whole export: it is truncated, damaged, or another kind of file.",
+            f"{file} is not a complete export: it is truncated, damaged, or another kind of file.",
             f"{file} 不是完整的匯出檔：可能被截斷、損壞，或是別種檔案。",
         ),
         Text(
@@ -335,7 +335,7 @@ def _no_export(file: Path) -> TaskError:
     )
 
 
-def _refused(file: Path, why: Text) -> TaskError:
+def _refused_error(file: Path, why: Text) -> TaskError:
     return TaskError(
         Text(f"{file.name} is not imported: {why.en}.", f"沒有匯入 {file.name}：{why.zh}。"),
         Text(
@@ -346,7 +346,7 @@ def _refused(file: Path, why: Text) -> TaskError:
     )
 
 
-def _damaged(name: str) -> TaskError:
+def _damaged_error(name: str) -> TaskError:
     return TaskError(
         Text(
             f"{name[:200]} in the file is not what its manifest says: the file is damaged or was changed. Nothing was "

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ...resources.answer import NextStep
-from ...resources.errors import TaskError
+from ...resources.foundation.errors import TaskError
+from ...resources.foundation.language import Text, several
 from ...resources.job import JobFolder
-from ...resources.language import Text, several
 from ...resources.score import best_version
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace, check_name
-from ..compute import jobs
-from ..compute.words import size
+from ..compute.jobs import job_control
+from ..compute.jobs.words import size
 from ..compute.worker import light_python
 from . import clone, exporting, importing, project, promote, tidy
 from .answers import Action, Managed, Part
@@ -29,7 +29,7 @@ _ARCHIVED = Text("Put away", "封存")
 
 
 @dataclass(frozen=True)
-class Wish:
+class ManageRequest:
     """What a call asks for; each action reads the fields it needs."""
 
     task: str = ""
@@ -42,7 +42,7 @@ class Wish:
     confirm: bool = False
 
 
-def manage(workspace: Workspace, action: Action, wish: Wish) -> Managed | JobFolder:
+def manage(workspace: Workspace, action: Action, wish: ManageRequest) -> Managed | JobFolder:
     """Do one action on a task.
 
     Returns:
@@ -67,7 +67,7 @@ def manage(workspace: Workspace, action: Action, wish: Wish) -> Managed | JobFol
     return _ACTIONS[action](workspace, workspace.task(wish.task), wish)
 
 
-def _promote(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
+def _promote(_workspace: Workspace, folder: TaskFolder, wish: ManageRequest) -> Managed:
     if not wish.version:
         best = best_version(folder, folder.load().metric)
         name = best.version if best else "v1"
@@ -94,7 +94,7 @@ def _promote(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
     return _after_promotion(folder, done, said)
 
 
-def _roll_back(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
+def _roll_back(_workspace: Workspace, folder: TaskFolder, wish: ManageRequest) -> Managed:
     done = promote.roll_back(folder, wish.reason)
     return _after_promotion(
         folder,
@@ -138,10 +138,10 @@ def _after_promotion(folder: TaskFolder, done: promote.Promoted, said: Text) -> 
     )
 
 
-def _tidy(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
+def _tidy(_workspace: Workspace, folder: TaskFolder, wish: ManageRequest) -> Managed:
     done = tidy.tidy(folder, wish.keep, wish.confirm)
-    listed = _listed([(one.path, [one.what, size(one.bytes)]) for one in done.removed])
-    kept = _listed([(one.version, one.why) for one in done.kept])
+    listed = _list_entries([(one.path, [one.what, size(one.bytes)]) for one in done.removed])
+    kept = _list_entries([(one.version, one.why) for one in done.kept])
     stays = Text(
         f" Kept: {kept}. Records of versions, snapshots and benchmarks are never removed." if kept else "",
         f"保留：{kept}。版本紀錄、快照與評估基準絕不移除。" if kept else "",
@@ -153,7 +153,7 @@ def _tidy(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
     }
     if not done.removed:
         said = Text(f"Nothing to remove in {folder.name}.{stays.en}", f"{folder.name} 沒有可以清理的內容。{stays.zh}")
-        return _managed(folder, said, next_step(folder.name, folder.state()), details=details)
+        return _build_answer(folder, said, next_step(folder.name, folder.state()), details=details)
     if not done.done:
         said = Text(
             f"Would free {size(done.bytes)} in {folder.name}: {listed}.{stays.en} Nothing was removed yet.",
@@ -168,16 +168,16 @@ def _tidy(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
             tool="manage_task",
             arguments={"action": "tidy", "task": folder.name, "keep": wish.keep, "confirm": True},
         )
-        return _managed(folder, said, step, details=details, done=False)
+        return _build_answer(folder, said, step, details=details, done=False)
     said = Text(
         f"Freed {size(done.bytes)} in {folder.name}: {listed}.{stays.en} A removed model is trained again with "
         "reproduce.",
         f"{folder.name} 已騰出 {size(done.bytes)}：{listed}。{stays.zh}移除的模型可用 reproduce 重新訓練。",
     )
-    return _managed(folder, said, next_step(folder.name, folder.state()), details=details)
+    return _build_answer(folder, said, next_step(folder.name, folder.state()), details=details)
 
 
-def _archive(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
+def _archive(_workspace: Workspace, folder: TaskFolder, wish: ManageRequest) -> Managed:
     decision = _ARCHIVED.to(folder.load().language) if wish.reason else None
     update_task(folder, archived=True, decision=decision, reason=wish.reason)
     live = folder.deployed_version()
@@ -186,22 +186,22 @@ def _archive(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
         f"{folder.name} 已封存：清單不再列出，內容都還在。",
     )
     if not live:
-        return _managed(folder, said, next_step(folder.name, "archived"))
+        return _build_answer(folder, said, next_step(folder.name, "archived"))
     warning = Text(
         f"{live} is still deployed and answers; stopping it is another step.",
         f"{live} 仍在部署中並持續回答；停止是另一個步驟。",
     )
     step = NextStep(say=str(warning), tool="deploy", arguments={"task": folder.name, "action": "undeploy"})
-    return _managed(folder, said, step, warnings=[str(warning)])
+    return _build_answer(folder, said, step, warnings=[str(warning)])
 
 
-def _restore(_workspace: Workspace, folder: TaskFolder, _wish: Wish) -> Managed:
+def _restore(_workspace: Workspace, folder: TaskFolder, _wish: ManageRequest) -> Managed:
     update_task(folder, archived=False)
     said = Text(f"{folder.name} is back where it was.", f"{folder.name} 已恢復。")
-    return _managed(folder, said, next_step(folder.name, folder.state()))
+    return _build_answer(folder, said, next_step(folder.name, folder.state()))
 
 
-def _clone(workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
+def _clone(workspace: Workspace, folder: TaskFolder, wish: ManageRequest) -> Managed:
     made = clone.clone(workspace, folder, wish.name, data="data" in wish.include, plans="plans" in wish.include)
     parts = Text(
         "with its data" if "data" in wish.include else "without its data",
@@ -211,43 +211,43 @@ def _clone(workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
         f"{made.name} in {made.root} begins where {folder.name} stands, {parts.en} and without versions.",
         f"已由 {folder.name} 複製出 {made.name}，位於 {made.root}，{parts.zh}、不含版本。",
     )
-    return _managed(made, said, next_step(made.name, made.state()), details={"cloned_from": folder.name})
+    return _build_answer(made, said, next_step(made.name, made.state()), details={"cloned_from": folder.name})
 
 
-def _export(workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed | JobFolder:
+def _export(workspace: Workspace, folder: TaskFolder, wish: ManageRequest) -> Managed | JobFolder:
     models = "models" in wish.include
     to = exporting.destination(workspace.root, folder, wish.path, wish.confirm)
     if exporting.bytes_to_export(folder, models) > JOB_BYTES:
         arguments = [str(folder.root), "--to", str(to), *(["--models"] if models else [])]
-        return jobs.submit(
+        return job_control.submit(
             workspace, "export", exporting.ENTRY, arguments, python=light_python(workspace), task=folder, resumable=True
         )
     done = exporting.export(folder, to, models=models)
-    return _managed(
+    return _build_answer(
         folder,
         exporting.said_of(done),
-        _spoken(exporting.next_of(done)),
+        _localise_step(exporting.next_of(done)),
         path=done.path,
         details=exporting.result_of(done),
     )
 
 
-def _import(workspace: Workspace, wish: Wish) -> Managed | JobFolder:
-    file = importing.located(workspace, wish.path)
+def _import(workspace: Workspace, wish: ManageRequest) -> Managed | JobFolder:
+    file = importing.locate_file(workspace, wish.path)
     manifest = importing.inspect(workspace, file)  # what is wrong with the file is told before a job is started
     name = check_name(wish.name or manifest.task)
     if manifest.bytes > JOB_BYTES:
         arguments = [str(file), *(["--name", name] if wish.name else [])]
-        return jobs.submit(
+        return job_control.submit(
             workspace, "import", importing.ENTRY, arguments, python=light_python(workspace), resumable=True
         )
     done = importing.import_task(workspace, file, wish.name)
-    return _managed(
-        done.folder, importing.said_of(done), _spoken(importing.next_of(done)), details=importing.result_of(done)
+    return _build_answer(
+        done.folder, importing.said_of(done), _localise_step(importing.next_of(done)), details=importing.result_of(done)
     )
 
 
-def _generate(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
+def _generate(_workspace: Workspace, folder: TaskFolder, wish: ManageRequest) -> Managed:
     done = project.generate(folder, overwrite_scripts=wish.confirm)
     new, kept = len(done.written) + len(done.updated) + len(done.replaced), ", ".join(done.kept)
     said = Text(
@@ -260,10 +260,10 @@ def _generate(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
             f"{said.zh}手動修改過而保留的：{kept}；confirm=true 會更新改過的腳本，舊檔移到一旁。",
         )
     details = {name: files for name, files in done.model_dump().items() if name != "unchanged"}
-    return _managed(folder, said, next_step(folder.name, folder.state()), details=details)
+    return _build_answer(folder, said, next_step(folder.name, folder.state()), details=details)
 
 
-_ACTIONS: dict[Action, Callable[[Workspace, TaskFolder, Wish], Managed | JobFolder]] = {
+_ACTIONS: dict[Action, Callable[[Workspace, TaskFolder, ManageRequest], Managed | JobFolder]] = {
     "promote": _promote,
     "roll_back": _roll_back,
     "tidy": _tidy,
@@ -276,7 +276,7 @@ _ACTIONS: dict[Action, Callable[[Workspace, TaskFolder, Wish], Managed | JobFold
 assert {*_ACTIONS, "import"} == set(get_args(Action))
 
 
-def _managed(
+def _build_answer(
     folder: TaskFolder,
     said: Text,
     step: NextStep,
@@ -297,7 +297,7 @@ def _managed(
     )
 
 
-def _listed(entries: list[tuple[str, list[str]]]) -> str:
+def _list_entries(entries: list[tuple[str, list[str]]]) -> str:
     """`v3 (recent, best score); v1 (deployed); +2`, in the call's language."""
     shown = [
         str(Text(f"{name} ({', '.join(said)})", f"{name}（{'，'.join(said)}）")) for name, said in entries[:_SHOWN]
@@ -306,5 +306,5 @@ def _listed(entries: list[tuple[str, list[str]]]) -> str:
     return str(Text("; ", "；")).join([*shown, *more])
 
 
-def _spoken(step: dict[str, Any]) -> NextStep:
+def _localise_step(step: dict[str, Any]) -> NextStep:
     return NextStep(say=str(Text(**step["say"])), tool=step["tool"], arguments=step["arguments"])

@@ -6,9 +6,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from ...resources.errors import TaskError
-from ...resources.files import sha256_bytes
-from ...resources.language import Text
+from ...resources.foundation.errors import TaskError
+from ...resources.foundation.files import sha256_bytes
+from ...resources.foundation.language import Text
 from ...resources.workspace import Workspace, check_name, slug
 
 LONGEST_LABEL = 60
@@ -56,7 +56,7 @@ def checked_title(title: str) -> str:
         return line
     raise TaskError(
         Text(
-            f"The title must be 1 to {LONGEST_TITLE} characters that show; no control characters, none that change the "
+            f"The title must be 1 to {LONGEST_TITLE} visible characters; no control characters, none that change the "
             "direction of writing.",
             f"標題必須是 1 到 {LONGEST_TITLE} 個看得見的字元，不能有控制字元或改變書寫方向的字元。",
         ),
@@ -83,9 +83,9 @@ def checked_labels(labels: Sequence[str], fewest: int = 2) -> list[str]:
     for label in trimmed:
         if not label or len(label) > LONGEST_LABEL or not _shows(label):
             raise _unusable(label)
-        if (twin := seen.get(_bare(label))) is not None:
+        if (twin := seen.get(_bare_label(label))) is not None:
             raise _twins(twin, label)
-        seen[_bare(label)] = label
+        seen[_bare_label(label)] = label
     if len(trimmed) < fewest:
         raise TaskError(
             Text(
@@ -97,7 +97,7 @@ def checked_labels(labels: Sequence[str], fewest: int = 2) -> list[str]:
     return trimmed
 
 
-def _bare(label: str) -> str:
+def _bare_label(label: str) -> str:
     """What is left of a label when spaces, width and case do not count."""
     return re.sub(r"\s+", "", unicodedata.normalize("NFKC", label)).casefold()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...resources.answer import NextStep
-from ...resources.language import Text
+from ...resources.foundation.language import Text
 from ...resources.task import State
 
 _STEPS: dict[State, tuple[Text, str]] = {

@@ -8,11 +8,11 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from ... import __version__
-from ...resources.files import lock, read_json, sha256_bytes, sha256_file, write_atomic, write_json
+from ...resources.foundation.files import lock, read_json, sha256_bytes, sha256_file, write_atomic, write_json
 from ...resources.schemas import OF_A_TASK, SCHEMA_FOLDER, shipped_schema
 from ...resources.task import Task, TaskFolder
-from ..compute.scripts import SCRIPTS, script_texts
-from ..compute.wheel import WHEEL_NAME, package_wheel
+from ..compute.environments.wheel import WHEEL_NAME, package_wheel
+from ..compute.jobs.scripts import SCRIPTS, script_texts
 from . import documents
 
 FOLDERS = ("versions", "data/raw", "scripts", "configs", "models", "benchmarks", "docs", "jobs")
@@ -79,7 +79,7 @@ def generate(folder: TaskFolder, overwrite_scripts: bool = False) -> Generated:
         if not folder.data_source_file.is_file():
             write_atomic(folder.data_source_file, documents.first_data_source(task))
             done.written.append("data_source.yaml")
-        recorded = _recorded(folder.root)
+        recorded = _recorded_versions(folder.root)
         files = project_files(task)
         for name, content in files.items():
             _bring_up_to_date(folder.root, name, content, recorded.get(name), overwrite_scripts, done)
@@ -92,7 +92,7 @@ def generate(folder: TaskFolder, overwrite_scripts: bool = False) -> Generated:
 def refresh_decisions(folder: TaskFolder, task: Task) -> None:
     """Make `docs/decisions.md` again, unless a person has edited it."""
     with lock(folder.root / RECORD):
-        recorded = _recorded(folder.root)
+        recorded = _recorded_versions(folder.root)
         path = folder.root / DECISIONS
         if path.is_file() and sha256_file(path) != recorded.get(DECISIONS):
             return
@@ -140,7 +140,7 @@ def _is_wheel(name: str) -> bool:
     return re.fullmatch(r"wheels/\w[\w.+-]*\.whl", name) is not None
 
 
-def _recorded(root: Path) -> dict[str, str]:
+def _recorded_versions(root: Path) -> dict[str, str]:
     path = root / RECORD
     return dict(read_json(path)["files"]) if path.is_file() else {}
 

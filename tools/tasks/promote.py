@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...resources.clock import now
-from ...resources.errors import TaskError
-from ...resources.files import lock
-from ...resources.language import Text
+from ...resources.foundation.clock import now
+from ...resources.foundation.errors import TaskError
+from ...resources.foundation.files import lock
+from ...resources.foundation.language import Text
 from ...resources.promotion import Current, Promotion, current_file, load_current, save_current
 from ...resources.removal import removal
 from ...resources.score import reaches, score_of
@@ -40,10 +40,10 @@ def promote(folder: TaskFolder, name: str, reason: str = "") -> Promoted:
     with lock(current_file(folder)):
         current = load_current(folder)
         if chosen.name == current.version:
-            return _told(folder, chosen, current.version, changed=False)
+            return _build_answer(folder, chosen, current.version, changed=False)
         step = _step(chosen, reason)
         save_current(folder, current.model_copy(update={"version": chosen.name, "history": [*current.history, step]}))
-        return _told(folder, chosen, current.version)
+        return _build_answer(folder, chosen, current.version)
 
 
 def roll_back(folder: TaskFolder, reason: str = "") -> Promoted:
@@ -69,7 +69,7 @@ def roll_back(folder: TaskFolder, reason: str = "") -> Promoted:
             threshold=task.success_criteria.threshold,
         )
         save_current(folder, current.model_copy(update={"version": chosen.name, "history": [*current.history, step]}))
-        return _told(folder, chosen, current.version)
+        return _build_answer(folder, chosen, current.version)
 
 
 def _step(chosen: VersionFolder, reason: str) -> Promotion:
@@ -77,7 +77,7 @@ def _step(chosen: VersionFolder, reason: str) -> Promotion:
     if chosen.status() not in ("trained", "evaluated"):
         raise TaskError(
             Text(
-                f"{chosen.name} was never trained to its end, so nobody can stand behind it.",
+                f"{chosen.name} was never fully trained, so nobody can stand behind it.",
                 f"{chosen.name} 沒有訓練完成，不能設為目前版本。",
             ),
             Text(
@@ -93,7 +93,7 @@ def _step(chosen: VersionFolder, reason: str) -> Promotion:
     score, threshold = score_of(evaluation, task.metric) if evaluation else None, task.success_criteria.threshold
     if not reason:
         if score is None:
-            raise _unmeasured(chosen, task.metric)
+            raise _unmeasured_error(chosen, task.metric)
         if threshold is not None and not reaches(task.metric, score, threshold):
             raise _below(chosen, task.metric, score, threshold)
     return Promotion(
@@ -107,7 +107,7 @@ def _step(chosen: VersionFolder, reason: str) -> Promotion:
     )
 
 
-def _told(folder: TaskFolder, chosen: VersionFolder, before: str | None, changed: bool = True) -> Promoted:
+def _build_answer(folder: TaskFolder, chosen: VersionFolder, before: str | None, changed: bool = True) -> Promoted:
     deployed = folder.deployed_version()
     warnings = []
     if removal(chosen):
@@ -120,7 +120,7 @@ def _told(folder: TaskFolder, chosen: VersionFolder, before: str | None, changed
     return Promoted(chosen.name, before, deployed, changed, warnings)
 
 
-def _unmeasured(chosen: VersionFolder, metric: str) -> TaskError:
+def _unmeasured_error(chosen: VersionFolder, metric: str) -> TaskError:
     title, call = metric_title(metric), f"evaluate(task={chosen.task.name!r}, version={chosen.name!r})"
     return TaskError(
         Text(

@@ -16,13 +16,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from ...resources.data_source import DataSource
-from ...resources.kinds import Registry
+from ...resources.foundation.kinds import Registry
 from ...resources.schemas import SCHEMAS, shipped_schema
 from ...resources.task import TASK_TYPES, Task
 from ...resources.version_config import VersionConfig
-from ..compute.machines import MACHINES
-from ..data.sources import SOURCES
-from ..train.methods import METHODS
+from ..compute.machine import MACHINES
+from ..data.source import SOURCES
+from ..train.method import METHODS
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 _PLAN_HEAD = ("format", "name", "created", "parent", "changes", "expects")

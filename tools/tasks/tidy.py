@@ -20,10 +20,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from ...resources.errors import JobError, TaskError
-from ...resources.files import describing_disk_errors, lock
+from ...resources.foundation.errors import JobError, TaskError
+from ...resources.foundation.files import describing_disk_errors, lock
+from ...resources.foundation.language import Text
 from ...resources.job import ACTIVE_STATES, JobFolder
-from ...resources.language import Text
 from ...resources.promotion import current_version, previous_version
 from ...resources.removal import model_stands, record_removal
 from ...resources.score import best_version
@@ -166,7 +166,7 @@ def _going(folder: TaskFolder, needed: Iterable[str]) -> Iterator[Removed]:
                 if version.status() in _TRAINED
                 else Text("checkpoints of a training that did not finish", "未完成訓練的檢查點")
             )
-            yield _removed(
+            yield _remove_path(
                 folder,
                 version.models,
                 Text(
@@ -179,9 +179,9 @@ def _going(folder: TaskFolder, needed: Iterable[str]) -> Iterator[Removed]:
     if folder.models.is_dir():
         for entry in sorted(folder.models.iterdir()):
             if _LEFTOVER.fullmatch(entry.name) and entry.is_dir():
-                yield _removed(folder, entry, Text("left by a tidying that was stopped", "上次清理中斷留下的檔案"))
+                yield _remove_path(folder, entry, Text("left by a tidying that was stopped", "上次清理中斷留下的檔案"))
     if folder.cache.is_dir() and any(folder.cache.iterdir()):
-        yield _removed(folder, folder.cache, Text("caches, made again when needed", "快取，需要時會重做"))
+        yield _remove_path(folder, folder.cache, Text("caches, made again when needed", "快取，需要時會重做"))
 
 
 def _spare_parts(folder: TaskFolder, version: VersionFolder) -> Iterator[Removed]:
@@ -197,10 +197,10 @@ def _spare_parts(folder: TaskFolder, version: VersionFolder) -> Iterator[Removed
             file.startswith(f"{path.relative_to(folder.root).as_posix()}/") for file in version.model_info().files
         )
         if path.is_dir() and not committed and not (deployed and name == "merged"):
-            yield _removed(folder, path, Text(f"{what.en} of {version.name}", f"{version.name} 的{what.zh}"))
+            yield _remove_path(folder, path, Text(f"{what.en} of {version.name}", f"{version.name} 的{what.zh}"))
 
 
-def _removed(folder: TaskFolder, path: Path, what: Text) -> Removed:
+def _remove_path(folder: TaskFolder, path: Path, what: Text) -> Removed:
     return Removed(path=path.relative_to(folder.root).as_posix(), what=str(what), bytes=bytes_below(path))
 
 
@@ -248,7 +248,7 @@ def refuse_beside_work(folder: TaskFolder, own_job: str = "") -> None:
     if running:
         raise JobError(
             Text(
-                f"Job {running[0].id} of {folder.name} is at work on its files.",
+                f"Job {running[0].id} of {folder.name} is working on its files.",
                 f"{folder.name} 的工作 {running[0].id} 正在使用這些檔案。",
             ),
             Text(

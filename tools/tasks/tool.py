@@ -1,4 +1,4 @@
-"""The door of tasks: create, change, list, compare, manage, and read or search any resource."""
+"""The tool module of tasks: create, change, list, compare, manage, and read or search any resource."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from mcp.server.mcpserver import Context
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from ...resources import reading
 from ...resources.answer import OPEN_GROUP, Answer, NextStep
-from ...resources.errors import UnknownResource
+from ...resources.browsing import reading
+from ...resources.browsing.listing import Page, TaskRow
+from ...resources.foundation.errors import UnknownResource
+from ...resources.foundation.language import Language, Text, several
+from ...resources.foundation.unknown_fields import unknown_field_warnings, unknown_fields
 from ...resources.job import ACTIVE_STATES, JobFolder
-from ...resources.language import Language, Text, several
-from ...resources.listing import Page, TaskRow
 from ...resources.task import TASK_TYPES, State, Task, TaskFolder, TaskType
-from ...resources.unknown_fields import kept, unknown_fields
 from ...resources.workspace import Workspace
-from ..compute.view import follow
-from ..compute.words import STATE_WORDS
+from ..compute.jobs.view import follow
+from ..compute.jobs.words import STATE_WORDS
 from .answers import Action, Comparison, Managed, Part
 from .next_step import next_step
 
@@ -83,7 +83,7 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
     """Register the tools of tasks."""
     seen: dict[Path, str] = {}  # the revision of each task that this process showed last
 
-    def shown(folder: TaskFolder, message: str) -> TaskAnswer:
+    def task_answer(folder: TaskFolder, message: str) -> TaskAnswer:
         seen[folder.root] = revision = folder.revision()  # before loading: what changes in between is noticed later
         return _answer(folder, folder.load(), revision, message)
 
@@ -152,7 +152,7 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
                 f"{said.en} The title gives no portable folder name, so one was made up.",
                 f"{said.zh}標題無法直接當資料夾名稱，因此另取了一個。",
             )
-        return shown(created.folder, str(said))
+        return task_answer(created.folder, str(said))
 
     @server.tool(
         name="update_task",
@@ -176,7 +176,7 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
         folder = workspace.task(task)
         if not (changes or decision or note):
             said = Text(f"{folder.name}, as it stands.", f"{folder.name} 目前的內容。")
-            return shown(folder, str(said))
+            return task_answer(folder, str(said))
         from . import update
 
         updated = update.update_task(
@@ -203,7 +203,7 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
         cursor: str = "",
         compare: Annotated[list[str] | None, Field(description="tasks to set side by side instead")] = None,
     ) -> TaskList:
-        from ...resources.listing import list_tasks as page_of_tasks
+        from ...resources.browsing.listing import list_tasks as page_of_tasks
         from . import comparing
 
         if compare:
@@ -248,9 +248,9 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
         reason: str = "",
         confirm: Annotated[bool, Field(description="the person saw the preview and agreed")] = False,
     ) -> Managed:
-        from .manage import Wish, manage
+        from .manage import ManageRequest, manage
 
-        wish = Wish(task, version, name, path, keep, include or [], reason, confirm)
+        wish = ManageRequest(task, version, name, path, keep, include or [], reason, confirm)
         done = await anyio.to_thread.run_sync(manage, workspace, action, wish)
         if not isinstance(done, JobFolder):
             return done
@@ -280,7 +280,7 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
         offset: Annotated[int, Field(ge=0)] = 0,
     ) -> ReadingAnswer:
         if search:
-            return _found(search, offset)
+            return _search_answer(search, offset)
         if not uri:
             raise UnknownResource(
                 Text("Nothing was asked for.", "沒有指定要讀什麼。"),
@@ -317,8 +317,8 @@ def _read(workspace: Workspace, address: str, offset: int) -> ReadingAnswer:
     )
 
 
-def _found(query: str, offset: int) -> ReadingAnswer:
-    from ...resources import searching
+def _search_answer(query: str, offset: int) -> ReadingAnswer:
+    from ...resources.browsing import searching
 
     found, total = searching.search(query, _FOUND, offset)
     following = offset + len(found) if offset + len(found) < total else None
@@ -358,7 +358,9 @@ def _answer(folder: TaskFolder, task: Task, revision: str, message: str) -> Task
         state=state,
         revision=revision,
         definition=_definition(folder, task),
-        warnings=list(map(str, kept(list(unknown_fields(Task, task.model_dump())), folder.file.name))),
+        warnings=list(
+            map(str, unknown_field_warnings(list(unknown_fields(Task, task.model_dump())), folder.file.name))
+        ),
     )
 
 
@@ -366,7 +368,7 @@ def _definition(folder: TaskFolder, task: Task) -> dict[str, Any]:
     """The task's fields, long ones cut, of notes and decisions the newest; `more` says where the rest is read."""
     content = task.model_dump(mode="json", exclude_none=True)
     whole = {key: value for key, value in content.items() if value not in ({}, [])}
-    short = {key: _cut(value) for key, value in whole.items()}
+    short = {key: _cut_value(value) for key, value in whole.items()}
     for key in ("notes", "decisions"):
         if key in short:
             short[key] = short[key][-_NEWEST:]
@@ -379,11 +381,11 @@ def _definition(folder: TaskFolder, task: Task) -> dict[str, Any]:
     )
 
 
-def _cut(value: Any) -> Any:
+def _cut_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _cut(inner) for key, inner in value.items()}
+        return {key: _cut_value(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_cut(inner) for inner in value]
+        return [_cut_value(inner) for inner in value]
     return value[:_TEXT_CHARACTERS] + "…" if isinstance(value, str) and len(value) > _TEXT_CHARACTERS else value
 
 

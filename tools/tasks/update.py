@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ...resources.access import Need, refusal, require
-from ...resources.clock import now
-from ...resources.errors import ConflictError
-from ...resources.files import lock
-from ...resources.language import Text
+from ...resources.foundation.access import Need, refusal, require
+from ...resources.foundation.clock import now
+from ...resources.foundation.errors import ConflictError
+from ...resources.foundation.files import lock
+from ...resources.foundation.language import Text
 from ...resources.task import Decision, Task, TaskFolder
 from .fields import differences, value_at, with_changes
 from .project import refresh_decisions

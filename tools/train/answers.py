@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from ...resources.answer import OPEN_GROUP, OPEN_ROWS, Answer, Standing
+from ...resources.answer import OPEN_GROUP, OPEN_ROWS, Answer, GoalStatus
 
 
 class BaseModelOption(BaseModel):
@@ -96,7 +96,7 @@ class DiagnosisAnswer(Answer):
     """Where a version stands, why, and what to change next."""
 
     version: str
-    standing: Standing | None = None
+    standing: GoalStatus | None = None
     best: str | None = None
     causes: Annotated[list[CauseFound], OPEN_ROWS] = Field(default_factory=list)
     weaker_signs: dict[str, float] = Field(default_factory=dict)

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...resources.answer import quoted
-from ...resources.errors import TrainingError
-from ...resources.language import Text, several
+from ...resources.answer import quote_row_text
+from ...resources.foundation.errors import TrainingError
+from ...resources.foundation.language import Text, several
 from ...resources.task import Task
 from .tokenise import TokenisedRow
 
@@ -186,8 +186,8 @@ def refusal(task: Task, findings: Sequence[Finding], rows: int) -> TrainingError
             "id": finding.id,
             "split": finding.split,
             "problem": finding.problem,
-            "answer": quoted(task, finding.answer),
-            "trained": quoted(task, finding.trained),
+            "answer": quote_row_text(task, finding.answer),
+            "trained": quote_row_text(task, finding.trained),
         }
         for finding in first
     ]

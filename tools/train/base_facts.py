@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...resources.catalogue import base_models
-from ...resources.errors import TrainingError
-from ...resources.files import read_json
-from ...resources.language import Text
-from ..compute.fingerprint import model_hash
+from ...resources.foundation.errors import TrainingError
+from ...resources.foundation.files import read_json
+from ...resources.foundation.language import Text
+from ..compute.environments.fingerprint import model_hash
 
 _IN_NAME = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s?([BM])(?![\w])", re.IGNORECASE)
 _HEADER_LIMIT = 100_000_000  # bytes; the format's own limit

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ...resources.files import read_json, write_json
+from ...resources.foundation.files import read_json, write_json
 
 SEAL = "sealed.json"
 STATE = "trainer_state.json"

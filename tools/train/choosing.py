@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from ...resources.catalogue import BaseModelEntry, base_models
-from ...resources.language import Text
+from ...resources.foundation.language import Text
 from ...resources.workspace import Workspace
-from ..compute.machine import describe_machine
+from ..compute.hardware import describe_machine
 from .answers import BaseModelOption
 from .base_facts import outline
 from .estimate import Rows, memory_by_parts
@@ -47,21 +47,21 @@ def why_base_model(workspace: Workspace, name: str) -> Text:
 def base_model_options(workspace: Workspace, chosen: str, seen: Preflight) -> list[BaseModelOption]:
     """The largest model of each other family that LoRA fits on this machine; at most four, the largest first."""
     machine = describe_machine(workspace)
-    on_gpu = seen.situation.gpu_bytes is not None
-    available = seen.situation.gpu_bytes or machine.free_memory
+    on_gpu = seen.context.gpu_bytes is not None
+    available = seen.context.gpu_bytes or machine.free_memory
     best: dict[str, BaseModelOption] = {}
     for entry in sorted(base_models(), key=lambda entry: -entry.parameters):
         if entry.training == "refused" or entry.id == chosen or entry.family in best:
             continue
         if not on_gpu and entry.parameters * 1e9 > _MOST_ON_PROCESSOR:
             continue
-        needed = _needed(entry, on_gpu)
+        needed = _needed_bytes(entry, on_gpu)
         if needed <= available:
             best[entry.family] = _option(entry, needed)
     return list(best.values())[:_MOST]
 
 
-def _needed(entry: BaseModelEntry, on_gpu: bool) -> int:
+def _needed_bytes(entry: BaseModelEntry, on_gpu: bool) -> int:
     shape = outline(entry.id)
     assert shape is not None
     return sum(memory_by_parts(_USUAL_SETTINGS, shape, _USUAL_ROWS, gpu=on_gpu, recompute=True).values())

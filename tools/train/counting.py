@@ -19,15 +19,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ...resources.errors import NlpSkillsError, TrainingError
-from ...resources.files import lock, read_json, read_jsonl, sha256_bytes, sha256_file, write_json
-from ...resources.language import speaking, spoken_language
+from ...resources.foundation.errors import NlpSkillsError, TrainingError
+from ...resources.foundation.files import lock, read_json, read_jsonl, sha256_bytes, sha256_file, write_json
+from ...resources.foundation.language import speaking, spoken_language
 from ...resources.task import Prompt, TaskFolder
-from ..compute.jobs import error_of
-from ..compute.libraries import settle_libraries
-from ..data.convert import RENDERED_SPLITS, rendered
+from ..compute.environments.libraries import settle_libraries
+from ..compute.jobs.job_control import error_of
+from ..data.convert import RENDERED_SPLITS, render_snapshot
 from ..data.snapshot import Snapshot, load_snapshot
-from ..data.types import kind_of
+from ..data.task_kind import kind_of
 from .audit import Finding, audit
 from .tokenise import TokenisedRow, end_ids_of, load_tokenizer, tokenise, tokenizer_hash
 
@@ -98,7 +98,7 @@ class Request:
     @cached_property
     def file(self) -> Path:
         """Where the counts of exactly this stand, or will."""
-        rows = rendered(self.task, self.snapshot, self.prompt, self.labels)
+        rows = render_snapshot(self.task, self.snapshot, self.prompt, self.labels)
         key = {
             "form": _FORM,
             "tokenizer": tokenizer_hash(self.base),
@@ -107,7 +107,7 @@ class Request:
         return self.task.cache / "counted" / f"{sha256_bytes(json.dumps(key, sort_keys=True).encode())[:12]}.json"
 
 
-def counted(request: Request) -> Counted | None:
+def load_counts(request: Request) -> Counted | None:
     """The counts, where they have been made before. Light."""
     file = request.file
     if not file.is_file():
@@ -140,7 +140,7 @@ def _counts(request: Request) -> dict[str, Any]:
     tokenizer = load_tokenizer(request.base)
     tokenizer.model_max_length = _UNLIMITED  # it would warn of every longer row
     end_ids = end_ids_of(request.base, tokenizer)
-    place = rendered(request.task, request.snapshot, request.prompt, request.labels)
+    place = render_snapshot(request.task, request.snapshot, request.prompt, request.labels)
     rows: list[list[Any]] = []
     problems: list[dict[str, str]] = []
     for split in RENDERED_SPLITS:
@@ -157,8 +157,8 @@ def _counts(request: Request) -> dict[str, Any]:
             longest = max(answered, key=lambda one: len(one.input_ids))
             least = size = len(longest.input_ids)
             if size > _WORTH_CUTTING:
-                bare = kind_of(canonical[row_id]).shortened(canonical[row_id], 0)
-                told = {"id": row_id, **kind_of(bare).rendered(bare, request.prompt, request.labels)}
+                bare = kind_of(canonical[row_id]).shorten_row(canonical[row_id], 0)
+                told = {"id": row_id, **kind_of(bare).render_row(bare, request.prompt, request.labels)}
                 least = max(len(one.input_ids) for one in tokenise([told], tokenizer, end_ids))
             rows.append([row_id, split, size, len(longest.trained), least, sum(len(one.input_ids) for one in answered)])
     return {"rows": rows, "problems": problems}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...resources.answer import NextStep
-from ...resources.errors import TrainingError
-from ...resources.language import Text, detect_language, speaking
+from ...resources.foundation.errors import TrainingError
+from ...resources.foundation.language import Text, detect_language, speaking
 from ...resources.lineage import prediction_of
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version, version_numbers
@@ -39,7 +39,7 @@ def diagnose_version(
         TrainingError: it is still being trained.
     """
     with speaking("zh-TW" if detect_language(complaint) == "zh-TW" else None):
-        folder = _chosen(task, name)
+        folder = _choose_version(task, name)
         found = diagnose(folder, complaint)
         going_live = _good_enough(found, complaint)
         advice = None if going_live else found.advice
@@ -47,7 +47,7 @@ def diagnose_version(
         return _answer(workspace, task, found, advice, plan)
 
 
-def _chosen(task: TaskFolder, name: str) -> VersionFolder:
+def _choose_version(task: TaskFolder, name: str) -> VersionFolder:
     if name.strip().lower() == "latest":
         ended = [number for number in version_numbers(task) if VersionFolder(task, number).status() != "reserved"]
         if ended:
@@ -75,7 +75,7 @@ def _good_enough(found: Diagnosis, complaint: str) -> bool:
 
 
 def _plan(workspace: Workspace, task: TaskFolder, found: Diagnosis, advice: Cause) -> Plan | None:
-    """The plan of the change, where it is one of settings. One that stands already may have been edited: it is kept."""
+    """The plan of the change, where it is one of settings. One that already exists may have been edited: it is kept."""
     if advice.change is None:
         return None
     folder = found.version
@@ -102,24 +102,24 @@ def _answer(
         version=folder.name,
         standing=found.standing,
         best=_beside(found),
-        causes=[_shown(cause) for cause in found.causes[:_CAUSES_SHOWN]],
+        causes=[_describe_cause(cause) for cause in found.causes[:_CAUSES_SHOWN]],
         weaker_signs={cause.name: cause.share for cause in [*found.causes[_CAUSES_SHOWN:], *found.signs]},
         not_known={name: str(because) for name, because in found.unknown.items()},
-        predicted=_said(happened) if happened else None,
-        expected=_said(expects.to_dict()) if expects else None,
+        predicted=_describe_prediction(happened) if happened else None,
+        expected=_describe_prediction(expects.to_dict()) if expects else None,
         plan=PlannedChange(name=plan.name, file=str(plan_file(task, plan.name)), settings=dict(advice.change or {}))
         if plan and advice
         else None,
     )
 
 
-def _said(prediction: dict[str, Any]) -> Prediction:
+def _describe_prediction(prediction: dict[str, Any]) -> Prediction:
     because = prediction.get("because")
     told = str(Text(**because)) if isinstance(because, dict) and because.keys() == {"en", "zh"} else str(because or "")
     return Prediction.model_validate({**prediction, "because": told})
 
 
-def _shown(cause: Cause) -> CauseFound:
+def _describe_cause(cause: Cause) -> CauseFound:
     return CauseFound(
         name=cause.name,
         title=str(cause.title),
@@ -137,7 +137,7 @@ def _beside(found: Diagnosis) -> str | None:
     if found.beside_best is None:
         return None
     best = found.beside_best.chosen
-    said = [found.beside_best.said(), best.said() if best else None]
+    said = [found.beside_best.describe(), best.describe() if best else None]
     return str(Text(" ", "")).join(str(one) for one in said if one is not None)
 
 

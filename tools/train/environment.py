@@ -7,10 +7,10 @@ import os
 import platform
 
 from ...resources.environment import Environment, Hardware
+from ...resources.foundation.kinds import added_packages
 from ...resources.job import MACHINE_VARIABLE
-from ...resources.kinds import added_packages
-from ..compute.machine import Machine, cpu_model
-from .methods import Method
+from ..compute.hardware import Machine, cpu_model
+from .method import Method
 
 _PACKAGES = (
     "torch",
@@ -38,7 +38,7 @@ def environment_of(machine: Machine) -> Environment:
             packages[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             packages[name] = None
-    away = os.environ.get(MACHINE_VARIABLE)
+    remote = os.environ.get(MACHINE_VARIABLE)
     environment = Environment(
         nlp_skills=__version__,
         python=platform.python_version(),
@@ -54,8 +54,8 @@ def environment_of(machine: Machine) -> Environment:
             device=machine.device,
         ),
     )
-    if away:
-        environment.machine = away
+    if remote:
+        environment.machine = remote
     return environment
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...resources.catalogue import gpu_of
-from ...resources.language import Text
+from ...resources.foundation.language import Text
 from ...resources.version import VersionFolder
 from .answers import Estimate
 from .base_facts import Shape
-from .methods import Demand
+from .method import ComputeCost
 
 _FOUR_BIT_BYTES = 0.55  # of a weight in NF4, its share of the scales counted in (Dettmers and others 2023)
 _FOUR_BIT_MORE = 1.1  # what unpacking a layer at a time takes beside it: estimates without it were short
@@ -44,7 +44,7 @@ class Rows:
     count: int
     tokens: tuple[float, float]
     longest: float
-    demand: Demand = field(default_factory=Demand)
+    demand: ComputeCost = field(default_factory=ComputeCost)
 
 
 def rows_from_text(texts: Sequence[str], count: int, prompt_characters: int, limit: float = math.inf) -> Rows:
@@ -129,7 +129,7 @@ def estimate(
     Arguments:
         settings: the method's resolved settings.
         gpu: the name of the GPU it will run on; None trains on the processor.
-        measured: an earlier version of this task on the same base model, whose tokens a second are taken.
+        measured: an earlier version of this task on the same base model, whose tokens per second are taken.
     """
     recompute = bool(settings.get("activation_checkpointing"))
     work = work_of(settings, base, rows, recompute)
@@ -147,7 +147,7 @@ def estimate(
     )
 
 
-def shared(needed: Estimate, processes: int, gpu: bool, measured: VersionFolder | None) -> Estimate:
+def share_estimate(needed: Estimate, processes: int, gpu: bool, measured: VersionFolder | None) -> Estimate:
     """The same training done by several processes. GPUs share the time, less what they wait for each other; processes
     on the processors share nothing, hold the model each, and compute the head at every position.
 
@@ -172,7 +172,7 @@ def _seconds(
     if measured and speed:
         low, high = (work.tokens[0] / speed * 0.7 + _START_SECONDS[0], work.tokens[1] / speed * 1.8 + _START_SECONDS[1])
         return (low, high), Text(
-            f"from {measured.name}'s measured {speed:,.0f} tokens a second",
+            f"from {measured.name}'s measured {speed:,.0f} tokens per second",
             f"依 {measured.name} 實測的每秒 {speed:,.0f} 個 token",
         )
     slow, fast = (

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...resources.clock import now
-from ...resources.files import sha256_bytes
+from ...resources.foundation.clock import now
+from ...resources.foundation.files import sha256_bytes
 from .audit import Audit
 from .tokenise import TokenisedRow
 
@@ -86,12 +86,12 @@ def epochs_of(history: Sequence[Mapping[str, Any]], steps: int) -> list[dict[str
 
 
 def validations_of(
-    history: Sequence[Mapping[str, Any]], steps: int, judged_by: str, names: Mapping[str, str]
+    history: Sequence[Mapping[str, Any]], steps: int, eval_metric: str, names: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """For each epoch of so many steps what was measured on the validation rows.
 
     Arguments:
-        judged_by: what an evaluation's entry holds, and no other.
+        eval_metric: what an evaluation's entry holds, and no other.
         names: the trainer's name of each figure and ours.
     """
     return [
@@ -100,7 +100,7 @@ def validations_of(
             **{ours: round(float(entry[name]), 6) for name, ours in names.items() if name in entry},
         }
         for entry in history
-        if judged_by in entry and entry["step"]
+        if eval_metric in entry and entry["step"]
     ]
 
 
@@ -135,7 +135,7 @@ def answers_given(trainer: Any, train: Sequence[TokenisedRow], dataset: Any, kep
     """What the kept model answers to (at most a hundred of) the very rows it was trained on."""
     trainer._load_from_checkpoint(str(kept))
     sample = list(train[:_ANSWERED_ROWS])
-    loss, hits = trainer.answered(dataset(sample))
+    loss, hits = trainer.score_answers(dataset(sample))
     wrong = [row for row, hit in zip(sample, hits, strict=True) if not hit]
     return {
         "rows": len(sample),

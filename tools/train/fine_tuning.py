@@ -11,18 +11,18 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, JsonValue
 
-from ...resources.errors import TrainingError
-from ...resources.language import Text, several
+from ...resources.foundation.errors import TrainingError
+from ...resources.foundation.language import Text, several
 from ...resources.task import Task
-from ..compute.stopwatch import Stopwatch
+from ..compute.jobs.stopwatch import Stopwatch
 from ..data.rows import Row
 from .audit import Audit, audit, neutralised_rows, refuse
 from .checkpoints import discard_unsealed, sealed_checkpoints, training_history
 from .evidence import training_evidence
 from .fitting import Fitted, LongRows, fit_rows
 from .four_bit import in_four_bits
-from .methods import Method, Outcome, Situation, TrainingRun
-from .tokenise import TokenisedRow, end_ids_of, load_tokenizer, read_tokenised, tokenised
+from .method import Method, TrainingContext, TrainingResult, TrainingRun
+from .tokenise import TokenisedRow, end_ids_of, load_tokenizer, read_tokenised, tokenise_rows
 from .trl_names import explaining_options
 
 TINY = 50_000_000
@@ -62,7 +62,7 @@ class FineTuning(Method):
         "load_in_4bit": "quantization",
         "activation_checkpointing": "memory-time-cost",
     }
-    judged_by: ClassVar[str]  # what an evaluation's entry in the trainer's log holds, and no other entry
+    eval_metric: ClassVar[str]  # what an evaluation's entry in the trainer's log holds, and no other entry
     measured_before: ClassVar[bool] = False  # the validation rows are asked before the first step too
     trains_on_answers: ClassVar[bool] = (
         True  # the rows' own, so that they must come after the very prompt that is asked
@@ -114,23 +114,23 @@ class FineTuning(Method):
 
     @classmethod
     @abstractmethod
-    def usual_rate(cls, lora: bool, tiny: bool) -> tuple[float, Text]:
+    def default_learning_rate(cls, lora: bool, tiny: bool) -> tuple[float, Text]:
         """The learning rate that works, and why."""
 
     @classmethod
     @abstractmethod
-    def usual_epochs(cls, rows: int, tiny: bool) -> tuple[int, Text]:
+    def default_epochs(cls, rows: int, tiny: bool) -> tuple[int, Text]:
         """How often to show so many rows, and why."""
 
     @classmethod
     @abstractmethod
-    def usual_batch(cls, situation: Situation, tiny: bool) -> tuple[int, int, Text]:
+    def default_batch(cls, context: TrainingContext, tiny: bool) -> tuple[int, int, Text]:
         """Rows at once, rows to a step, and why."""
 
-    def choose(self, choice: Choice, situation: Situation) -> None:
+    def choose(self, choice: Choice, context: TrainingContext) -> None:
         """The settings that only this method has."""
 
-    def unfit(self, task: Task, answer_tokens: Mapping[str, int], rows: Iterable[Row]) -> TrainingError | None:
+    def unfit_error(self, task: Task, answer_tokens: Mapping[str, int], rows: Iterable[Row]) -> TrainingError | None:
         """Why this method cannot train on a row; None where it can on all.
 
         Arguments:
@@ -139,14 +139,14 @@ class FineTuning(Method):
         return None
 
     @abstractmethod
-    def goodness(self, entry: Mapping[str, Any]) -> tuple[float, ...] | None:
+    def checkpoint_score(self, entry: Mapping[str, Any]) -> tuple[float, ...] | None:
         """How good the model of an evaluation is, to be compared; None where the last one is kept whatever they say."""
 
-    def resolved(self, situation: Situation) -> tuple[Self, dict[str, Text]]:
-        self.check_task(situation.type, list(situation.label_counts))
+    def resolve(self, context: TrainingContext) -> tuple[Self, dict[str, Text]]:
+        self.check_task(context.type, list(context.label_counts))
         choice = Choice(self)
-        rows, tiny = situation.train_rows, situation.parameters is not None and situation.parameters < TINY
-        lora_r = choice("lora_r", *self.usual_rank(rows))
+        rows, tiny = context.train_rows, context.parameters is not None and context.parameters < TINY
+        lora_r = choice("lora_r", *self.default_rank(rows))
         if self.load_in_4bit and not lora_r:
             raise TrainingError(
                 Text(
@@ -168,9 +168,9 @@ class FineTuning(Method):
                     "取 rank 的兩倍，換 rank 時更新幅度不變。",
                 ),
             )
-        choice("learning_rate", *self.usual_rate(bool(lora_r), tiny))
-        choice("epochs", *self.usual_epochs(rows, tiny))
-        at_once, a_step, why = self.usual_batch(situation, tiny)
+        choice("learning_rate", *self.default_learning_rate(bool(lora_r), tiny))
+        choice("epochs", *self.default_epochs(rows, tiny))
+        at_once, a_step, why = self.default_batch(context, tiny)
         batch = choice("batch_size", at_once, why)
         together = max(1, a_step // batch) * batch
         choice(
@@ -181,20 +181,20 @@ class FineTuning(Method):
                 f"每步合計 {together} 列；LoRA 在 32 以下學得最好。",
             ),
         )
-        context = situation.context or LONGEST
+        context_tokens = context.context_tokens or LONGEST
         choice(
             "max_length",
-            min(LONGEST, context),
+            min(LONGEST, context_tokens),
             Text(
-                f"Rows may have {min(LONGEST, context)} tokens; a longer one is never cut silently: long_rows says what "
+                f"Rows may have {min(LONGEST, context_tokens)} tokens; a longer one is never cut silently: long_rows says what "
                 "becomes of it.",
-                f"每列最多 {min(LONGEST, context)} 個 token；超過的不會偷偷截斷，要怎麼處理由 long_rows 決定。",
+                f"每列最多 {min(LONGEST, context_tokens)} 個 token；超過的不會偷偷截斷，要怎麼處理由 long_rows 決定。",
             ),
         )
-        self.choose(choice, situation)
-        choice("activation_checkpointing", *_recompute(situation))
+        self.choose(choice, context)
+        choice("activation_checkpointing", *_recompute(context))
         settled = self.model_copy(update=choice.values)
-        steps = settled.steps_per_epoch(self.rows_per_epoch(situation)) * choice.values["epochs"]
+        steps = settled.steps_per_epoch(self.rows_per_epoch(context)) * choice.values["epochs"]
         every = max(1, round(steps / 10))
         choice(
             "save_every",
@@ -208,20 +208,20 @@ class FineTuning(Method):
         return self.model_copy(update=choice.values), choice.reasons
 
     @classmethod
-    def usual_rank(cls, rows: int) -> tuple[int, Text]:
+    def default_rank(cls, rows: int) -> tuple[int, Text]:
         return 16 if rows < 5000 else 32, Text(
             f"{several(rows, 'row needs', 'rows need')} little capacity: small LoRA matrices beside the frozen weights do, "
             "and fit in little memory.",
             f"{rows} 列不需要太大的容量：在凍結的權重旁訓練小型 LoRA 矩陣就夠，也省記憶體。",
         )
 
-    def rows_per_epoch(self, situation: Situation) -> int:
-        return situation.train_rows
+    def rows_per_epoch(self, context: TrainingContext) -> int:
+        return context.train_rows
 
-    def warnings(self, situation: Situation) -> list[Text]:
+    def warnings(self, context: TrainingContext) -> list[Text]:
         found = []
-        tiny = situation.parameters is not None and situation.parameters < TINY
-        usual = self.usual_rate(bool(self.lora_r), tiny)[0]
+        tiny = context.parameters is not None and context.parameters < TINY
+        usual = self.default_learning_rate(bool(self.lora_r), tiny)[0]
         if self.learning_rate and not usual / 8 <= self.learning_rate <= usual * 8:
             low = self.learning_rate < usual
             found.append(
@@ -231,14 +231,14 @@ class FineTuning(Method):
                     f"學習率 {self.learning_rate:g} 遠{'低' if low else '高'}於這裡適用的值（約 {usual:g}）。",
                 )
             )
-        if (self.batch_size or 1) * (self.gradient_accumulation or 1) > max(situation.train_rows // 2, 1):
+        if (self.batch_size or 1) * (self.gradient_accumulation or 1) > max(context.train_rows // 2, 1):
             found.append(
                 Text(
                     "A step takes more than half of the training rows: there will be very few steps.",
                     "每一步就用掉一半以上的訓練資料：總步數會太少。",
                 )
             )
-        if getattr(self, "keep_best", "last") != "last" and not situation.valid_rows:
+        if getattr(self, "keep_best", "last") != "last" and not context.valid_rows:
             found.append(
                 Text(
                     "There are no validation rows, so the last epoch's model is kept.",
@@ -271,7 +271,7 @@ class FineTuning(Method):
             again.add("save_every")
         return {**{name: value for name, value in kept.items() if name not in again}, **changed}
 
-    def how(self) -> Text:
+    def describe_method(self) -> Text:
         """What is trained, in a few words."""
         if not self.lora_r:
             return Text("every weight", "全參數")
@@ -281,11 +281,11 @@ class FineTuning(Method):
     # ---- the work, in a job -------------------------------------------------------------------------------------
 
     @abstractmethod
-    def shown(self, train: list[TokenisedRow]) -> list[Any]:
+    def build_dataset(self, train: list[TokenisedRow]) -> list[Any]:
         """What one epoch shows, made of the audited training rows."""
 
     @abstractmethod
-    def trainer(
+    def build_trainer(
         self,
         run: TrainingRun,
         shown: list[Any],
@@ -302,18 +302,18 @@ class FineTuning(Method):
         """
 
     @abstractmethod
-    def figures(self, history: Log, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    def final_metrics(self, history: Log, chosen: Mapping[str, Any]) -> dict[str, Any]:
         """What came of it for `model_info.json`: from the log, and from the evaluation of the kept step."""
 
     @abstractmethod
-    def seen(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> dict[str, Any]:
+    def collect_evidence(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> dict[str, Any]:
         """What only this method leaves for a diagnosis."""
 
     @abstractmethod
-    def tokens(self, trainer: Any, shown: list[Any], epochs: float) -> int:
+    def count_tokens(self, trainer: Any, shown: list[Any], epochs: float) -> int:
         """How many tokens it read."""
 
-    def fitted(
+    def fit_rows(
         self, run: TrainingRun, splits: dict[str, list[TokenisedRow]], tokenizer: Any, end_ids: set[int]
     ) -> Fitted:
         """The rows as `long_rows` wants those that are longer than `max_length`.
@@ -338,7 +338,7 @@ class FineTuning(Method):
             )
         return found
 
-    def audited(
+    def audit_rows(
         self, run: TrainingRun, splits: dict[str, list[TokenisedRow]], tokenizer: Any, end_ids: set[int]
     ) -> Audit:
         """The label audit of every row.
@@ -352,7 +352,7 @@ class FineTuning(Method):
             run.running.warn(neutralised_rows(rows))
         return checked
 
-    def train(self, run: TrainingRun) -> Outcome:
+    def train(self, run: TrainingRun) -> TrainingResult:
         import torch
         from transformers import set_seed
 
@@ -370,16 +370,16 @@ class FineTuning(Method):
         self._say(run, resume, Text("Auditing the labels of every row", "逐列稽核訓練標籤"))
         with run.first():
             train, valid = (
-                read_tokenised(tokenised(run.rendered / f"{split}.jsonl", run.base_path, run.cache))
+                read_tokenised(tokenise_rows(run.rendered / f"{split}.jsonl", run.base_path, run.cache))
                 for split in ("train", "valid")
             )
-        fitted = self.fitted(run, {"train": train, "valid": valid}, tokenizer, end_ids)
+        fitted = self.fit_rows(run, {"train": train, "valid": valid}, tokenizer, end_ids)
         run, train, valid = replace(run, shortened=fitted.shortened), fitted.splits["train"], fitted.splits["valid"]
-        checked = self.audited(run, fitted.splits, tokenizer, end_ids)
+        checked = self.audit_rows(run, fitted.splits, tokenizer, end_ids)
         self._say(run, resume, Text("Reading the base model", "讀取基礎模型"))
         set_seed(self.seed)
-        shown = self.shown(train)
-        trainer = self._trainer(run, tokenizer, shown, valid, sorted(end_ids), clock)
+        shown = self.build_dataset(train)
+        trainer = self._build_trainer(run, tokenizer, shown, valid, sorted(end_ids), clock)
         if trainer.rows != len(shown):
             raise TrainingError(
                 Text(
@@ -388,19 +388,19 @@ class FineTuning(Method):
                 ),
                 Text("Please report this: no row may be dropped silently.", "請回報這個問題：不該有任何列被默默丟掉。"),
             )
-        if resume is None or not self._finished(*training_history(resume), trainer):
+        if resume is None or not self._is_finished(*training_history(resume), trainer):
             self._say(run, resume, Text("Training", "訓練中"))
             try:
                 with clock.running():
                     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
             except (torch.OutOfMemoryError, MemoryError) as error:
-                raise self.out_of_memory() from error
-        return self._outcome(run, trainer, shown, train, checked, clock, fitted)
+                raise self.out_of_memory_error() from error
+        return self._training_result(run, trainer, shown, train, checked, clock, fitted)
 
-    def out_of_memory(self) -> TrainingError:
+    def out_of_memory_error(self) -> TrainingError:
         return TrainingError(
             Text(
-                f"The memory did not suffice for batches of {several(self.batch_size or 1, 'row')}.",
+                f"Out of memory with batches of {several(self.batch_size or 1, 'row')}.",
                 f"記憶體不足以一次計算 {self.batch_size} 列。",
             ),
             Text(
@@ -417,21 +417,21 @@ class FineTuning(Method):
         judged = [
             (good, entry)
             for entry in history
-            if self.judged_by in entry and entry["step"] and (good := self.goodness(entry)) is not None
+            if self.eval_metric in entry and entry["step"] and (good := self.checkpoint_score(entry)) is not None
         ]
         return int(max(judged, key=lambda pair: pair[0])[1]["step"]) if judged else None
 
     def stops_early(self, history: Log) -> bool:
         """Whether the last `early_stopping` evaluations brought nothing better."""
         best = self.best_step(history)
-        later = [entry for entry in history if self.judged_by in entry and entry["step"] > (best or 0)]
+        later = [entry for entry in history if self.eval_metric in entry and entry["step"] > (best or 0)]
         return bool(self.early_stopping and best is not None and len(later) >= self.early_stopping)
 
     def saves_at(self, step: int, steps_per_epoch: int) -> bool:
         """Whether a checkpoint is due after that step."""
         return step % (self.save_every or steps_per_epoch) == 0
 
-    def _finished(self, step: int, history: Log, trainer: Any) -> bool:
+    def _is_finished(self, step: int, history: Log, trainer: Any) -> bool:
         return step >= self.steps_per_epoch(trainer.rows) * (self.epochs or 1) or self.stops_early(history)
 
     def steps_per_epoch(self, rows: int) -> int:
@@ -441,7 +441,7 @@ class FineTuning(Method):
         """Which phase this is, without moving the counted steps back."""
         run.running.progress(training_history(resume)[0] if resume else 0, None, message)
 
-    def _trainer(
+    def _build_trainer(
         self,
         run: TrainingRun,
         tokenizer: Any,
@@ -456,25 +456,25 @@ class FineTuning(Method):
         from .reporting import Reporter
 
         half = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
-        model = self._model(run.base_path, torch.bfloat16 if half and self.lora_r else torch.float32)
+        model = self._load_model(run.base_path, torch.bfloat16 if half and self.lora_r else torch.float32)
         steps = self.steps_per_epoch(len(shown))
         common = {
             "model": model,
             "processing_class": tokenizer,
-            "peft_config": self._lora(),
+            "peft_config": self._lora_config(),
             "steps": steps,
             "batch": self.batch_size or 1,
             "keep": lambda history: {step} if (step := self.best_step(history)) else set(),
         }
-        arguments = self._arguments(run, steps * (self.epochs or 1), half)
+        arguments = self._trainer_arguments(run, steps * (self.epochs or 1), half)
         with explaining_options(self.trl):
-            trainer = self.trainer(run, shown, valid, end_ids, common, arguments)
+            trainer = self.build_trainer(run, shown, valid, end_ids, common, arguments)
         for callback in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(callback)
         trainer.add_callback(Reporter(self, run.running, trainer, steps, clock))
         return trainer
 
-    def _lora(self) -> Any:
+    def _lora_config(self) -> Any:
         if not self.lora_r:
             return None
         from peft import LoraConfig
@@ -487,7 +487,7 @@ class FineTuning(Method):
             task_type="CAUSAL_LM",
         )
 
-    def _arguments(self, run: TrainingRun, steps: int, half: bool) -> dict[str, Any]:
+    def _trainer_arguments(self, run: TrainingRun, steps: int, half: bool) -> dict[str, Any]:
         import torch
 
         return {
@@ -517,7 +517,7 @@ class FineTuning(Method):
             **(self.trl or {}),
         }
 
-    def _model(self, folder: Path, dtype: Any) -> Any:
+    def _load_model(self, folder: Path, dtype: Any) -> Any:
         from transformers import AutoModelForCausalLM
 
         options = in_four_bits(dtype) if self.load_in_4bit else {}
@@ -536,7 +536,7 @@ class FineTuning(Method):
                 field="base_model",
             ) from error
 
-    def _outcome(
+    def _training_result(
         self,
         run: TrainingRun,
         trainer: Any,
@@ -545,24 +545,27 @@ class FineTuning(Method):
         checked: Audit,
         clock: Stopwatch,
         fitted: Fitted,
-    ) -> Outcome:
+    ) -> TrainingResult:
         import torch
 
         sealed = sealed_checkpoints(run.checkpoints)
         last = max(sealed)
         steps, history = training_history(sealed[last])
         best = self.best_step(history) or last
-        chosen = next((entry for entry in history if self.judged_by in entry and entry["step"] == best), {})
+        chosen = next((entry for entry in history if self.eval_metric in entry and entry["step"] == best), {})
         epochs = steps / self.steps_per_epoch(len(shown))
         trained = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
         adapter = sum(weight.numel() for name, weight in trainer.model.named_parameters() if "lora_" in name)
         total = trainer.model.num_parameters() - adapter
-        self._say(run, sealed[last], Text("Noting down what was seen", "記錄訓練中看到的情形"))
-        rates = {"peak": self.learning_rate or 0.0, "usual": self.usual_rate(bool(self.lora_r), total < TINY)[0]}
+        self._say(run, sealed[last], Text("Collecting diagnostics", "記錄訓練中看到的情形"))
+        rates = {
+            "peak": self.learning_rate or 0.0,
+            "usual": self.default_learning_rate(bool(self.lora_r), total < TINY)[0],
+        }
         evidence = training_evidence(
             [row for row in train if row.id not in fitted.shortened], checked, history, self.max_grad_norm, rates
         )
-        return Outcome(
+        return TrainingResult(
             checkpoint=sealed[best],
             kind="adapter" if self.lora_r else "model",
             parameters={"trainable": trained, "total": total},
@@ -570,14 +573,14 @@ class FineTuning(Method):
                 "steps": steps,
                 "epochs": round(epochs, 4),
                 "seconds": round(clock.seconds, 1),
-                "tokens": self.tokens(trainer, shown, epochs),
+                "tokens": self.count_tokens(trainer, shown, epochs),
                 "tokens_per_second": trainer_speed(trainer, clock),
-                **self.figures(history, chosen),
+                **self.final_metrics(history, chosen),
                 "best_step": best,
             },
             audit={**checked.summary(), **fitted.summary(self.long_rows, self.max_length or LONGEST)},
             history=list(map(dict, history)),
-            evidence={**evidence, **self.seen(trainer, train, history, sealed[best])},
+            evidence={**evidence, **self.collect_evidence(trainer, train, history, sealed[best])},
             environment={
                 "device": str(trainer.args.device),
                 "dtype": str(next(trainer.model.parameters()).dtype),
@@ -588,7 +591,7 @@ class FineTuning(Method):
 
 
 def trainer_speed(trainer: Any, clock: Stopwatch) -> float | None:
-    """Real (not padding) tokens a second of the training in all its runs, evaluations and checkpoints left out."""
+    """Real (not padding) tokens per second of the training in all its runs, evaluations and checkpoints left out."""
     clock.count(tokens=trainer.all_tokens_seen(), step_seconds=trainer.step_seconds)
     seconds = clock.total("step_seconds")
     return round(clock.total("tokens") / seconds, 1) if seconds else None
@@ -614,8 +617,8 @@ def kept_by(name: str, why: Text) -> Callable[[int], tuple[str, Text]]:
     return choose
 
 
-def _recompute(situation: Situation) -> tuple[bool, Text]:
-    large = bool(situation.gpu_bytes) and (situation.parameters or LARGE) >= LARGE
+def _recompute(context: TrainingContext) -> tuple[bool, Text]:
+    large = bool(context.gpu_bytes) and (context.parameters or LARGE) >= LARGE
     if large:
         return True, Text("Saves most of the activation memory on the GPU.", "可省下 GPU 上大部分的中間值記憶體。")
     return False, Text(

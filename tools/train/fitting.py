@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ...resources.language import Text, several
+from ...resources.foundation.language import Text, several
 from ...resources.model_info import FittedRows
 from ...resources.task import Prompt
 from ..data.rows import Row
-from ..data.shortening import fitted
-from ..data.types import kind_of
+from ..data.shortening import fit_row
+from ..data.task_kind import kind_of
 from .tokenise import TokenisedRow, tokenise
 
 LongRows = Literal["drop", "cut"]
@@ -73,13 +73,13 @@ def fit_rows(
     for row_id in sorted(long) if choice == "cut" else ():
         row = canonical[row_id]
 
-        def told(tried: Row) -> list[TokenisedRow]:
-            rendered = {"id": tried["id"], **kind_of(tried).rendered(tried, prompt, labels)}
+        def tokenise_row(tried: Row) -> list[TokenisedRow]:
+            rendered = {"id": tried["id"], **kind_of(tried).render_row(tried, prompt, labels)}
             return tokenise([rendered], tokenizer, end_ids)
 
-        found = fitted(row, lambda tried: all(len(one.input_ids) <= max_length for one in told(tried)))
+        found = fit_row(row, lambda tried: all(len(one.input_ids) <= max_length for one in tokenise_row(tried)))
         if found and (kind_of(row).answerable(found[1]) or not kind_of(row).answerable(row)):
-            shortened[row_id], again[row_id] = found[1], told(found[1])
+            shortened[row_id], again[row_id] = found[1], tokenise_row(found[1])
     kept: Splits = {}
     for split, rows in splits.items():
         kept[split] = []

@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ...resources.errors import MissingRequirement, TrainingError
-from ...resources.language import Text
+from ...resources.foundation.errors import MissingRequirement, TrainingError
+from ...resources.foundation.language import Text
 
 REQUIREMENT = "bitsandbytes>=0.50,<1"
 _ASK_SECONDS = 15

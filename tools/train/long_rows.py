@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ...resources.answer import quoted
-from ...resources.language import Text, several
+from ...resources.answer import quote_row_text
+from ...resources.foundation.language import Text, several
 from ...resources.task import Task, TaskFolder
 from ..data.left_out import place_in_words
 from ..data.origins import Origin, Origins, recorded_sources
@@ -76,13 +76,13 @@ def said_of_long_rows(
                 "id": row.id,
                 "tokens": row.tokens,
                 "of_the_answer": row.answer,
-                **(origin.shown() if (origin := origins.get(row.id)) else {}),
+                **(origin.to_place() if (origin := origins.get(row.id)) else {}),
             }
             for row in rows
         ],
     )
     file = listing.relative_to(task.root).as_posix()
-    named = _named(definition, rows, origins)
+    named = _name_longest(definition, rows, origins)
     all_there = Text(f"All of them: {file}.", f"完整清單：{file}。")
     left = sum(row.split == "train" for row in counted.rows) - sum(
         row.split == "train" for row in (rows if choice == "drop" else uncut)
@@ -193,13 +193,13 @@ def _choices(rows: Sequence[CountedRow], uncut: Sequence[CountedRow], max_length
     )
 
 
-def _named(definition: Task, rows: Sequence[CountedRow], origins: Mapping[str, Origin]) -> Text:
+def _name_longest(definition: Task, rows: Sequence[CountedRow], origins: Mapping[str, Origin]) -> Text:
     """The longest few, each with where it stands at its source and its tokens."""
     told = []
     for row in rows[:_NAMED]:
         origin = origins.get(row.id)
         where = place_in_words(origin) if origin else Text(f"row {row.id}", f"資料列 {row.id}")
-        key = quoted(definition, origin.key) if origin and origin.key else ""
+        key = quote_row_text(definition, origin.key) if origin and origin.key else ""
         told.append(
             Text(
                 f"{where.en}{f' ({key})' if key else ''}: {row.tokens:,} tokens",

@@ -13,15 +13,15 @@ from typing import Any
 
 import yaml
 
-from ...resources.clock import now
-from ...resources.errors import TrainingError
-from ...resources.files import lock, read_yaml, write_yaml
-from ...resources.language import Text
+from ...resources.foundation.clock import now
+from ...resources.foundation.errors import TrainingError
+from ...resources.foundation.files import lock, read_yaml, write_yaml
+from ...resources.foundation.language import Text
 from ...resources.schemas import schema_line
 from ...resources.task import TaskFolder, TaskType
 from ...resources.version import VersionFolder, version, version_numbers
 from ...resources.version_config import VersionConfig
-from .methods import Method, Situation, make_method, method_class, usual_method
+from .method import Method, TrainingContext, default_method, make_method, method_class
 from .trl_names import written_as_ours
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
@@ -148,7 +148,7 @@ def read_plan(task: TaskFolder, name: str) -> Plan:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise TrainingError(
             Text(f"{path} cannot be read as YAML: {error}", f"{path} 不是有效的 YAML：{error}"),
-            Text("Mend the line it names, or plan again.", "請修正所指的那一行，或重新規劃。"),
+            Text("Fix the line it names, or plan again.", "請修正所指的那一行，或重新規劃。"),
             field="plan",
         ) from error
     if not isinstance(content, dict) or content.get("format", 1) != 1:
@@ -189,7 +189,7 @@ def under_our_names(
         TrainingError: there is no such method, or one setting is given twice and differently.
     """
     before = parent.config().to_dict() if parent else {}
-    method = str(settings.get("method") or before.get("method") or usual_method(kind))
+    method = str(settings.get("method") or before.get("method") or default_method(kind))
     given = {name: value for name, value in settings.items() if name != "method"}
     inherited = before if before.get("method") == method else {}
     ours, renamed = written_as_ours(given, method, method_class(method).model_fields, inherited)
@@ -216,7 +216,7 @@ def choose_parent(task: TaskFolder, parent: str | None) -> VersionFolder | None:
     if chosen.status() not in ("trained", "evaluated"):
         raise TrainingError(
             Text(
-                f"{chosen.name} was never trained to its end, so nothing can build on it.",
+                f"{chosen.name} was never fully trained, so nothing can build on it.",
                 f"{chosen.name} 沒有訓練完成，不能當作上一版。",
             ),
             Text("Name a trained version, or parent='none'.", "請指定訓練完成的版本，或 parent='none'。"),
@@ -230,7 +230,7 @@ def make_plan(
     settings: dict[str, Any],
     parent: VersionFolder | None,
     changes: list[str],
-    situation: Situation,
+    context: TrainingContext,
     default_base_model: str,
     expects: dict[str, Any] | None = None,
 ) -> tuple[Plan, dict[str, Text]]:
@@ -243,12 +243,12 @@ def make_plan(
     """
     changed = dict(settings)
     inherited: dict[str, Any] = parent.config().to_dict() if parent else {}
-    kind = str(changed.pop("method", None) or inherited.get("method") or usual_method(situation.type))
+    kind = str(changed.pop("method", None) or inherited.get("method") or default_method(context.type))
     cls = method_class(kind)
     make_method(kind, {"base_model": default_base_model, **changed})
     combined = cls.follow_up(inherited, changed) if parent and inherited.get("method") == kind else changed
     combined.setdefault("base_model", default_base_model)
-    resolved, reasons = make_method(kind, combined).resolved(situation)
+    resolved, reasons = make_method(kind, combined).resolve(context)
     if parent:
         kept = Text(f"Kept from {parent.name}.", f"沿用 {parent.name}。")
         reasons = {name: kept if name in combined and name not in changed else why for name, why in reasons.items()}

@@ -9,24 +9,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...resources.access import refusal, require
 from ...resources.answer import NextStep
 from ...resources.changes import data_changes, setting_changes
 from ...resources.data_source import load_data_source
-from ...resources.errors import TrainingError
-from ...resources.language import Text
+from ...resources.foundation.access import refusal, require
+from ...resources.foundation.errors import TrainingError
+from ...resources.foundation.language import Text
 from ...resources.spending import Cost, amount, require_room
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.version_config import settings_of
 from ...resources.workspace import Workspace
-from ..compute.machines import Prospect
-from ..compute.words import duration
+from ..compute.jobs.words import duration
+from ..compute.machine import Prospect
 from ..data.reach import needs_to_send
 from ..evaluate.diagnosis import diagnose
 from .answers import Estimate, PlanAnswer
 from .choosing import base_model_options, usual_base_model, why_base_model
-from .elsewhere import START_SECONDS, said_of
+from .gpu_options import START_SECONDS, describe_options
 from .plan import (
     Plan,
     choose_parent,
@@ -96,9 +96,9 @@ def plan_training(
         given,
         building_on,
         changes,
-        seen.situation,
+        seen.context,
         base_model,
-        expects or _expected(building_on, given, seen),
+        expects or _expected_effect(building_on, given, seen),
     )
     if not building_on and "base_model" not in given:
         reasons = {"base_model": why_base_model(workspace, base_model), **reasons}
@@ -113,14 +113,14 @@ def plan_training(
         write_plan(task, plan)
     else:
         plan = write_new_plan(task, plan, began)
-    still = _prepared(workspace, task, plan)
+    still = _prepare_counts(workspace, task, plan)
     checked = check(workspace, task, replace(plan, renamed=renamed))
     if "counting" in still:
         checked.findings.append(Finding("warning", "counting", *_STILL_COUNTING))
     if "trl" in still and not any(finding.code == "trl" for finding in checked.findings):
         checked.findings.append(Finding("warning", "trl", *_STILL_CHECKING))
     found = _changes(plan, building_on, checked)
-    message, next_step = _told(task, plan, checked, found)
+    message, next_step = _build_answer(task, plan, checked, found)
     if building_on and not found and next_step.tool == "train":
         say = Text(
             "Training the same again shows nothing new: ask what to change first.",
@@ -136,14 +136,14 @@ def plan_training(
         settings=plan.settings.model_dump(mode="json", exclude_none=True),
         reasons={setting: _with_page(why, plan.settings.pages.get(setting)) for setting, why in reasons.items()},
         changes=[str(text) for text in found],
-        findings=[finding.spoken() for finding in checked.findings],
+        findings=[finding.to_answer() for finding in checked.findings],
         estimate=checked.estimate,
         elsewhere=checked.elsewhere,
         base_models=[] if building_on or "base_model" in given else base_model_options(workspace, base_model, checked),
     )
 
 
-def _prepared(workspace: Workspace, task: TaskFolder, plan: Plan) -> set[str]:
+def _prepare_counts(workspace: Workspace, task: TaskFolder, plan: Plan) -> set[str]:
     """Have the worker find out what only it can: the tokens of the rows, and whether TRL takes the plan's options. What
     it is still at."""
     with ThreadPoolExecutor(1) as beside:
@@ -152,7 +152,7 @@ def _prepared(workspace: Workspace, task: TaskFolder, plan: Plan) -> set[str]:
         return {name for name, at_it in (("counting", counting), ("trl", checking.result())) if at_it}
 
 
-class Away(NamedTuple):
+class RemoteTarget(NamedTuple):
     """Another machine to train on: its name, what was seen of it, and where rows sent to it go."""
 
     name: str
@@ -170,7 +170,7 @@ def ready_to_train(workspace: Workspace, task: TaskFolder, plan: str | None, con
 
 
 def ready_to_send(
-    workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool, away: Away
+    workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool, remote: RemoteTarget
 ) -> tuple[str, Cost | None]:
     """The name of the plan to train there, and what it will cost where it costs something.
 
@@ -179,29 +179,29 @@ def ready_to_send(
         AccessError: the task is on-premise, and nobody has allowed sending its rows to that machine.
         BudgetError: the task's budget does not allow it.
     """
-    return _ready(workspace, task, plan, confirm, away)
+    return _ready(workspace, task, plan, confirm, remote)
 
 
 def _ready(
-    workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool, away: Away | None
+    workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool, remote: RemoteTarget | None
 ) -> tuple[str, Cost | None]:
     name = find_plan(task, plan)
     chosen = read_plan(task, name)
-    still = _prepared(workspace, task, chosen)
+    still = _prepare_counts(workspace, task, chosen)
     if "counting" in still:
         raise TrainingError(*_STILL_COUNTING, field="plan")
     if "trl" in still:
         raise TrainingError(*_STILL_CHECKING, field="trl")
-    checked = check(workspace, task, chosen, away=away.prospect.machine if away else None)
+    checked = check(workspace, task, chosen, remote=remote.prospect.machine if remote else None)
     if blocking := first_blocking(checked.findings):
         raise blocking
     to_confirm = [finding for finding in checked.findings if finding.level == "confirm"]
-    cost = _cost(away.prospect, checked.estimate) if away else None
-    if away and cost:
-        to_confirm.insert(0, _costs(task, away, cost, require_room(task, cost, away.name)))
-    if away and (leaving := needs_to_send(task.load(), away.place or away.name)):
+    cost = _cost(remote.prospect, checked.estimate) if remote else None
+    if remote and cost:
+        to_confirm.insert(0, _costs(task, remote, cost, require_room(task, cost, remote.name)))
+    if remote and (leaving := needs_to_send(task.load(), remote.place or remote.name)):
         require(refusal(leaving, "machine"))
-    there = f", machine={away.name!r}" if away else ""
+    there = f", machine={remote.name!r}" if remote else ""
     if to_confirm and not confirm:
         raise TrainingError(
             Text(
@@ -229,13 +229,13 @@ def _cost(prospect: Prospect, needed: Estimate | None) -> Cost | None:
     return Cost(prospect.per_hour, round(prospect.per_hour * hours[0], 4), round(prospect.per_hour * hours[1], 4))
 
 
-def _costs(task: TaskFolder, away: Away, cost: Cost, room: float | None) -> Finding:
+def _costs(task: TaskFolder, remote: RemoteTarget, cost: Cost, room: float | None) -> Finding:
     hours = [duration(bound / cost.per_hour * 3600) for bound in (cost.low, cost.high)]
     price = amount(cost.per_hour)
     said = Text(
-        f"{away.name} ({away.prospect.shown}) costs {price} {cost.currency} an hour: about {cost.shown()} for this "
+        f"{remote.name} ({remote.prospect.shown}) costs {price} {cost.currency} an hour: about {cost.format_range()} for this "
         f"training ({hours[0]} to {hours[1]}).",
-        f"{away.name}（{away.prospect.shown}）每小時 {price} {cost.currency}：這次訓練大約要花 {cost.shown()}"
+        f"{remote.name}（{remote.prospect.shown}）每小時 {price} {cost.currency}：這次訓練大約要花 {cost.format_range()}"
         f"（{hours[0]}到 {hours[1]}）。",
     )
     if room is not None:
@@ -243,7 +243,7 @@ def _costs(task: TaskFolder, away: Away, cost: Cost, room: float | None) -> Find
             f"{said.en} The budget leaves {amount(room)} {cost.currency}; there it is stopped, the last checkpoint kept.",
             f"{said.zh}預算還剩 {amount(room)} {cost.currency}，用完就會停止並保留最後的檢查點。",
         )
-    elif away.prospect.rented:
+    elif remote.prospect.rented:
         said = Text(
             f"{said.en} No budget is set (update_task: budget.per_task, budget.per_job).",
             f"{said.zh}目前沒有設定預算（update_task 的 budget.per_task、budget.per_job）。",
@@ -256,7 +256,7 @@ def _with_page(why: Text, page: str | None) -> str:
     return str(Text(f"{why.en} [llm-knowledge/{page}]", f"{why.zh}[llm-knowledge/{page}]") if page else why)
 
 
-def _expected(parent: VersionFolder | None, given: dict[str, Any], seen: Preflight) -> dict[str, Any] | None:
+def _expected_effect(parent: VersionFolder | None, given: dict[str, Any], seen: Preflight) -> dict[str, Any] | None:
     """What the parent's diagnosis predicts, where this is the very change it advises."""
     advice = diagnose(parent, texts=False).advice if parent else None
     if parent is None or advice is None or advice.expects is None:
@@ -287,11 +287,11 @@ def _changes(plan: Plan, parent: VersionFolder | None, checked: Preflight) -> li
     return [change.text for change in found]
 
 
-def _told(task: TaskFolder, plan: Plan, checked: Preflight, changes: list[Text]) -> tuple[str, NextStep]:
+def _build_answer(task: TaskFolder, plan: Plan, checked: Preflight, changes: list[Text]) -> tuple[str, NextStep]:
     named, short = plan.settings.base_model, Path(plan.settings.base_model).name
     base, said_so = (
         named if re.fullmatch(r"v\d+", short) else short,
-        plan.settings.spoken(checked.situation.train_rows - checked.left_out),
+        plan.settings.describe_settings(checked.context.train_rows - checked.left_out),
     )
     parts = [Text(f"{plan.name}: on {base}, {said_so.en}.", f"{plan.name}：以 {base} 為基礎，{said_so.zh}。")]
     if plan.parent and changes:
@@ -324,10 +324,10 @@ def _told(task: TaskFolder, plan: Plan, checked: Preflight, changes: list[Text])
                 f"Shared by {count} GPUs, as far as they are free when its turn comes.",
                 f"由 {count} 張 GPU 分攤（以輪到時空著的為準）。",
             )
-            if checked.situation.gpu_bytes
+            if checked.context.gpu_bytes
             else Text(f"Shared by {count} processes.", f"由 {count} 個程序分攤。")
         )
-    if not checked.situation.gpu_bytes and (rented := said_of(checked.elsewhere)):
+    if not checked.context.gpu_bytes and (rented := describe_options(checked.elsewhere)):
         parts.append(rented)
     said = [finding for finding in checked.findings if finding.level != "blocking"]
     parts += [Text(f"Note: {finding.problem.en}", f"注意：{finding.problem.zh}") for finding in said]

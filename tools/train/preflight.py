@@ -13,33 +13,33 @@ from math import inf
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from ...resources.errors import MissingRequirement, NlpSkillsError, TrainingError
+from ...resources.foundation.errors import MissingRequirement, NlpSkillsError, TrainingError
+from ...resources.foundation.language import Text
 from ...resources.job import JobFolder, active_jobs
-from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
-from ..compute.machine import Machine, describe_machine
-from ..compute.turns import before_me, best_kind, devices_of
+from ..compute.hardware import Machine, describe_machine
+from ..compute.jobs.device_queue import best_kind, devices_of, jobs_ahead
 from ..compute.worker import find_worker, worker_python
 from ..data.benchmark import frozen_benchmark
 from ..data.chat_template import template_of
 from ..data.prompting import task_prompt
 from ..data.snapshot import Snapshot, current_snapshot
-from ..data.types import task_kind
+from ..data.task_kind import task_kind
 from .answers import Estimate, GpuOption
 from .audit import refusal
 from .base_facts import BaseModel, outline, read_base_model
-from .counting import Counted, CountedRow, Request, count_here, count_in_worker, counted
-from .elsewhere import gpu_options
+from .counting import Counted, CountedRow, Request, count_here, count_in_worker, load_counts
 from .environment import choose_processes
-from .estimate import Rows, estimate, rows_from_text, shared
+from .estimate import Rows, estimate, rows_from_text, share_estimate
 from .fine_tuning import FineTuning
 from .fitting import LongRows
 from .four_bit import missing, stands_in
+from .gpu_options import gpu_options
 from .long_rows import CODE as LONG_ROWS
 from .long_rows import said_of_guess, said_of_long_rows
-from .methods import Method, Situation
+from .method import Method, TrainingContext
 from .plan import Plan
 from .prompt_checks import clock_in_template, control_in_rows, rows_with_control
 from .starting_point import outward_folder
@@ -68,7 +68,7 @@ class Finding:
     fix: Text
     error: NlpSkillsError | None = None
 
-    def spoken(self) -> dict[str, str]:
+    def to_answer(self) -> dict[str, str]:
         return {"level": self.level, "code": self.code, "problem": str(self.problem), "fix": str(self.fix)}
 
 
@@ -79,7 +79,7 @@ class Preflight:
     are too long for it."""
 
     findings: list[Finding]
-    situation: Situation
+    context: TrainingContext
     _snapshot: Snapshot | None = field(default=None)
     base: BaseModel | None = None
     estimate: Estimate | None = None
@@ -116,97 +116,97 @@ def _gpu_name(machine: Machine) -> str | None:
     return max(machine.gpus, key=lambda gpu: gpu.memory).name if gpu_memory(machine) else None
 
 
-def survey(workspace: Workspace, task: TaskFolder, base_model: str, away: Machine | None = None) -> Preflight:
+def survey(workspace: Workspace, task: TaskFolder, base_model: str, remote: Machine | None = None) -> Preflight:
     """Data and base model alone, for the defaults of a plan."""
     findings: list[Finding] = []
-    snapshot = _found(findings, "data", lambda: current_snapshot(task))
-    base = _found(findings, "base_model", lambda: read_base_model(outward_folder(workspace, base_model)))
-    if away:  # a hub model is downloaded there
+    snapshot = _try_finding(findings, "data", lambda: current_snapshot(task))
+    base = _try_finding(findings, "base_model", lambda: read_base_model(outward_folder(workspace, base_model)))
+    if remote:  # a hub model is downloaded there
         findings = [finding for finding in findings if not isinstance(finding.error, MissingRequirement)]
-    machine = away or describe_machine(workspace)
+    machine = remote or describe_machine(workspace)
     return Preflight(findings, _situation(task, machine, snapshot, base, base_model), snapshot, base)
 
 
 def check(
-    workspace: Workspace, task: TaskFolder, plan: Plan, job: str | None = None, away: Machine | None = None
+    workspace: Workspace, task: TaskFolder, plan: Plan, job: str | None = None, remote: Machine | None = None
 ) -> Preflight:
     """Everything that could stop `plan`, and what it will need.
 
     Arguments:
         job: the id of the training job that asks; None in the server, before there is one.
-        away: the machine it will be trained on, where that is not this one.
+        remote: the machine it will be trained on, where that is not this one.
     """
-    seen = survey(workspace, task, plan.settings.base_model, away)
-    machine = away or describe_machine(workspace)
+    seen = survey(workspace, task, plan.settings.base_model, remote)
+    machine = remote or describe_machine(workspace)
     findings, snapshot = list(seen.findings), seen._snapshot
-    _found(findings, "benchmark", lambda: frozen_benchmark(task))
-    if job is None and not away:
-        _found(findings, "worker", lambda: worker_python(workspace))
+    _try_finding(findings, "benchmark", lambda: frozen_benchmark(task))
+    if job is None and not remote:
+        _try_finding(findings, "worker", lambda: worker_python(workspace))
     if job is None:
         findings += [
             _trained_by(other, plan.name) for other in active_jobs(task.jobs, "train") if plan.name == _plan_of(other)
         ][:1]
-    ahead = [] if away else before_me(machine)
+    ahead = [] if remote else jobs_ahead(machine)
     if ahead:
         findings.append(_in_line(ahead))
     findings += [Finding("warning", "machine", text, _BUILD_AGAIN) for text in machine.warnings()]
-    findings += [_can_go_on(folder, owner) for folder, owner in interrupted(task) if owner != job]
-    if snapshot and task_kind(seen.situation.type).needs_labels:
+    findings += [_can_go_on(folder, owner) for folder, owner in find_interrupted(task) if owner != job]
+    if snapshot and task_kind(seen.context.type).needs_labels:
         findings += _labels(task, snapshot)
     findings += _prompts(task, snapshot, seen.base)
-    _found(findings, "method", lambda: plan.settings.check_task(seen.situation.type, task.load().labels))
+    _try_finding(findings, "method", lambda: plan.settings.check_task(seen.context.type, task.load().labels))
     if (
         getattr(plan.settings, "load_in_4bit", False)
-        and not away
+        and not remote
         and machine.worker
         and not stands_in(Path(machine.worker))
     ):
         lacking = missing(machine.worker)
         findings.append(Finding("blocking", "load_in_4bit", lacking.problem, lacking.fix, lacking))
     findings += _names(plan)
-    findings += _options(workspace, task, plan.settings, here=job is not None and away is None)
+    findings += _options(workspace, task, plan.settings, here=job is not None and remote is None)
     base = seen.base or outline(plan.settings.base_model)
     if not snapshot or not base or any(finding.code == "method" for finding in findings):
-        return Preflight(findings, seen.situation, snapshot, seen.base)
-    settings, _ = plan.settings.resolved(seen.situation)
+        return Preflight(findings, seen.context, snapshot, seen.base)
+    settings, _ = plan.settings.resolve(seen.context)
     content = settings.model_dump(mode="json")
     request = _request(task, snapshot, seen.base)
-    if request and job is not None and not away:
+    if request and job is not None and not remote:
         count_here(request)
-    known = counted(request) if request else None
+    known = load_counts(request) if request else None
     limit, choice = content.get("max_length"), content.get("long_rows")
-    findings += _row_findings(task, snapshot, known, settings, seen.base, away is not None)
+    findings += _row_findings(task, snapshot, known, settings, seen.base, remote is not None)
     rows = replace(
-        _rows(task, snapshot, settings.rows_per_epoch(seen.situation), known, limit or inf, choice),
-        demand=settings.demand(),
+        _rows(task, snapshot, settings.rows_per_epoch(seen.context), known, limit or inf, choice),
+        demand=settings.compute_cost(),
     )
-    measured = _measured(task, seen.base, plan.method)
+    measured = _find_measured(task, seen.base, plan.method)
     needed = estimate(content, base, rows, machine.cores, _gpu_name(machine), measured)
     asked = int(getattr(settings, "num_processes", None) or 0)
-    devices = _devices(machine, away is not None)
+    devices = _devices(machine, remote is not None)
     if devices and asked > devices:
         findings.append(_too_few(asked, devices))
     processes = choose_processes(settings, base.parameters, devices) if devices else max(asked, 1)
-    needed = shared(needed, processes, gpu_memory(machine) is not None, measured)
-    findings += [Finding("warning", "settings", text, _CHANGE_IT) for text in settings.warnings(seen.situation)]
+    needed = share_estimate(needed, processes, gpu_memory(machine) is not None, measured)
+    findings += [Finding("warning", "settings", text, _CHANGE_IT) for text in settings.warnings(seen.context)]
     # Once it is its turn, those before it have given back what they hold.
     findings += _room(
         needed,
         gpu_memory(machine) or (machine.memory if ahead else machine.free_memory),
-        away.disk_free if away else shutil.disk_usage(task.root).free,
+        remote.disk_free if remote else shutil.disk_usage(task.root).free,
     )
     if machine.device == "cuda" and not ahead:
         findings += _others_on_gpu(needed, machine)
     train = known.of("train") if known else []
     return Preflight(
         findings,
-        seen.situation,
+        seen.context,
         snapshot,
         seen.base,
         needed,
         gpu_options(content, base, rows),
         processes,
-        left_out=len(train) - len(_trained(train, limit or inf, choice)),
+        left_out=len(train) - len(_select_trained(train, limit or inf, choice)),
     )
 
 
@@ -247,21 +247,21 @@ def _in_line(ahead: list[JobFolder]) -> Finding:
         "warning",
         "queue",
         Text(
-            f"This machine is at work ({names}): the training will wait in line and start by itself.",
+            f"This machine is busy ({names}): the training will wait in the queue and start by itself.",
             f"這台機器正在執行 {names}：訓練會先排隊，輪到時自動開始。",
         ),
         Text(
-            "Nothing to do; manage_job(action='cancel') takes it out of the line, or stops one before it.",
+            "Nothing to do; manage_job(action='cancel') takes it out of the queue, or stops one before it.",
             "不需要處理；manage_job(action='cancel') 可以取消排隊，也可以停止前面的工作。",
         ),
     )
 
 
-def _devices(machine: Machine, away: bool) -> int:
+def _devices(machine: Machine, remote: bool) -> int:
     """How many GPUs a training could have; 0 where it trains on the processors."""
     if gpu_memory(machine) is None:
         return 0
-    return len(best_kind(machine.gpus) if away else devices_of(machine))
+    return len(best_kind(machine.gpus) if remote else devices_of(machine))
 
 
 def _too_few(asked: int, devices: int) -> Finding:
@@ -279,7 +279,7 @@ def _too_few(asked: int, devices: int) -> Finding:
     )
 
 
-def _found(findings: list[Finding], code: str, look: Callable[[], _T]) -> _T | None:
+def _try_finding(findings: list[Finding], code: str, look: Callable[[], _T]) -> _T | None:
     """What `look` finds, or None with its error among the findings."""
     try:
         return look()
@@ -290,15 +290,15 @@ def _found(findings: list[Finding], code: str, look: Callable[[], _T]) -> _T | N
 
 def _situation(
     task: TaskFolder, machine: Machine, snapshot: Snapshot | None, base: BaseModel | None, base_model: str
-) -> Situation:
+) -> TrainingContext:
     counts = snapshot.counts if snapshot else {"train": 0, "valid": 0}
-    return Situation(
+    return TrainingContext(
         train_rows=counts["train"],
         valid_rows=counts["valid"],
         type=task.load().type,
         label_counts=snapshot.label_counts["train"] if snapshot else {},
         parameters=base.parameters if base else known.parameters if (known := outline(base_model)) else None,
-        context=base.context if base else None,
+        context_tokens=base.context if base else None,
         gpu_bytes=gpu_memory(machine),
     )
 
@@ -333,7 +333,7 @@ def _labels(task: TaskFolder, snapshot: Snapshot) -> list[Finding]:
     ]
 
 
-def interrupted(task: TaskFolder) -> list[tuple[VersionFolder, str]]:
+def find_interrupted(task: TaskFolder) -> list[tuple[VersionFolder, str]]:
     """The versions whose training stopped without a word, oldest first, each with the id of its job."""
     at_work = {job.id for job in active_jobs(task.jobs, "train")}
     found = []
@@ -423,16 +423,16 @@ def _request(task: TaskFolder, snapshot: Snapshot, base: BaseModel | None) -> Re
 
 
 def _row_findings(
-    task: TaskFolder, snapshot: Snapshot, known: Counted | None, method: Method, base: BaseModel | None, away: bool
+    task: TaskFolder, snapshot: Snapshot, known: Counted | None, method: Method, base: BaseModel | None, remote: bool
 ) -> list[Finding]:
     """Whether the training would refuse a row: for its length, or for what exactly would be trained."""
     limit, choice = getattr(method, "max_length", None) or 0, getattr(method, "long_rows", None)
     if known is None:
-        longest = _guessed(task, snapshot, 1).longest
-        if not limit or choice or (longest if away else longest / 2.8) <= limit:
+        longest = _guess_rows(task, snapshot, 1).longest
+        if not limit or choice or (longest if remote else longest / 2.8) <= limit:
             return []
         said = said_of_guess(longest, limit)
-        return [Finding("blocking" if away else "warning", LONG_ROWS, said.problem, said.fix)]
+        return [Finding("blocking" if remote else "warning", LONG_ROWS, said.problem, said.fix)]
     if known.error:
         return [Finding("blocking", "label_audit", known.error.problem, known.error.fix, known.error)]
     said_of_each = (
@@ -448,7 +448,7 @@ def _row_findings(
     ]
     if isinstance(method, FineTuning):
         rows = (row for split in ("train", "valid") for row in snapshot.rows(split))
-        errors.append(method.unfit(definition, {row.id: row.answer for row in known.rows}, rows))
+        errors.append(method.unfit_error(definition, {row.id: row.answer for row in known.rows}, rows))
     return [*found, *(Finding("blocking", "label_audit", error.problem, error.fix, error) for error in errors if error)]
 
 
@@ -458,20 +458,20 @@ def _rows(
     """The rows of an epoch: counted where they are tokenised for that base model already, else guessed from text; none
     of them is longer than `limit` tokens once it is trained."""
     if known is None or not (train := known.of("train")):
-        return _guessed(task, snapshot, count, limit)
-    kept = _trained(train, limit, choice) or train
+        return _guess_rows(task, snapshot, count, limit)
+    kept = _select_trained(train, limit, choice) or train
     answers = 2 if task_kind(task.load().type).answers == "pair" else 1
     count = round(count * len(kept) / len(train))
     tokens = sum(min(row.all_tokens, answers * limit) for row in kept) / len(kept) * count
     return Rows(count, (tokens, tokens), min(max(row.tokens for row in kept), limit))
 
 
-def _trained(rows: list[CountedRow], limit: float, choice: LongRows | None) -> list[CountedRow]:
+def _select_trained(rows: list[CountedRow], limit: float, choice: LongRows | None) -> list[CountedRow]:
     """The rows that are trained on, whole or cut."""
     return [row for row in rows if choice is None or (row.tokens if choice == "drop" else row.least) <= limit]
 
 
-def _guessed(task: TaskFolder, snapshot: Snapshot, count: int, limit: float = inf) -> Rows:
+def _guess_rows(task: TaskFolder, snapshot: Snapshot, count: int, limit: float = inf) -> Rows:
     definition = task.load()
     prompt, labels = task_prompt(definition), definition.labels or sorted(snapshot.label_counts["train"])
     answers = ("output", "chosen", "rejected")  # those that are as long as texts
@@ -479,7 +479,7 @@ def _guessed(task: TaskFolder, snapshot: Snapshot, count: int, limit: float = in
     return rows_from_text(texts, count, len(prompt.system) + len(prompt.user) + sum(map(len, labels)) + 40, limit)
 
 
-def _measured(task: TaskFolder, base: BaseModel | None, method: str) -> VersionFolder | None:
+def _find_measured(task: TaskFolder, base: BaseModel | None, method: str) -> VersionFolder | None:
     """The newest version trained by the same method on the same base model on this machine."""
     if base is None:
         return None

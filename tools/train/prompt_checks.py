@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...resources.answer import quoted
-from ...resources.language import Text, several
+from ...resources.answer import quote_row_text
+from ...resources.foundation.language import Text, several
 from ...resources.task import Task
 from ..data.chat_template import reads_clock, template_of
 from ..data.control_tokens import COMMON, found_in, special_tokens
@@ -66,7 +66,7 @@ def control_in_rows(task: Task, rows: list[RowWithControl]) -> tuple[Text, Text]
     named = ", ".join(f"{row.id} ({row.split})" for row in rows[:_NAMED])
     more = len(rows) - _NAMED
     rest = Text(f" and {more} more", f"等，另有 {more} 列") if more > 0 else Text("", "")
-    shown = "; ".join(f"{row.id}: {quoted(task, row.text, 80)!r}" for row in rows[:_QUOTED])
+    shown = "; ".join(f"{row.id}: {quote_row_text(task, row.text, 80)!r}" for row in rows[:_QUOTED])
     return (
         Text(
             f"{several(len(rows), 'row holds', 'rows hold')} control tokens of the chat template in their own text ({tokens}), "

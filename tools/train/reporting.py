@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from ...resources.errors import TrainingError
-from ...resources.language import Text
-from ..compute.running import RunningJob
-from ..compute.stopwatch import Stopwatch
+from ...resources.foundation.errors import TrainingError
+from ...resources.foundation.language import Text
+from ..compute.jobs.running import RunningJob
+from ..compute.jobs.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from .fine_tuning import FineTuning
@@ -77,7 +77,7 @@ class Reporter(TrainerCallback):
             learning_rate=logs.get("learning_rate"),
             tokens_per_second=round(self.clock.total("tokens") / max(self.clock.total("step_seconds"), 1e-9), 1),
             epoch=round(state.epoch, 3),
-            **_renamed(logs, self.method.logged),
+            **_rename_logs(logs, self.method.logged),
         )
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any) -> None:
@@ -86,8 +86,8 @@ class Reporter(TrainerCallback):
             control.should_save = True
         if self.method.stops_early(history):
             control.should_save = control.should_training_stop = True
-        self.running.progress(state.global_step, state.max_steps, **_renamed(metrics, self.method.validated))
+        self.running.progress(state.global_step, state.max_steps, **_rename_logs(metrics, self.method.validated))
 
 
-def _renamed(logs: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def _rename_logs(logs: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     return {ours: round(float(logs[name]), 5) for name, ours in names.items() if logs.get(name) is not None}

@@ -15,23 +15,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...resources.files import commit_folder, dump_jsonl, lock, read_json, sha256_bytes, sha256_file, write_json
-from ...resources.language import Text, several
+from ...resources.foundation.files import (
+    commit_folder,
+    dump_jsonl,
+    lock,
+    read_json,
+    sha256_bytes,
+    sha256_file,
+    write_json,
+)
+from ...resources.foundation.language import Text, several
 from ...resources.removal import removal
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
-from ..compute.libraries import settle_libraries
-from ..compute.machine import describe_machine
-from ..compute.running import RunningJob, run_job
-from ..compute.turns import my_turn
+from ..compute.environments.libraries import settle_libraries
+from ..compute.hardware import describe_machine
+from ..compute.jobs.device_queue import acquire_devices
+from ..compute.jobs.running import RunningJob, run_job
 from ..data.benchmark import form_measured, frozen_benchmark
 from ..data.prompting import trained_prompt
 from ..data.rows import Row
 from ..data.snapshot import load_snapshot
 from ..data.split import SPLITS
 from ..evaluate.asked import as_asked, asking_limit
-from ..evaluate.model import load_for_inference, trained_version, unverified, verified_base, version_paths
+from ..evaluate.model import describe_unverified, load_for_inference, trained_version, verified_base, version_paths
 from ..evaluate.predict import predict
 from ..evaluate.record import answer_rows, evaluated_answers
 from ..evaluate.verified import latest_results
@@ -70,11 +78,11 @@ def reproduce(job: RunningJob, folder: VersionFolder) -> dict[str, Any]:
     if removal(folder) is None:
         version_paths(folder, "afresh")
     verified_base(folder, "afresh")
-    if unknown := unverified(folder):
+    if unknown := describe_unverified(folder):
         job.warn(unknown)
     with lock(scratch):
-        replayed = _prepared(job, folder, scratch)
-        with my_turn(job, describe_machine(Workspace())):
+        replayed = _prepare_scratch(job, folder, scratch)
+        with acquire_devices(job, describe_machine(Workspace())):
             train_version(job, folder.task.load(), replayed)
             job.progress(0, None, Text("asking both models the benchmark", "用評估基準詢問兩個模型"))
             checks = [
@@ -99,7 +107,7 @@ def reproduce(job: RunningJob, folder: VersionFolder) -> dict[str, Any]:
     }
 
 
-def _prepared(job: RunningJob, folder: VersionFolder, scratch: Path) -> VersionFolder:
+def _prepare_scratch(job: RunningJob, folder: VersionFolder, scratch: Path) -> VersionFolder:
     """A task beside this one with the version's config, snapshot and environment, and no model; one that this very
     job prepared before it was killed is carried on with."""
     owner = scratch / "job.json"

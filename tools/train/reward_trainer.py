@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from trl import GRPOTrainer
 
-from .rewards import REWARDS, Reward
+from .reward import REWARDS, Reward
 from .tokenise import TokenisedRow
 from .trainer import SealedTrainer
 
@@ -42,7 +42,7 @@ class Judge:
         return [self._function(reward) for reward in self.rewards]
 
     def _function(self, reward: Reward) -> Any:
-        def judged(
+        def score_completions(
             completions: list[list[dict[str, str]]], completion_ids: list[list[int]], id: list[str], **_rest: Any
         ) -> list[float]:
             return [
@@ -50,8 +50,8 @@ class Judge:
                 for row, said, tokens in zip(id, completions, completion_ids, strict=True)
             ]
 
-        judged.__name__ = reward.name
-        return judged
+        score_completions.__name__ = reward.name
+        return score_completions
 
     def score(self, reward: Reward, row: str, said: str, tokens: Sequence[int]) -> float:
         ended = bool(tokens) and tokens[-1] in self.end_ids

@@ -12,9 +12,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ...resources.clock import now
-from ...resources.errors import Cancelled, NlpSkillsError, TrainingError
-from ...resources.files import (
+from ...resources.foundation.clock import now
+from ...resources.foundation.errors import Cancelled, NlpSkillsError, TrainingError
+from ...resources.foundation.files import (
     commit_folder,
     dump_jsonl,
     lock,
@@ -24,7 +24,7 @@ from ...resources.files import (
     write_json,
     write_yaml,
 )
-from ...resources.language import Text, several
+from ...resources.foundation.language import Text, several
 from ...resources.lineage import track_version
 from ...resources.model_info import BaseModelInfo, LabelAudit, ModelInfo, ParameterCount, TrainingFigures
 from ...resources.reservation import AgreedCost, Failure, Reservation
@@ -32,21 +32,21 @@ from ...resources.spending import Cost
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder, reserve_version, version, version_numbers
 from ...resources.workspace import Workspace
-from ..compute.fingerprint import model_files as model_hashes
-from ..compute.libraries import settle_libraries
-from ..compute.machine import Machine, describe_machine
-from ..compute.running import RunningJob, run_job
-from ..compute.turns import Wish, devices_of, my_turn
-from ..data.convert import rendered
+from ..compute.environments.fingerprint import model_files as model_hashes
+from ..compute.environments.libraries import settle_libraries
+from ..compute.hardware import Machine, describe_machine
+from ..compute.jobs.device_queue import DeviceRequest, acquire_devices, devices_of
+from ..compute.jobs.running import RunningJob, run_job
+from ..data.convert import render_snapshot
 from ..data.prompting import task_prompt
 from ..data.snapshot import load_snapshot
 from .base_facts import BaseModel, read_base_model
 from .checkpoints import model_files
 from .environment import choose_processes, choose_threads, environment_of
 from .fitting import said_of_fitted
-from .methods import Outcome, TrainingRun
+from .method import TrainingResult, TrainingRun
 from .plan import find_plan, method_of, plan_file, read_plan
-from .preflight import check, first_blocking, interrupted
+from .preflight import check, find_interrupted, first_blocking
 from .starting_point import base_folder_of, origin
 from .together import train_together
 
@@ -94,27 +94,27 @@ def _version_of(job: RunningJob, task: TaskFolder, plan: str | None, resume: str
         folder = VersionFolder(task, number)
         if folder.reservation().job == job.folder.id:
             return folder
-    if plan is None and (left := interrupted(task)):
+    if plan is None and (left := find_interrupted(task)):
         return left[-1][0]
     return reserve(job, task, find_plan(task, plan))
 
 
 def reserve(
-    job: RunningJob, task: TaskFolder, name: str, away: Machine | None = None, cost: Cost | None = None
+    job: RunningJob, task: TaskFolder, name: str, remote: Machine | None = None, cost: Cost | None = None
 ) -> VersionFolder:
     """Reserve the next version with all that shapes its run, so that resuming needs neither plan nor working copies.
 
     Arguments:
-        away: the machine it will be trained on, where that is not this one.
+        remote: the machine it will be trained on, where that is not this one.
         cost: what the person agreed to pay for it.
     """
     workspace = Workspace()
     plan, definition = read_plan(task, name), task.load()
-    checked = check(workspace, task, plan, job=job.folder.id, away=away)
+    checked = check(workspace, task, plan, job=job.folder.id, remote=remote)
     if blocking := first_blocking(checked.findings):
         raise blocking
-    snapshot, situation = checked.snapshot, checked.situation
-    settings, _ = plan.settings.resolved(situation)
+    snapshot, context = checked.snapshot, checked.context
+    settings, _ = plan.settings.resolve(context)
     prompt = task_prompt(definition)
     config = {
         **plan.content(),
@@ -150,8 +150,10 @@ def train_version(
         folder.failure_file.unlink(missing_ok=True)
         try:
             base = _base_model(job, folder, base_folder)
-            with my_turn(job, machine := describe_machine(Workspace()), _wish(folder, base, machine)) as devices:
-                run = _prepared(job, task, folder, base, devices)
+            with acquire_devices(
+                job, machine := describe_machine(Workspace()), _wish(folder, base, machine)
+            ) as devices:
+                run = _prepare_run(job, task, folder, base, devices)
                 outcome = train_together(run) if run.processes > 1 else method_of(folder.config()).train(run)
                 _commit(job, folder, base, run, outcome, folder.config().base_model if base_folder else None)
         except BaseException as error:
@@ -182,20 +184,22 @@ def _base_model(job: RunningJob, folder: VersionFolder, base_folder: Path | None
     return base
 
 
-def _wish(folder: VersionFolder, base: BaseModel, machine: Machine) -> Wish:
+def _wish(folder: VersionFolder, base: BaseModel, machine: Machine) -> DeviceRequest:
     """The GPUs to wait for: as many as the run began with, as the plan says, or one and what else is free."""
     method, devices = method_of(folder.config()), len(devices_of(machine))
     if machine.device != "cuda":
-        return Wish()
+        return DeviceRequest()
     begun = folder.environment().processes
     if begun and begun <= devices:
-        return Wish(begun, begun)
+        return DeviceRequest(begun, begun)
     if asked := getattr(method, "num_processes", None):
-        return Wish(asked, asked)
-    return Wish(1, choose_processes(method, base.parameters, devices))
+        return DeviceRequest(asked, asked)
+    return DeviceRequest(1, choose_processes(method, base.parameters, devices))
 
 
-def _prepared(job: RunningJob, task: Task, folder: VersionFolder, base: BaseModel, devices: list[str]) -> TrainingRun:
+def _prepare_run(
+    job: RunningJob, task: Task, folder: VersionFolder, base: BaseModel, devices: list[str]
+) -> TrainingRun:
     """Everything the method works with, the environment written down first and unchanged since."""
     config = folder.config()
     method = method_of(config)
@@ -217,7 +221,7 @@ def _prepared(job: RunningJob, task: Task, folder: VersionFolder, base: BaseMode
         version=folder,
         running=job,
         base_path=base.folder,
-        rendered=rendered(folder.task, snapshot, prompt, labels),
+        rendered=render_snapshot(folder.task, snapshot, prompt, labels),
         labels=labels,
         prompt=prompt,
         threads=environment.threads or 1,
@@ -227,7 +231,12 @@ def _prepared(job: RunningJob, task: Task, folder: VersionFolder, base: BaseMode
 
 
 def _commit(
-    job: RunningJob, folder: VersionFolder, base: BaseModel, run: TrainingRun, outcome: Outcome, base_name: str | None
+    job: RunningJob,
+    folder: VersionFolder,
+    base: BaseModel,
+    run: TrainingRun,
+    outcome: TrainingResult,
+    base_name: str | None,
 ) -> None:
     """Put the model in its place and freeze the version: `model_info.json` comes last and is the commit.
 
@@ -316,9 +325,9 @@ def forget_plan(folder: VersionFolder) -> None:
 def trained_result(folder: VersionFolder) -> dict[str, Any]:
     info = folder.model_info()
     training, audit = info.training, info.label_audit
-    scored = method_of(folder.config()).scored(training)
+    scored = method_of(folder.config()).describe_scores(training)
     steps, seconds, speed = training.steps or 0, training.seconds or 0, training.tokens_per_second
-    fast = Text(f", {speed:,.0f} tokens a second", f"，每秒 {speed:,.0f} 個 token") if speed else Text("", "")
+    fast = Text(f", {speed:,.0f} tokens per second", f"，每秒 {speed:,.0f} 個 token") if speed else Text("", "")
     plainly = len(audit.neutralised)
     neutral = (
         Text(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from ...resources.job import JobFolder
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
-from ..compute import jobs
-from ..compute.machines import LOCAL
+from ..compute.jobs import job_control
+from ..compute.machine import LOCAL
 from ..compute.worker import worker_python
 from ..evaluate.model import trained_version
 from . import planning, reproduce, run
-from .away import submit_away
+from .remote_submit import submit_remote
 
 
 def start_training(
@@ -22,9 +22,9 @@ def start_training(
         NlpSkillsError: something stands against it, or nobody has agreed to its time, memory or price.
     """
     if machine not in (None, LOCAL):
-        return submit_away(workspace, task, plan, machine, confirm)
+        return submit_remote(workspace, task, plan, machine, confirm)
     name = planning.ready_to_train(workspace, task, plan, confirm)
-    return jobs.submit(
+    return job_control.submit(
         workspace, "train", run.ENTRY, ["--plan", name], python=worker_python(workspace), task=task, resumable=True
     )
 
@@ -36,6 +36,6 @@ def start_reproduction(workspace: Workspace, task: TaskFolder, version: str) -> 
         NlpSkillsError: there is no such trained version.
     """
     arguments = [str(task.root), trained_version(task, version).name]
-    return jobs.submit(
+    return job_control.submit(
         workspace, "reproduce", reproduce.ENTRY, arguments, python=worker_python(workspace), task=task, resumable=True
     )

@@ -6,14 +6,14 @@ import contextlib
 import re
 from pathlib import Path
 
-from ...resources.errors import TrainingError
-from ...resources.language import Text
+from ...resources.foundation.errors import TrainingError
+from ...resources.foundation.language import Text
 from ...resources.model_info import BaseVersion
-from ...resources.paths import expanded
+from ...resources.paths import expand_home
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version
 from ...resources.workspace import Workspace
-from ..compute.base_model import resolve_base_model
+from ..compute.environments.base_model import resolve_base_model
 from ..evaluate.merge import merged_model, merged_place
 from ..evaluate.model import base_path
 
@@ -28,7 +28,7 @@ def named_version(workspace: Workspace, name: str, task: TaskFolder | None = Non
 
     Raises:
         TaskError: that task has no such version.
-        TrainingError: it was never trained to its end.
+        TrainingError: it was never fully trained.
     """
     found = _VERSION.fullmatch(name)
     if found is None or Path(name).is_dir():
@@ -42,7 +42,7 @@ def named_version(workspace: Workspace, name: str, task: TaskFolder | None = Non
     if chosen.status() not in ("trained", "evaluated"):
         raise TrainingError(
             Text(
-                f"{name} was never trained to its end, so no training can begin from it.",
+                f"{name} was never fully trained, so no training can begin from it.",
                 f"{name} 沒有訓練完成，不能當作起點。",
             ),
             Text("Name a trained version, a folder or a hub model.", "請指定訓練完成的版本、資料夾或 Hub 模型。"),
@@ -55,7 +55,7 @@ def whole_name(workspace: Workspace, task: TaskFolder, name: str) -> str:
     """`name` as it stands in a config: a version with its task, a folder with its whole path."""
     if chosen := named_version(workspace, name, task):
         return f"{chosen.task.name}/{chosen.name}"
-    folder = expanded(name)
+    folder = expand_home(name)
     with contextlib.suppress(OSError):  # a name longer than any disk takes
         return str(folder.resolve()) if name and folder.is_dir() else name
     return name

@@ -24,17 +24,17 @@ from typing import Any
 
 import psutil
 
-from ...resources.errors import JobError, NlpSkillsError
-from ...resources.files import read_json, write_json
+from ...resources.foundation.errors import JobError, NlpSkillsError
+from ...resources.foundation.files import read_json, write_json
+from ...resources.foundation.language import Text, speaking, spoken_language
+from ...resources.foundation.process import identity, living
 from ...resources.job import JobFolder
-from ...resources.language import Text, speaking, spoken_language
-from ...resources.process import identity, living
 from ...resources.task import Prompt, TaskFolder
 from ...resources.version import VersionFolder
-from ..compute.jobs import error_of, log_tail
-from ..compute.libraries import settle_libraries
-from ..compute.running import RunningJob
-from .methods import Outcome, TrainingRun
+from ..compute.environments.libraries import settle_libraries
+from ..compute.jobs.job_control import error_of, log_tail
+from ..compute.jobs.running import RunningJob
+from .method import TrainingResult, TrainingRun
 from .plan import method_of
 
 MODULE = "nlp_skills.tools.train.together"
@@ -42,7 +42,7 @@ _POLL_SECONDS, _GRACE_SECONDS = 0.2, 5.0
 _PATIENCE = timedelta(hours=2)  # for each other, while one of them tokenises or writes
 
 
-def train_together(run: TrainingRun) -> Outcome:
+def train_together(run: TrainingRun) -> TrainingResult:
     """Train the run's version with `run.processes` processes.
 
     Raises:
@@ -83,7 +83,7 @@ def train_together(run: TrainingRun) -> Outcome:
         MODULE,
         str(place / "run.json"),
     ]
-    with _started(command, run) as launcher:
+    with _start_launcher(command, run) as launcher:
         while launcher.poll() is None:
             run.running.check_cancelled()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -95,11 +95,11 @@ def train_together(run: TrainingRun) -> Outcome:
         raise _ended_without_a_word(run.running.folder)
     outcome = read_json(place / "outcome.json")
     shutil.rmtree(place)
-    return Outcome(**{**outcome, "checkpoint": Path(outcome["checkpoint"])})
+    return TrainingResult(**{**outcome, "checkpoint": Path(outcome["checkpoint"])})
 
 
 @contextlib.contextmanager
-def _started(command: list[str], run: TrainingRun) -> Iterator[subprocess.Popen[bytes]]:
+def _start_launcher(command: list[str], run: TrainingRun) -> Iterator[subprocess.Popen[bytes]]:
     """The launcher, ended with all below it when the block is left."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, run.threads // run.processes)), "PYTHONSAFEPATH": "1"}
     if not run.gpu and sys.platform == "linux":

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...resources.errors import TrainingError
-from ...resources.files import commit_folder, read_jsonl, sha256_bytes, sha256_file, write_json
-from ...resources.language import Text
-from ..compute.redaction import without_secrets
-from ..data.chat_template import settled
+from ...resources.foundation.errors import TrainingError
+from ...resources.foundation.files import commit_folder, read_jsonl, sha256_bytes, sha256_file, write_json
+from ...resources.foundation.language import Text
+from ..compute.jobs.redaction import without_secrets
+from ..data.chat_template import settle_template
 from ..data.control_tokens import found_in, plain_messages, tokens_of
 
 MASKED = -100
@@ -71,7 +71,7 @@ def load_tokenizer(folder: Path) -> Any:
     if not tokenizer.chat_template:
         raise without_template(str(folder))
     if isinstance(tokenizer.chat_template, str):
-        tokenizer.chat_template = settled(tokenizer.chat_template)
+        tokenizer.chat_template = settle_template(tokenizer.chat_template)
     return tokenizer
 
 
@@ -129,18 +129,20 @@ def tokenise(rows: Sequence[dict[str, Any]], tokenizer: Any, end_ids: set[int]) 
         for name in _ANSWERS
         if name in row
     ]
-    prompts = [_told(tokenizer, row["prompt"], row["id"], add_generation_prompt=True) for row, _, _ in answered]
-    whole = [_told(tokenizer, row["prompt"] + answer, row["id"]) for row, answer, _ in answered]
+    prompts = [
+        _apply_template(tokenizer, row["prompt"], row["id"], add_generation_prompt=True) for row, _, _ in answered
+    ]
+    whole = [_apply_template(tokenizer, row["prompt"] + answer, row["id"]) for row, answer, _ in answered]
     prompt_ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
     whole_ids = tokenizer(whole, add_special_tokens=False)["input_ids"]
     return [
         TokenisedRow(row["id"], answer[-1]["content"], _until_end(ids, start, end_ids), start, len(prompt), control)
         for (row, answer, control), prompt, ids in zip(answered, prompt_ids, whole_ids, strict=True)
-        for start in [_shared(prompt, ids)]
+        for start in [_shared_prefix(prompt, ids)]
     ]
 
 
-def _told(tokenizer: Any, messages: Sequence[dict[str, Any]], row_id: str, **settings: Any) -> str:
+def _apply_template(tokenizer: Any, messages: Sequence[dict[str, Any]], row_id: str, **settings: Any) -> str:
     """The conversation as the chat template writes it.
 
     Raises:
@@ -178,7 +180,7 @@ def _until_end(ids: list[int], start: int, end_ids: set[int]) -> list[int]:
     return ids[: end + 1]
 
 
-def _shared(first: list[int], second: list[int]) -> int:
+def _shared_prefix(first: list[int], second: list[int]) -> int:
     """How many ids two lists begin with in common."""
     if second[: len(first)] == first:
         return len(first)
@@ -186,7 +188,7 @@ def _shared(first: list[int], second: list[int]) -> int:
     return next(at for at, (one, other) in pairs if one != other)
 
 
-def tokenised(rendered: Path, tokenizer_folder: Path, cache: Path) -> Path:
+def tokenise_rows(rendered: Path, tokenizer_folder: Path, cache: Path) -> Path:
     """The folder with the tokenised form of a rendered JSONL file, made on first use.
 
     Arguments:

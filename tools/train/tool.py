@@ -1,4 +1,4 @@
-"""The door of training."""
+"""The tool module of training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ...resources.answer import JobAnswer
 from ...resources.workspace import Workspace
-from ..compute.view import follow
+from ..compute.jobs.view import follow
 from .answers import DiagnosisAnswer, PlanAnswer
 
 

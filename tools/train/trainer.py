@@ -22,7 +22,7 @@ from torch.utils.checkpoint import checkpoint as recomputed
 from transformers import Trainer
 from trl import SFTTrainer
 
-from ...resources.files import describing_disk_errors
+from ...resources.foundation.files import describing_disk_errors
 from .checkpoints import keep_only, seal
 
 _MASKED = -100
@@ -191,7 +191,7 @@ class AnswerTrainer(SealedTrainer, SFTTrainer):
     ) -> dict[str, float]:
         """Loss on the validation rows, the share answered right, and for labels its mean over them (macro recall)."""
         rows = self.eval_dataset if eval_dataset is None else eval_dataset
-        loss, hits = self.answered(rows)
+        loss, hits = self.score_answers(rows)
         metrics = {f"{metric_key_prefix}_loss": loss, f"{metric_key_prefix}_exact": sum(hits) / max(len(hits), 1)}
         if counts := Counter(self.answers):
             right = Counter(answer for answer, hit in zip(self.answers, hits, strict=True) if hit)
@@ -200,7 +200,7 @@ class AnswerTrainer(SealedTrainer, SFTTrainer):
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-    def answered(self, rows: Any) -> tuple[float, list[bool]]:
+    def score_answers(self, rows: Any) -> tuple[float, list[bool]]:
         """The mean loss of the rows' answer tokens, and for each row whether greedy decoding gives its answer."""
         order = sorted(range(len(rows)), key=lambda index: -len(rows[index]["input_ids"]))
         size, count = self.args.per_device_eval_batch_size, self.accelerator.num_processes

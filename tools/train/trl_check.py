@@ -21,13 +21,13 @@ from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
-from ...resources.errors import NlpSkillsError, TrainingError
-from ...resources.files import read_json, sha256_bytes, write_json
-from ...resources.language import Text
+from ...resources.foundation.errors import NlpSkillsError, TrainingError
+from ...resources.foundation.files import read_json, sha256_bytes, write_json
+from ...resources.foundation.language import Text
+from ...resources.foundation.wording import nearest, problem_in_words
 from ...resources.task import TaskFolder
-from ...resources.wording import nearest, problem_in_words
-from ..compute.jobs import error_of
-from ..compute.libraries import settle_libraries
+from ..compute.environments.libraries import settle_libraries
+from ..compute.jobs.job_control import error_of
 from .trl_names import OURS, owner_of
 
 MODULE = "nlp_skills.tools.train.trl_check"
@@ -63,7 +63,7 @@ def check_options(configuration: str, options: Mapping[str, Any]) -> None:
                 field=f"trl.{name[:40]}",
             )
         if wanted := _unlike(kinds[name], value):
-            raise _refused(name, value, wanted)
+            raise _refused_error(name, value, wanted)
     with tempfile.TemporaryDirectory() as folder:
         plain = {"output_dir": folder, "report_to": "none", "use_cpu": True, "bf16": False, "disable_tqdm": True}
         try:
@@ -71,7 +71,7 @@ def check_options(configuration: str, options: Mapping[str, Any]) -> None:
         except (ValueError, TypeError, ImportError, NotImplementedError, AttributeError) as error:
             name = next((name for name in options if name in str(error)), next(iter(options)))
             said = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-            raise _refused(name, options[name], Text(f"TRL says: {said}", f"TRL 的說明：{said}")) from error
+            raise _refused_error(name, options[name], Text(f"TRL says: {said}", f"TRL 的說明：{said}")) from error
 
 
 def _unlike(kind: Any, value: Any) -> Text | None:
@@ -85,7 +85,7 @@ def _unlike(kind: Any, value: Any) -> Text | None:
     return None
 
 
-def _refused(name: str, value: Any, wanted: Text) -> TrainingError:
+def _refused_error(name: str, value: Any, wanted: Text) -> TrainingError:
     end = "" if wanted.en.endswith((".", "!")) else "."
     return TrainingError(
         Text(
@@ -144,7 +144,7 @@ class Request:
 
 
 def request_for(task: TaskFolder, configuration: str, options: Mapping[str, Any], python: Path) -> Request:
-    """The request for the TRL of that interpreter, as its environment is now: what is installed anew is asked anew."""
+    """The request for the TRL of that interpreter, as its environment is now: what is installed again is asked again."""
     packages = next(iter(python.parent.parent.glob("lib/python3*/site-packages")), python)
     key = json.dumps(
         [configuration, dict(options), str(python), packages.stat().st_mtime_ns], sort_keys=True, ensure_ascii=False

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ...resources.errors import TrainingError
-from ...resources.language import Text
+from ...resources.foundation.errors import TrainingError
+from ...resources.foundation.language import Text
 
 # TRL's, transformers' and PEFT's names, of today and of earlier releases, each with ours.
 OURS = {
@@ -47,22 +47,22 @@ class Owned(NamedTuple):
     instead: Text
 
 
-def _owned(names: str, why: Text, instead: Text) -> Owned:
+def _owned_names(names: str, why: Text, instead: Text) -> Owned:
     return Owned(re.compile(names), why, instead)
 
 
 OWNED = (
-    _owned(
+    _owned_names(
         r"(overwrite_)?output_dir|logging_dir|run_name|project",
         Text("a version has its own folder and its own name", "版本有自己的資料夾與名稱"),
         Text("Leave it out; the answer of the training names the folder.", "請省略；訓練的回答會說資料夾在哪裡。"),
     ),
-    _owned(
+    _owned_names(
         r"seed|data_seed|full_determinism",
         Text("one seed makes the whole version reproducible", "整個版本靠同一個種子才能重現"),
         Text("Give seed beside trl, not in it.", "請把 seed 寫在 trl 旁邊，不要寫在裡面。"),
     ),
-    _owned(
+    _owned_names(
         r"save_.*|load_best_model_at_end|metric_for_best_model|greater_is_better|resume_from_checkpoint|"
         r"restore_callback_.*|ignore_data_skip|enable_jit_checkpoint",
         Text(
@@ -74,7 +74,7 @@ OWNED = (
             "請用 save_every 與 keep_best；接續用 manage_job(action='resume')。",
         ),
     ),
-    _owned(
+    _owned_names(
         r"eval_.*|.*_eval|do_(train|eval|predict)|per_(device|gpu)_eval_batch_size|prediction_loss_only|label_names|"
         r"batch_eval_metrics|include_for_metrics|num_generations_eval",
         Text("the validation rows are asked after each epoch", "每輪結束都會用驗證資料評分"),
@@ -82,12 +82,12 @@ OWNED = (
             "Use keep_best and early_stopping; evaluate measures.", "請用 keep_best、early_stopping；評估用 evaluate。"
         ),
     ),
-    _owned(
+    _owned_names(
         r"bf16.*|fp16.*|tf32|(torch_)?dtype|load_in_8bit|model_init_kwargs|quantization_config",
         Text("the precision follows the device and the base model", "精度依裝置與基礎模型決定"),
         Text("Leave it out, or use load_in_4bit.", "請省略，或用 load_in_4bit。"),
     ),
-    _owned(
+    _owned_names(
         r"packing.*|padding_free|dataset_.*|(completion|assistant)_only_loss|chat_template.*|eos_token|pad_token|"
         r"truncation_mode|remove_unused_columns|length_column_name|shuffle_dataset|max_prompt_length|"
         r"dataloader_drop_last|generation_batch_size|steps_per_generation|tools|max_tool_calling_iterations",
@@ -99,7 +99,7 @@ OWNED = (
             "Use max_length, long_rows and the settings of the method.", "請用 max_length、long_rows 與訓練方法的設定。"
         ),
     ),
-    _owned(
+    _owned_names(
         r"report_to|log_.*|logging_.*|disable_tqdm|push_to_hub.*|hub_.*|trackio_.*|wandb_.*|num_completions_to_print|"
         r"include_num_input_tokens_seen|skip_memory_metrics|debug",
         Text(
@@ -111,13 +111,13 @@ OWNED = (
             "過程請看 job_status；上傳用 deploy(target='huggingface')。",
         ),
     ),
-    _owned(
+    _owned_names(
         r"use_cpu|no_cuda|local_rank|ddp_.*|deepspeed|fsdp.*|accelerator_config|parallelism_config|ds3_.*|"
         r"dataloader_pin_memory|average_tokens_across_devices|activation_offloading",
         Text("processes and devices are shared out when the training's turn comes", "程序與裝置在輪到時才分配"),
         Text("Use num_processes, threads and train(machine=…).", "請用 num_processes、threads 與 train(machine=…)。"),
     ),
-    _owned(
+    _owned_names(
         r"max_steps|auto_find_batch_size",
         Text(
             "a training is as long and its steps as large as planned, so that it can go on",
@@ -125,7 +125,7 @@ OWNED = (
         ),
         Text("Use epochs and batch_size.", "請用 epochs 與 batch_size。"),
     ),
-    _owned(
+    _owned_names(
         r"loss_weights|precompute_ref_.*|disable_dropout|lora_dropout|sync_ref_model|ref_model_.*",
         Text("the method sets it, as it decides what the model is compared with", "模型和什麼比較由訓練方法決定"),
         Text(
@@ -133,7 +133,7 @@ OWNED = (
             "請用訓練方法的設定，例如 beta、sft_weight。",
         ),
     ),
-    _owned(
+    _owned_names(
         r"use_peft|peft_config|use_dora|use_rslora|init_lora_weights|modules_to_save|lora_modules_to_save|bias|lora_bias|"
         r"task_type|rank_pattern|alpha_pattern|exclude_modules|layers_.*|target_parameters|inference_mode",
         Text(
@@ -146,7 +146,7 @@ OWNED = (
             "請用 lora_r（0 表示訓練全部權重）、lora_alpha、lora_dropout、target_modules。",
         ),
     ),
-    _owned(
+    _owned_names(
         r"trust_remote_code|use_vllm|vllm_.*|use_transformers_.*|transformers_.*|use_liger_kernel|liger_kernel_config|"
         r"(.*_)?(dir|path|paths|file|url|host|port|token|repo|server|endpoint)(_.*)?",
         Text(
@@ -185,7 +185,9 @@ def written_as_ours(
         if target is None or shown == "trl.seed":
             (rest if shown.startswith("trl.") else ours)[name] = value
             continue
-        meant = _converted(shown, name, value, _answers_of(settings, inherited, method)) if target != name else value
+        meant = (
+            _convert_value(shown, name, value, _answers_of(settings, inherited, method)) if target != name else value
+        )
         if target in given_as and ours[target] != meant:
             raise _contradiction(target, given_as[target], ours[target], shown, meant)
         ours[target] = meant
@@ -245,7 +247,7 @@ def _ours(name: str, fields: Collection[str]) -> str | None:
     return target if target in fields else None
 
 
-def _converted(shown: str, name: str, value: Any, answers: int) -> Any:
+def _convert_value(shown: str, name: str, value: Any, answers: int) -> Any:
     """The value as ours has it, where it is meant in another way.
 
     Arguments:
@@ -253,7 +255,7 @@ def _converted(shown: str, name: str, value: Any, answers: int) -> Any:
     """
     if name == "warmup_ratio" and isinstance(value, int | float) and value >= 1:
         raise TrainingError(
-            Text(f"{shown} = {value} is no share of the steps.", f"{shown} = {value} 不是步數的比例。"),
+            Text(f"{shown} = {value} is not a fraction of the steps.", f"{shown} = {value} 不是步數的比例。"),
             Text("Give a share below 1, or a number of steps as warmup.", "請給小於 1 的比例，或用 warmup 給步數。"),
             field=shown,
         )

@@ -32,7 +32,7 @@ def install(names: dict[str, list[str]], ports: dict[str, int], log: str) -> Non
     connect, look_up = socket.socket.connect, socket.getaddrinfo
     asked: Counter[str] = Counter()
 
-    def played(self: socket.socket, address: Any) -> None:
+    def play_connection(self: socket.socket, address: Any) -> None:
         if self.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple):
             host = str(address[0]).partition("%")[0]
             with Path(log).open("a", encoding="utf-8") as file:
@@ -46,7 +46,7 @@ def install(names: dict[str, list[str]], ports: dict[str, int], log: str) -> Non
                 address = ("127.0.0.1", port) if self.family == socket.AF_INET else ("::ffff:127.0.0.1", port, 0, 0)
         connect(self, address)
 
-    def told(host: Any, port: Any, family: int = 0, type: int = 0, *rest: Any, **named: Any) -> Any:
+    def answer_name(host: Any, port: Any, family: int = 0, type: int = 0, *rest: Any, **named: Any) -> Any:
         name = (host.decode() if isinstance(host, bytes) else str(host or "")).rstrip(".").lower()
         if name not in names:
             return look_up(host, port, family, type, *rest, **named)
@@ -57,8 +57,8 @@ def install(names: dict[str, list[str]], ports: dict[str, int], log: str) -> Non
             return [(socket.AF_INET6, type or socket.SOCK_STREAM, 6, "", (address, int(port or 0), 0, 0))]
         return [(socket.AF_INET, type or socket.SOCK_STREAM, 6, "", (address, int(port or 0)))]
 
-    socket.socket.connect = played  # type: ignore[method-assign,assignment]
-    socket.getaddrinfo = told
+    socket.socket.connect = play_connection  # type: ignore[method-assign,assignment]
+    socket.getaddrinfo = answer_name
 
 
 if "ATTACKED_NAMES" in os.environ and Path(__file__).parent.name == "network":

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from nlp_skills.resources.data_source import SplitPolicy
-from nlp_skills.resources.files import read_json
-from nlp_skills.resources.language import LANGUAGES, Language
+from nlp_skills.resources.foundation.files import read_json
+from nlp_skills.resources.foundation.language import LANGUAGES, Language
 from nlp_skills.server.demo import fixtures, story
 from nlp_skills.server.demo.postgres import find_postgres, running_postgres
 from nlp_skills.server.demo.script import SCRIPTS

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.data_source import DataSource, Source, save_data_source
-from nlp_skills.resources.files import write_json, write_yaml
+from nlp_skills.resources.foundation.files import write_json, write_yaml
+from nlp_skills.resources.foundation.language import Language
+from nlp_skills.resources.foundation.process import identity
 from nlp_skills.resources.job import JobFolder
-from nlp_skills.resources.language import Language
-from nlp_skills.resources.process import identity
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute.rented import Record
+from nlp_skills.tools.compute.jobs.rented import Record
 
 SAID: dict[Language, dict[str, Any]] = {
     "en": {
@@ -143,7 +143,7 @@ class TaskOnDisk:
         write_json(VersionFolder(self.folder, number).results_file, {"format": 1, "evaluations": [record]})
         return self
 
-    def deployed(self, version: str = "v1", serving: bool = True) -> TaskOnDisk:
+    def deploy(self, version: str = "v1", serving: bool = True) -> TaskOnDisk:
         write_json(
             self.folder.deployments / "current.json",
             {
@@ -177,7 +177,7 @@ class TaskOnDisk:
         self._older_than(job)
         return self
 
-    def rented(self, kind: str, state: str) -> JobFolder:
+    def rent_machine(self, kind: str, state: str) -> JobFolder:
         """A job for which a machine was rented that was not given back."""
         self.job(kind, state)
         job = JobFolder(next(self.folder.jobs.glob(f"*-{kind}-*")))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.files import read_json, write_json
+from nlp_skills.resources.foundation.files import read_json, write_json
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.coach.coach import coach
 
@@ -112,7 +112,7 @@ def test_the_version_that_is_complained_of_is_the_one_diagnosed(
 def test_what_is_live_below_the_goal_is_improved_unless_they_took_it_as_it_is(
     workspace: Workspace, a_task: Make
 ) -> None:
-    task = a_task().source().data().version().evaluation(value=0.7).deployed()
+    task = a_task().source().data().version().evaluation(value=0.7).deploy()
     assert coach(workspace, "What now?", task="mail").stage == "deciding"
     record = read_json(task.folder.deployments / "current.json")
     write_json(
@@ -145,7 +145,7 @@ def test_a_complaint_before_anything_is_measured_leads_to_the_measurement(worksp
 def test_bad_after_deployment_asks_the_one_question_and_leads_on(
     workspace: Workspace, a_task: Make, message: str, asked: str, first: str
 ) -> None:
-    a_task().source().data().version().evaluation(value=0.9).deployed()
+    a_task().source().data().version().evaluation(value=0.9).deploy()
     answer = coach(workspace, message, task="mail")
     assert answer.question is not None
     assert asked in answer.question.ask
@@ -196,7 +196,7 @@ def test_stopping_while_a_job_runs_offers_to_cancel_it(workspace: Workspace, a_t
 
 
 def test_stopping_a_live_model_says_that_it_goes_on_answering(workspace: Workspace, a_task: Make) -> None:
-    a_task().source().data().version().evaluation(value=0.9).deployed()
+    a_task().source().data().version().evaluation(value=0.9).deploy()
     message = coach(workspace, "I want to stop", task="mail").message
     assert "goes on answering" in message
     assert "undeploy" in message

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.language import LANGUAGES, Language
+from nlp_skills.resources.foundation.language import LANGUAGES, Language
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.coach.coach import coach
 from nlp_skills.tools.coach.contradictions import Facts, contradictions, wanted_answer

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from nlp_skills.resources.errors import TaskError
+from nlp_skills.resources.foundation.errors import TaskError
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
 from nlp_skills.tools.coach.advice import reads
 from nlp_skills.tools.coach.coach import coach
-from nlp_skills.tools.coach.intents import intents, understand
-from nlp_skills.tools.data.sources import kinds
+from nlp_skills.tools.coach.intent import intents, understand
+from nlp_skills.tools.data.source import kinds
 from nlp_skills.tools.tasks.create import create_task
 
 pytestmark = pytest.mark.anyio
@@ -190,7 +190,7 @@ def test_a_goal_becomes_a_task_one_answer_at_a_time(workspace: Workspace) -> Non
     asked = []
     while answer.next_step.tool == "coach":
         asked.append(answer.question.field if answer.question else None)
-        answer = coach(workspace, answers=filled(answer.next_step.arguments["answers"]))
+        answer = coach(workspace, answers=fill_answers(answer.next_step.arguments["answers"]))
     assert asked == ["pain_point", "goal", "type", "labels", "constraints.privacy"]
     assert answer.next_step.tool == "create_task"
     assert "Nothing is created before you agree" in answer.message
@@ -203,7 +203,7 @@ def test_a_goal_becomes_a_task_one_answer_at_a_time(workspace: Workspace) -> Non
     assert coach(workspace, task="mail").next_step.tool == "set_data_source"
 
 
-def filled(answers: dict[str, Any]) -> dict[str, Any]:
+def fill_answers(answers: dict[str, Any]) -> dict[str, Any]:
     return {key: PERSON[key] if "<" in str(value) else value for key, value in answers.items()}
 
 

@@ -63,12 +63,12 @@ def test_a_clear_goal_is_led_to_a_plan_by_next_step_alone(tmp_path: Path, langua
         "label": "topic",
         "name": "mail",
     }
-    called = anyio.run(_led, tmp_path / "workspace", language, person)
+    called = anyio.run(_lead_person, tmp_path / "workspace", language, person)
     assert called[-1] == "plan_training"
     assert {"coach", "create_task", "set_data_source", "prepare_data"} <= set(called)
 
 
-async def _led(workspace: Path, language: str, person: dict[str, Any]) -> list[str]:
+async def _lead_person(workspace: Path, language: str, person: dict[str, Any]) -> list[str]:
     called: list[str] = []
     async with Client(build_server(Settings(workspace=workspace))) as client:
         tool, arguments = "coach", {"message": WISH[language]}
@@ -79,15 +79,15 @@ async def _led(workspace: Path, language: str, person: dict[str, Any]) -> list[s
             answered = await client.call_tool(tool, arguments)
             assert not answered.is_error, answered.content
             step = (answered.structured_content or {})["next_step"]
-            tool, arguments = step["tool"], _filled(step["arguments"], person)
+            tool, arguments = step["tool"], _fill_slots(step["arguments"], person)
     return called
 
 
-def _filled(value: Any, person: dict[str, Any], key: str = "") -> Any:
+def _fill_slots(value: Any, person: dict[str, Any], key: str = "") -> Any:
     """What `next_step` leaves open in <angle brackets>, answered by the name of the field it stands in."""
     if isinstance(value, dict):
-        return {name: _filled(inner, person, name.rpartition(".")[2]) for name, inner in value.items()}
+        return {name: _fill_slots(inner, person, name.rpartition(".")[2]) for name, inner in value.items()}
     if isinstance(value, list):
         open_list = any(isinstance(item, str) and item.startswith("<") for item in value)
-        return person[key] if open_list else [_filled(item, person, key) for item in value]
+        return person[key] if open_list else [_fill_slots(item, person, key) for item in value]
     return person[key] if isinstance(value, str) and value.startswith("<") else value

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.files import write_json
+from nlp_skills.resources.foundation.files import write_json
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.coach.coach import about, coach
-from nlp_skills.tools.compute.rented import Record
+from nlp_skills.tools.compute.jobs.rented import Record
 
 Make = Callable[..., Any]
 
@@ -38,7 +38,7 @@ def _no_program_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_machine_left_rented_is_said_first_whatever_is_asked_with_the_call_that_gives_it_back(
     workspace: Workspace, a_task: Make, asked: str, message: str, said: str, again: str, ends: str
 ) -> None:
-    job = a_task().source().data().plan().rented("train", "interrupted")
+    job = a_task().source().data().plan().rent_machine("train", "interrupted")
     a_task("other")
     answered = {
         "the task": lambda: coach(workspace, message, "mail"),
@@ -52,7 +52,7 @@ def test_a_machine_left_rented_is_said_first_whatever_is_asked_with_the_call_tha
 
 
 def test_a_prompt_opens_with_it_too(workspace: Workspace, a_task: Make) -> None:
-    a_task().source().data().rented("train", "failed")
+    a_task().source().data().rent_machine("train", "failed")
     assert about(workspace, "results", "mail").message.startswith("Still rented")
 
 
@@ -60,9 +60,9 @@ def test_nothing_is_said_while_the_job_runs_once_it_is_given_back_and_while_that
     workspace: Workspace, a_task: Make
 ) -> None:
     task = a_task().source().data().plan()
-    job = task.rented("train", "running")
+    job = task.rent_machine("train", "running")
     assert "Still rented" not in coach(workspace, "", "mail").message
-    task.rented("train", "cancelled")
+    task.rent_machine("train", "cancelled")
     (job.root / "pid").unlink()
     assert "Still rented" in coach(workspace, "", "mail").message
     task.job("give_back", "running")
@@ -82,10 +82,10 @@ def test_a_task_that_was_removed_or_a_file_that_was_spoilt_does_not_silence_the_
     workspace: Workspace, a_task: Make, tmp_path: Path
 ) -> None:
     task = a_task("old").source().data()
-    task.rented("train", "failed")
+    task.rent_machine("train", "failed")
     task.folder.root.rename(tmp_path / "away")
     (workspace.rented / "spoilt.json").write_text("{")
     a_task()
     assert "Still rented" not in coach(workspace, "").message
-    a_task("third").source().data().rented("train", "failed")
+    a_task("third").source().data().rent_machine("train", "failed")
     assert "Still rented" in coach(workspace, "", "mail").message

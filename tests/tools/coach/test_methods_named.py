@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.files import write_json
-from nlp_skills.resources.language import Language
+from nlp_skills.resources.foundation.files import write_json
+from nlp_skills.resources.foundation.language import Language
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.coach.coach import coach
@@ -18,7 +18,7 @@ Make = Callable[..., Any]
 SUCCESS = {"threshold": 0.9, "baseline": 0.6}
 
 
-def measured(task: Any, metrics: dict[str, float], right: float = 0.5) -> Any:
+def write_evaluation(task: Any, metrics: dict[str, float], right: float = 0.5) -> Any:
     """An evaluation of what is written freely: the share that is exactly right, and the task's own metric."""
     task.evaluation(value=0.5)
     file = VersionFolder(task.folder, 1).results_file
@@ -36,7 +36,7 @@ def measured(task: Any, metrics: dict[str, float], right: float = 0.5) -> Any:
 def extraction(a_task: Make, right: float = 0.5, rows: int = 400, language: Language = "en", **config: Any) -> Any:
     task = a_task(type="extraction", labels=["company"], language=language, success_criteria=SUCCESS)
     task.source().data({"company": rows}).version(train={"company": rows}, **config)
-    return measured(task, {"entity_f1": 0.7}, right)
+    return write_evaluation(task, {"entity_f1": 0.7}, right)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_free_text_is_rewarded_only_where_its_metric_is_a_check(workspace: Works
         task.source().data(unlabelled=300).version()
         rows = VersionFolder(task.folder, 1).data_snapshot_file
         write_json(rows, {**json.loads(rows.read_text()), "label_counts": {}, "counts": {"train": 300}})
-        measured(task, {metric: 0.5})
+        write_evaluation(task, {metric: 0.5})
         assert coach(workspace, task=name).next_step.arguments.get("settings") == settings, name
 
 

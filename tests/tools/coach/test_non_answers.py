@@ -11,7 +11,7 @@ import pytest
 
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.coach.coach import coach
-from nlp_skills.tools.coach.intents import answers_nothing, understand
+from nlp_skills.tools.coach.intent import answers_nothing, understand
 from nlp_skills.tools.coach.intents.foreign import polite_line
 
 Make = Callable[..., Any]

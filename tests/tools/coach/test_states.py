@@ -109,10 +109,10 @@ STATES: dict[str, tuple[dict[str, Any], Build, str, str]] = {
         "update_task",
     ),
     "goal met": ({}, lambda t: t.source().data().version().evaluation(value=0.9), "deploy", "deploy"),
-    "live": ({}, lambda t: t.source().data().version().evaluation(value=0.9).deployed(), "live", "set_data_source"),
+    "live": ({}, lambda t: t.source().data().version().evaluation(value=0.9).deploy(), "live", "set_data_source"),
     "deployed, not serving": (
         {},
-        lambda t: t.source().data().version().evaluation(value=0.9).deployed(serving=False),
+        lambda t: t.source().data().version().evaluation(value=0.9).deploy(serving=False),
         "live",
         "manage_job",
     ),
@@ -195,7 +195,7 @@ def test_a_stage_is_closed_with_what_was_learned_what_it_cost_and_the_score(
 
 def test_money_that_the_task_took_is_told_where_a_stage_is_closed(workspace: Workspace, a_task: Make) -> None:
     task = a_task().source().data().version()
-    spending.paid(task.folder, "job", "a100", 1.25, "USD")
+    spending.record_payment(task.folder, "job", "a100", 1.25, "USD")
     message = coach(workspace, task="mail").message
     assert "no money" not in message and "Spent so far: 1.25 USD." in message
 

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 import nlp_skills
-from nlp_skills.resources.files import write_yaml
+from nlp_skills.resources.foundation.files import write_yaml
 from nlp_skills.resources.job import JobFolder, job_folders
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
-from nlp_skills.tools.compute.machines import local
+from nlp_skills.tools.compute.jobs import job_control, local_process
 from tests.tools.compute.sshd import far_folder as far_folder
 from tests.tools.compute.sshd import proxy as proxy
 from tests.tools.compute.sshd import sshd as sshd
@@ -32,7 +31,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     workspace.root.mkdir()
     yield workspace
     for folder in job_folders(workspace):
-        local.stop(folder)
+        local_process.stop(folder)
 
 
 @pytest.fixture
@@ -49,6 +48,8 @@ def start(workspace: Workspace, task: TaskFolder) -> Callable[..., JobFolder]:
 
     def submit(body: str, *, head: str = "", kind: str = "train") -> JobFolder:
         write_work(task, body, head, kind)
-        return jobs.submit(workspace, kind, ["scripts/work.py"], python=sys.executable, task=task, resumable=True)
+        return job_control.submit(
+            workspace, kind, ["scripts/work.py"], python=sys.executable, task=task, resumable=True
+        )
 
     return submit

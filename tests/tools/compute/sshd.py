@@ -19,8 +19,8 @@ from typing import NoReturn
 import psutil
 import pytest
 
+from nlp_skills.resources.foundation.process import environment_value
 from nlp_skills.resources.job import FAMILY_VARIABLE
-from nlp_skills.resources.process import environment_value
 
 ACCOUNT = "nlpremote"
 _SSHD = "/usr/sbin/sshd"
@@ -139,7 +139,7 @@ class Proxy:
         """End every connection once `count` more bytes have gone that way."""
         self._limits[way] = self.passed[way] + count
 
-    def cut(self) -> None:
+    def cut_links(self) -> None:
         """End every connection now."""
         self.cuts += 1
         opened, self._open = self._open, []
@@ -153,7 +153,7 @@ class Proxy:
             self._server.shutdown(socket.SHUT_RDWR)  # closing alone leaves the thread accepting one more
         self._accepting.join()
         self._server.close()
-        self.cut()
+        self.cut_links()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -176,7 +176,7 @@ class Proxy:
                 self.passed[way] += len(data)
                 if way in self._limits and self.passed[way] > self._limits[way]:
                     del self._limits[way]
-                    self.cut()
+                    self.cut_links()
                     return
                 target.sendall(data)
         with contextlib.suppress(OSError):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from nlp_skills.resources.foundation.language import Text
 from nlp_skills.resources.job import JobFolder
-from nlp_skills.resources.language import Text
-from nlp_skills.tools.compute import running, stopwatch
-from nlp_skills.tools.compute.events import JobEvents, worked_seconds
-from nlp_skills.tools.compute.running import RunningJob
-from nlp_skills.tools.compute.stopwatch import Stopwatch
+from nlp_skills.tools.compute.jobs import running, stopwatch
+from nlp_skills.tools.compute.jobs.events import JobEvents, worked_seconds
+from nlp_skills.tools.compute.jobs.running import RunningJob
+from nlp_skills.tools.compute.jobs.stopwatch import Stopwatch
 
 
 class Time:
@@ -39,29 +39,29 @@ def job(tmp_path: Path) -> RunningJob:
     return RunningJob(folder, None, by_hand=False)
 
 
-def left(job: RunningJob) -> float | None:
+def time_left(job: RunningJob) -> float | None:
     return JobEvents(job.folder).progress().eta_seconds
 
 
 def test_waiting_loading_and_what_an_earlier_run_did_are_no_steps_of_this_run(job: RunningJob, time: Time) -> None:
     job.progress(0, None, Text("checking", "檢查"))
     time.now += 1800
-    job.told(Text("waiting in line", "排隊"))
+    job.say_message(Text("waiting in line", "排隊"))
     time.now += 60
     job.progress(50, None, Text("loading", "載入"))
     time.now += 30
     job.progress(51, 100, loss=1.0)
-    assert left(job) is None, "one look tells no pace"
+    assert time_left(job) is None, "one look tells no pace"
     time.now += 2
     job.progress(52, 100, loss=0.9)
-    assert left(job) == pytest.approx(96.0)
+    assert time_left(job) == pytest.approx(96.0)
     time.now += 600
-    job.told(Text("waiting again", "再排隊"))
+    job.say_message(Text("waiting again", "再排隊"))
     time.now += 5
     job.progress(53, 100, loss=0.8)
     time.now += 2
     job.progress(54, 100, loss=0.7)
-    assert left(job) == pytest.approx(92.0)
+    assert time_left(job) == pytest.approx(92.0)
 
 
 def test_a_stopwatch_goes_on_where_the_run_before_was_killed(tmp_path: Path, time: Time) -> None:

@@ -15,7 +15,7 @@ from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
-from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.jobs import job_control
 from tests.tools.compute.working import eventually, kill_hard
 
 Start = Callable[..., JobFolder]
@@ -64,7 +64,7 @@ def test_a_job_is_cancelled_and_resumed_through_the_tools_in_the_language_of_the
 
 def test_jobs_are_listed_and_an_unknown_one_names_the_newest(workspace: Workspace, start: Start) -> None:
     folder = start("return {}")
-    jobs.wait(folder, 30)
+    job_control.wait(folder, 30)
     listed = call(workspace, "job_status", task="mood").structured_content
     assert [line["id"] for line in listed["jobs"]] == [folder.id] and listed["total"] == 1
     for unknown in ("nope", "../../etc/passwd"):

@@ -12,14 +12,14 @@ import psutil
 
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
-from tests.permissions import agreed
+from tests.permissions import agree_to_script
 
 HEAD = """
 import sys, time, os, subprocess
 from pathlib import Path
-from nlp_skills.resources.language import Text
-from nlp_skills.resources.errors import DataError, Cancelled
-from nlp_skills.tools.compute.running import run_job
+from nlp_skills.resources.foundation.language import Text
+from nlp_skills.resources.foundation.errors import DataError, Cancelled
+from nlp_skills.tools.compute.jobs.running import run_job
 TASK = Path(__file__).resolve().parents[1]
 
 def until(file):  # the test lets the work go on by creating a file
@@ -51,7 +51,7 @@ def write_work(task: TaskFolder, body: str, head: str = "", kind: str = "train")
     work = "def work(job):\n" + textwrap.indent(textwrap.dedent(body).strip(), "    ") + "\n"
     foot = FOOT.replace('"train"', repr(kind))
     script.write_text(textwrap.dedent(head) + HEAD + work + foot, encoding="utf-8")
-    return agreed(script)
+    return agree_to_script(script)
 
 
 def kill_hard(folder: JobFolder) -> None:

@@ -10,13 +10,13 @@ import pytest
 from mcp import Client
 
 import nlp_skills
-from nlp_skills.resources.files import read_json, write_yaml
+from nlp_skills.resources.foundation.files import read_json, write_yaml
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
 from nlp_skills.server.demo.postgres import PostgresServer, find_postgres, running_postgres
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.regenerate import regenerate
 from nlp_skills.tools.data.tool import register
 from nlp_skills.tools.evaluate.proposing import start
@@ -82,7 +82,7 @@ def server() -> Iterator[Peer]:
 
 @pytest.fixture
 async def client(workspace: Workspace, task: TaskFolder) -> AsyncIterator[Client]:
-    """A client of the data's door, in the language of the task."""
+    """A client of the data tools, in the language of the task."""
     server = GuardedServer(workspace=workspace, language=None, name="nlp-skills")
     register(server, workspace, start)
     async with Client(server) as client:

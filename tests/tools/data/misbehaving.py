@@ -174,7 +174,7 @@ def bomb(megabytes: int) -> Said:
     return Said(headers={"Content-Type": "application/json", "Content-Encoding": "gzip"}, chunks=chunks())
 
 
-def packed(said: Said) -> Said:
+def pack_answer(said: Said) -> Said:
     return Said(gzip.compress(said.body), said.status, {**said.headers, "Content-Encoding": "gzip"})
 
 

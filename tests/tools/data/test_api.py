@@ -13,19 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlp_skills.resources import secrets
-from nlp_skills.resources.access import AccessError, changing_grants
 from nlp_skills.resources.data_source import Source
-from nlp_skills.resources.errors import Cancelled, DataError, DataSourceError, NlpSkillsError
-from nlp_skills.resources.files import read_json, write_yaml
-from nlp_skills.resources.language import Text
+from nlp_skills.resources.foundation import secrets
+from nlp_skills.resources.foundation.access import AccessError, changing_grants
+from nlp_skills.resources.foundation.errors import Cancelled, DataError, DataSourceError, NlpSkillsError
+from nlp_skills.resources.foundation.files import read_json, write_yaml
+from nlp_skills.resources.foundation.language import Text
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.compute.running import RunningJob, cancelled
-from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.compute.jobs.running import RunningJob, cancelled_error
+from nlp_skills.tools.data.source import source_kind
 from nlp_skills.tools.data.watching import Watch
 from nlp_skills.tools.data.web.paging import Pagination, next_link
 from tests.tools.data.conftest import Rows, sentences
-from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, as_page, bomb, dripping, first, packed, peer
+from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, as_page, bomb, dripping, first, pack_answer, peer
 
 ROWS = sentences(25)
 
@@ -308,7 +308,7 @@ def test_a_gzip_bomb_is_not_unpacked(server: Peer) -> None:
 
 
 def test_a_packed_answer_is_read(server: Peer) -> None:
-    assert records(server.serve("/rows", packed(as_json(ROWS)))) == ROWS
+    assert records(server.serve("/rows", pack_answer(as_json(ROWS)))) == ROWS
 
 
 def test_an_answer_that_only_drips_is_given_up(server: Peer) -> None:
@@ -520,7 +520,7 @@ def test_requests_are_spread_over_time(server: Peer) -> None:
 def test_a_person_who_cancels_does_not_wait_for_the_server(server: Peer) -> None:
     def check() -> None:
         if server.asked:
-            raise cancelled()
+            raise cancelled_error()
 
     began = time.monotonic()
     with pytest.raises(Cancelled):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nlp_skills.resources.errors import DataError
-from nlp_skills.resources.files import write_yaml
+from nlp_skills.resources.foundation.errors import DataError
+from nlp_skills.resources.foundation.files import write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.data.charset import sample_of, weigh
 from nlp_skills.tools.data.encoding import detect_encoding

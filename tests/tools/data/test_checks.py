@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.data_source import DataSource
-from nlp_skills.resources.errors import DataError
-from nlp_skills.resources.language import Text
+from nlp_skills.resources.foundation.errors import DataError
+from nlp_skills.resources.foundation.language import Text
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.data.checks import rules_of, validation_report
 from nlp_skills.tools.data.damaged_text import is_damaged

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlp_skills.resources.data_source import DataSource, SplitPolicy
-from nlp_skills.resources.files import dump_jsonl, write_yaml
+from nlp_skills.resources.foundation.files import dump_jsonl, write_yaml
 from nlp_skills.resources.task import Task, TaskFolder
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data import columnar, preparing
 from nlp_skills.tools.data.columnar import ColumnRows, SourceRecords, by_columns, without_duplicates
 from nlp_skills.tools.data.columnar_split import split_columns
@@ -78,11 +78,11 @@ def test_records_become_the_same_rows(
     if kind == "entity-classification" and not about:
         return
     task = Task.model_validate({"name": "t", "type": kind, "labels": labels})
-    sources = fetched(tmp_path_factory.mktemp("task"), task, records)
+    sources = fetch_records(tmp_path_factory.mktemp("task"), task, records)
     if (found := by_columns(task, DataSource(), sources)) is None:
         return
     rows, counts = found
-    expected = defined(task, sources)
+    expected = define_conversion(task, sources)
     assert dump_jsonl(rows) == dump_jsonl(expected.rows)
     assert list(rows) == [rows[place] for place in range(len(rows))] == expected.rows
     assert (counts.left_out, counts.respelled) == (expected.left_out, expected.respelled)
@@ -133,7 +133,7 @@ def test_rows_are_split_the_same(
         for number, entity, label in placed
     ]
     task = Task(name="t", type="entity-classification" if about else "classification", labels=LABELS)
-    sources = fetched(tmp_path_factory.mktemp("task"), task, [records])
+    sources = fetch_records(tmp_path_factory.mktemp("task"), task, [records])
     policy = SplitPolicy(train=shares[0], valid=shares[1], test=shares[2], seed=seed, stratify=stratify)
     rows, _ = by_columns(task, DataSource(), sources) or pytest.fail("plain records")
     distinct = without_duplicates(rows).rows
@@ -159,14 +159,14 @@ def test_a_job_writes_the_same_snapshots_either_way(
     ]
     used: list[bool] = []
 
-    def seen(*given: Any) -> Any:
+    def read_snapshot(*given: Any) -> Any:
         found = by_columns(*given)
         used.append(found is not None)
         return found
 
-    def prepared(way: str, many: int) -> list[dict[str, Any]]:
+    def prepare_rows(way: str, many: int) -> list[dict[str, Any]]:
         monkeypatch.setattr(columnar, "MANY", many)
-        task = made(tmp_path / way, Task(name="t", type="entity-classification", labels=LABELS))
+        task = make_task(tmp_path / way, Task(name="t", type="entity-classification", labels=LABELS))
         write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "rows.jsonl"}]})
         results = []
         for count in (200, 300):
@@ -181,8 +181,8 @@ def test_a_job_writes_the_same_snapshots_either_way(
             for result in results
         ]
 
-    monkeypatch.setattr(preparing, "by_columns", seen)
-    assert prepared("columns", 1) == prepared("rows", sys.maxsize)
+    monkeypatch.setattr(preparing, "by_columns", read_snapshot)
+    assert prepare_rows("columns", 1) == prepare_rows("rows", sys.maxsize)
     assert used == [True, True, False, False]
 
 
@@ -204,12 +204,12 @@ def test_what_is_not_plain_is_left_to_the_definition(
 ) -> None:
     task = Task(name="t", type="classification", labels=LABELS)
     more = (settings.pop("sources", None) or [{}])[0]
-    assert by_columns(task, DataSource(**settings), fetched(tmp_path, task, [records], **more)) is None
+    assert by_columns(task, DataSource(**settings), fetch_records(tmp_path, task, [records], **more)) is None
 
 
 def test_a_raw_snapshot_says_which_columns_hold_nothing_but_text(tmp_path: Path) -> None:
     task = Task(name="t", type="classification", labels=LABELS)
-    [source] = fetched(
+    [source] = fetch_records(
         tmp_path,
         task,
         [
@@ -224,7 +224,7 @@ def test_a_raw_snapshot_says_which_columns_hold_nothing_but_text(tmp_path: Path)
 
 def test_few_rows_and_rows_without_polars_are_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = Task(name="t", type="classification", labels=LABELS)
-    sources = fetched(tmp_path, task, [[{"text": "甲", "label": "正面"}]])
+    sources = fetch_records(tmp_path, task, [[{"text": "甲", "label": "正面"}]])
     assert by_columns(task, DataSource(), sources)
     monkeypatch.setattr(columnar, "MANY", 2)
     assert by_columns(task, DataSource(), sources) is None
@@ -233,7 +233,7 @@ def test_few_rows_and_rows_without_polars_are_too(tmp_path: Path, monkeypatch: p
     assert by_columns(task, DataSource(), sources) is None
 
 
-def made(root: Path, task: Task) -> TaskFolder:
+def make_task(root: Path, task: Task) -> TaskFolder:
     folder = TaskFolder(root)
     root.mkdir(parents=True, exist_ok=True)
     write_yaml(folder.file, task.model_dump(mode="json", exclude_none=True))
@@ -244,9 +244,11 @@ def write(path: Path, records: Sequence[Row]) -> None:
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
 
 
-def fetched(root: Path, task: Task, given_sources: Sequence[Sequence[Row]], **settings: Any) -> list[SourceRecords]:
+def fetch_records(
+    root: Path, task: Task, given_sources: Sequence[Sequence[Row]], **settings: Any
+) -> list[SourceRecords]:
     """The records as they are after they were fetched, each list of them from a file of its own."""
-    folder, sources = made(root, task), []
+    folder, sources = make_task(root, task), []
     for number, records in enumerate(given_sources):
         write(root / f"{number}.jsonl", records)
         mapping = {"text": "內容"} if "內容" in records[0] else {}
@@ -258,7 +260,7 @@ def fetched(root: Path, task: Task, given_sources: Sequence[Sequence[Row]], **se
     return sources
 
 
-def defined(task: Task, sources: Sequence[SourceRecords]) -> Conversion:
+def define_conversion(task: Task, sources: Sequence[SourceRecords]) -> Conversion:
     conversion = Conversion(task, frozenset(IDENTITY))
     for source in sources:
         conversion.add(source.raw.records(), source.columns, source.kind, source.name, source.raw.hash[:12])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.tools.data.types import Spelling, Unfit, task_kind
+from nlp_skills.tools.data.task_kind import Spelling, Unfit, task_kind
 
 CHAT = task_kind("chat")
 CALL = {"name": "track", "arguments": {"box": 1}}

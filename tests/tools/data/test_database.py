@@ -10,14 +10,14 @@ from urllib.parse import quote
 
 import pytest
 
-from nlp_skills.resources import secrets
 from nlp_skills.resources.data_source import Source
-from nlp_skills.resources.errors import DataSourceError, SecretError
-from nlp_skills.resources.files import write_yaml
-from nlp_skills.resources.language import Text
+from nlp_skills.resources.foundation import secrets
+from nlp_skills.resources.foundation.errors import DataSourceError, SecretError
+from nlp_skills.resources.foundation.files import write_yaml
+from nlp_skills.resources.foundation.language import Text
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.server.demo.postgres import PostgresServer
-from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.source import source_kind
 from nlp_skills.tools.data.watching import Watch
 from tests.tools.data.conftest import current
 from tests.tools.data.misbehaving import Between, between

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import DataError
-from nlp_skills.resources.files import dump_jsonl, read_json, read_jsonl
+from nlp_skills.resources.foundation.errors import DataError
+from nlp_skills.resources.foundation.files import dump_jsonl, read_json, read_jsonl
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.data.benchmark import benchmark_names
 from nlp_skills.tools.data.snapshot import current_snapshot

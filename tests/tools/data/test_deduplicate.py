@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlp_skills.tools.data.deduplicate import deduplicate
-from nlp_skills.tools.data.rows import Row, normalised, row_id
+from nlp_skills.tools.data.rows import Row, normalise, row_id
 
 VALUES = st.text("ab Ａ\u3000甲①", max_size=4)
 
@@ -29,4 +29,4 @@ def test_by_text_and_entity_one_row_of_each_input_is_kept(values: list[tuple[str
 
 @given(st.text())
 def test_a_text_counts_in_its_compatibility_form(text: str) -> None:
-    assert normalised(text) == " ".join(unicodedata.normalize("NFKC", text).split())
+    assert normalise(text) == " ".join(unicodedata.normalize("NFKC", text).split())

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlp_skills.resources.data_source import SplitPolicy
-from nlp_skills.resources.files import read_jsonl
+from nlp_skills.resources.foundation.files import read_jsonl
 from nlp_skills.tools.data.cells import as_text
-from nlp_skills.tools.data.rows import Row, normalised, row_id
+from nlp_skills.tools.data.rows import Row, normalise, row_id
 from nlp_skills.tools.data.split import SPLITS, split_rows
 
 # Plain text of both languages, and what changes beside it: combining marks, kana, jamo, compatibility forms.
@@ -30,18 +30,18 @@ _TEXTS = st.text() | st.text(
 
 @given(_TEXTS)
 def test_a_text_counts_as_its_nfkc_form_with_single_spaces(text: str) -> None:
-    assert normalised(text) == " ".join(unicodedata.normalize("NFKC", text).split())
+    assert normalise(text) == " ".join(unicodedata.normalize("NFKC", text).split())
 
 
 def test_so_does_every_character_there_is_between_two_others() -> None:
     for code in (*range(0xD800), *range(0xE000, 0x20000)):
         text = f"a{chr(code)}中"
-        assert normalised(text) == " ".join(unicodedata.normalize("NFKC", text).split())
+        assert normalise(text) == " ".join(unicodedata.normalize("NFKC", text).split())
 
 
 @given(_TEXTS, st.none() | _TEXTS)
 def test_an_id_is_the_hash_of_what_counts(text: str, entity: str | None) -> None:
-    key = normalised(text) + (f"\x1f{normalised(entity)}" if entity else "")
+    key = normalise(text) + (f"\x1f{normalise(entity)}" if entity else "")
     assert row_id(text, entity) == hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:16]
 
 
@@ -124,18 +124,18 @@ def test_rows_are_dealt_as_defined(
         train=shares[0], valid=shares[1], test=shares[2], seed=seed, stratify=stratify, group_by=group_by
     )
     first = split_rows(rows, policy)
-    assert first == dealt(rows, policy, {}, set())
+    assert first == deal_rows(rows, policy, {}, set())
     if grown:
         previous = {row["id"]: name for name, members in first.items() for row in members[::2]}
         frozen = rows[:1]
-        assert split_rows(rows, policy, previous, frozen) == dealt(
+        assert split_rows(rows, policy, previous, frozen) == deal_rows(
             rows, policy, previous, {key_of(row, policy) for row in frozen}
         )
 
 
 def key_of(row: Row, policy: SplitPolicy) -> str:
     if policy.group_by is None:
-        return normalised(row["text"])
+        return normalise(row["text"])
     return f"{policy.group_by}={row[policy.group_by]}" if row[policy.group_by] else f"id={row['id']}"
 
 
@@ -143,7 +143,7 @@ def rare(total: Counter[str], shares: Mapping[str, float], seed: int) -> list[st
     """The labels that get a tested row though their share of the test split holds none: as many as the whole test
     split has rows for."""
 
-    def untested(count: int) -> bool:
+    def is_untested(count: int) -> bool:
         lacking = {name: share * count for name, share in shares.items()}
         for _ in range(count):
             name = max(lacking, key=lambda name: lacking[name])
@@ -153,13 +153,13 @@ def rare(total: Counter[str], shares: Mapping[str, float], seed: int) -> list[st
         return count > 1
 
     found = sorted(
-        (label for label in total if untested(total[label])),
+        (label for label in total if is_untested(total[label])),
         key=lambda label: hashlib.sha256(f"{seed}:{label}".encode()).digest(),
     )
     return found[: math.ceil(shares["test"] * total.total())]
 
 
-def dealt(
+def deal_rows(
     rows: Sequence[Row], policy: SplitPolicy, previous: Mapping[str, str], frozen: set[str]
 ) -> dict[str, list[Row]]:
     """The definition of a split: groups of one key, largest first, to the split that lacks their labels most."""

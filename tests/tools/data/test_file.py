@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nlp_skills.resources.data_source import Source
-from nlp_skills.resources.errors import DataError, DataSourceError, MissingRequirement, NlpSkillsError
+from nlp_skills.resources.foundation.errors import DataError, DataSourceError, MissingRequirement, NlpSkillsError
 from nlp_skills.tools.data.cells import as_text
-from nlp_skills.tools.data.sources import kinds, source_kind
+from nlp_skills.tools.data.source import kinds, source_kind
 
 ROWS = [{"text": "台積電營收創新高，市場看好", "label": "正面"}, {"text": '他說:"不買"', "label": "負面"}]
 anywhere = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
@@ -68,7 +68,7 @@ def test_the_encoding_is_recognised(tmp_path: Path, encoding: str, bom: bytes) -
 def test_what_is_no_text_is_said_so(tmp_path: Path) -> None:
     error = refusal(write(tmp_path / "a.csv", bytes(range(256)) * 4))
 
-    assert "is no text" in error.problem.en and error.field == "sources[0].encoding"
+    assert "is not text" in error.problem.en and error.field == "sources[0].encoding"
 
 
 @pytest.mark.parametrize(

@@ -16,16 +16,16 @@ import pytest
 import zstandard
 
 from nlp_skills.resources.data_source import Source
-from nlp_skills.resources.files import dump_jsonl, write_yaml
-from nlp_skills.resources.language import Text
+from nlp_skills.resources.foundation.files import dump_jsonl, write_yaml
+from nlp_skills.resources.foundation.language import Text
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.source import source_kind
 from nlp_skills.tools.data.watching import Watch
 from tests.tools.data.conftest import Rows, sentences
 from tests.tools.data.test_file import ROWS, as_csv, read, refusal, write
 
 
-def packed(content: bytes, ending: str) -> bytes:
+def pack_content(content: bytes, ending: str) -> bytes:
     return gzip.compress(content) if ending == "gz" else zstandard.ZstdCompressor().compress(content)
 
 
@@ -53,12 +53,12 @@ def test_packed_files_are_read_like_plain_ones(tmp_path: Path, ending: str, name
         "a.json": "[" + ",".join(dump_jsonl(ROWS).decode().splitlines()) + "]",
     }[name]
 
-    assert read(write(tmp_path / f"{name}.{ending}", packed(text.encode(encoding), ending))) == ROWS
+    assert read(write(tmp_path / f"{name}.{ending}", pack_content(text.encode(encoding), ending))) == ROWS
 
 
 @pytest.mark.parametrize("ending", ["gz", "zst"])
 def test_a_packed_file_that_is_cut_off_is_told(tmp_path: Path, ending: str) -> None:
-    whole = packed(as_csv(sentences(5000)).encode(), ending)
+    whole = pack_content(as_csv(sentences(5000)).encode(), ending)
 
     assert "damaged" in refusal(write(tmp_path / f"a.csv.{ending}", whole[: len(whole) // 2])).problem.en
     assert "damaged" in refusal(write(tmp_path / f"b.csv.{ending}", b"no such stream" * 20)).problem.en
@@ -136,7 +136,7 @@ def test_a_packed_file_streams(tmp_path: Path) -> None:
             file.write(('{"text": "' + "長" * 300 + f'{number}"}}\n').encode())
     path = write(tmp_path / "a.jsonl.gz", buffer.getvalue())
     from nlp_skills.resources.data_source import Source
-    from nlp_skills.tools.data.sources import source_kind
+    from nlp_skills.tools.data.source import source_kind
 
     source = source_kind(Source.model_validate({"type": "file", "path": str(path)}), 0)
     tracemalloc.start()
@@ -148,7 +148,7 @@ def test_a_packed_file_streams(tmp_path: Path) -> None:
     assert rows == 40_000 and peak < 12 << 20
 
 
-def zipped(path: Path, **parts: bytes) -> Path:
+def zip_file(path: Path, **parts: bytes) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in parts.items():
             archive.writestr(name.replace("__", "/").replace("_xml", ".xml"), content)
@@ -156,7 +156,7 @@ def zipped(path: Path, **parts: bytes) -> Path:
 
 
 def test_a_workbook_that_is_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "a.xlsx", xl__sharedStrings_xml=b" " * (80 << 20))
+    path = zip_file(tmp_path / "a.xlsx", xl__sharedStrings_xml=b" " * (80 << 20))
     tracemalloc.start()
     try:
         error = refusal(path)
@@ -239,7 +239,7 @@ def test_a_sheet_that_claims_to_be_endless_is_read_as_far_as_it_goes(tmp_path: P
 
 @pytest.mark.parametrize("ending", ["gz", "zst"])
 def test_a_packed_line_without_end_is_not_held(tmp_path: Path, ending: str) -> None:
-    path = write(tmp_path / f"a.jsonl.{ending}", packed(b'{"text": "' + b"x" * (200 << 20), ending))
+    path = write(tmp_path / f"a.jsonl.{ending}", pack_content(b'{"text": "' + b"x" * (200 << 20), ending))
     tracemalloc.start()
     try:
         error = refusal(path)
@@ -266,7 +266,7 @@ def test_a_header_that_stands_once_more_is_no_row(tmp_path: Path, name: str) -> 
     ]
 
 
-def heard(path: Path, **settings: Any) -> tuple[list[dict[str, Any]], list[Text], list[Text]]:
+def read_with_notes(path: Path, **settings: Any) -> tuple[list[dict[str, Any]], list[Text], list[Text]]:
     """The rows, what is noted of how they are read, and what is said to be missing."""
     watch = Watch()
     kind = source_kind(Source.model_validate({"type": "file", "path": str(path), **settings}), 0)
@@ -279,10 +279,10 @@ def test_sheets_of_the_same_columns_that_are_not_read_are_missing(tmp_path: Path
     path = workbook(
         tmp_path / "a.xlsx", ("1月", [head, one]), ("2月", [head, two]), ("圖例", [["代號", "意思"], ["1", "好"]])
     )
-    rows, notes, missing = heard(path)
+    rows, notes, missing = read_with_notes(path)
 
     assert len(rows) == 1 and "「2月」" in missing[0].zh and "圖例" not in missing[0].zh and "「圖例」" in notes[0].zh
-    assert heard(path, sheet="2月") == ([{"text": "壞", "label": "負面"}], [], [])
+    assert read_with_notes(path, sheet="2月") == ([{"text": "壞", "label": "負面"}], [], [])
 
 
 def test_hidden_rows_and_sheets_are_told(tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ def test_hidden_rows_and_sheets_are_told(tmp_path: Path) -> None:
     book["一"].row_dimensions[3].hidden = book["一"].row_dimensions[9].hidden = True
     book["舊"].sheet_state = "hidden"
     book.save(path)
-    rows, notes, missing = heard(path)
+    rows, notes, missing = read_with_notes(path)
 
     assert len(rows) == 2 and "有 1 列被隱藏" in notes[0].zh and "「舊」" in missing[0].zh
 

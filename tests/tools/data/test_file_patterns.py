@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nlp_skills.resources.errors import DataSourceError
+from nlp_skills.resources.foundation.errors import DataSourceError
 from nlp_skills.tools.data import file_patterns
 from nlp_skills.tools.data.file_patterns import files_below, files_like
 

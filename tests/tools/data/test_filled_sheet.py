@@ -10,7 +10,7 @@ from pathlib import Path
 import openpyxl  # type: ignore[import-untyped, import-not-found, unused-ignore]
 import pytest
 
-from nlp_skills.resources.errors import NlpSkillsError
+from nlp_skills.resources.foundation.errors import NlpSkillsError
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.data.rows import Row, row_id
 from nlp_skills.tools.data.synthetic import refused_ids, write_sheet

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import DataError
-from nlp_skills.resources.files import read_json, write_json, write_yaml
+from nlp_skills.resources.foundation.errors import DataError
+from nlp_skills.resources.foundation.files import read_json, write_json, write_yaml
 from nlp_skills.resources.snapshot import BenchmarkName
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.data import benchmark as frozen
@@ -92,11 +92,11 @@ def test_a_change_of_form_that_was_killed_is_as_before_or_done(
     class Killed(BaseException):
         pass
 
-    def killed(*_: Any) -> None:
+    def kill_process(*_: Any) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(frozen, "write_atomic", killed)  # what comes after the record of what is to be
+        patch.setattr(frozen, "write_atomic", kill_process)  # what comes after the record of what is to be
         with pytest.raises(Killed):
             frozen.change_form(before, rows, "s" * 64, {"labels": {}})
     assert frozen_benchmark(task) == before
@@ -104,7 +104,7 @@ def test_a_change_of_form_that_was_killed_is_as_before_or_done(
         patch.setattr(
             os,
             "replace",
-            lambda one, other, real=os.replace: killed() if str(one).endswith("next.json") else real(one, other),
+            lambda one, other, real=os.replace: kill_process() if str(one).endswith("next.json") else real(one, other),
         )
         with pytest.raises(Killed):
             frozen.change_form(before, rows, "s" * 64, {"labels": {}})

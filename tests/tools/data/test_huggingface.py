@@ -10,13 +10,13 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from nlp_skills.resources import secrets
 from nlp_skills.resources.data_source import Source
-from nlp_skills.resources.errors import DataSourceError
-from nlp_skills.resources.files import dump_jsonl, read_json, write_yaml
-from nlp_skills.resources.language import Text
+from nlp_skills.resources.foundation import secrets
+from nlp_skills.resources.foundation.errors import DataSourceError
+from nlp_skills.resources.foundation.files import dump_jsonl, read_json, write_yaml
+from nlp_skills.resources.foundation.language import Text
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.source import source_kind
 from nlp_skills.tools.data.watching import Watch
 from tests.tools.compute.hub import COMMIT, Hub, serving
 from tests.tools.data.conftest import Rows, sentences

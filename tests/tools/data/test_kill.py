@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.files import dump_jsonl, write_yaml
+from nlp_skills.resources.foundation.files import dump_jsonl, write_yaml
 from nlp_skills.resources.job import job_folders
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace

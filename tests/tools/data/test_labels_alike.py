@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.data.labels_alike import groups_alike, meant, several_in_one
+from nlp_skills.tools.data.labels_alike import groups_alike, guess_labels, several_in_one
 from tests.tools.data.conftest import sentences
 from tests.tools.data.test_checks import Prepare, warnings
 
@@ -44,7 +44,7 @@ def test_labels_that_differ_in_more_are_not(labels: list[str]) -> None:
 
 
 def test_an_unknown_label_is_put_beside_the_one_it_may_be() -> None:
-    assert meant(["Re-fund", "1", "shippment", "何"], ["Refund", "01", "shipment"]) == {
+    assert guess_labels(["Re-fund", "1", "shippment", "何"], ["Refund", "01", "shipment"]) == {
         "Re-fund": "Refund",
         "1": "01",
         "shippment": "shipment",

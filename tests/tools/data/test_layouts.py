@@ -11,8 +11,8 @@ from nlp_skills.resources.data_source import Source
 from nlp_skills.resources.task import Task, TaskType
 from nlp_skills.tools.data.mapping import Conversion, find_columns
 from nlp_skills.tools.data.rows import Row
-from nlp_skills.tools.data.sources import source_kind
-from nlp_skills.tools.data.types import task_kind
+from nlp_skills.tools.data.source import source_kind
+from nlp_skills.tools.data.task_kind import task_kind
 
 ASKED, SAID = {"role": "user", "content": "where is box 1"}, {"role": "assistant", "content": "in the depot"}
 STUDIO = {
@@ -38,7 +38,7 @@ ARGILLA = {
 }
 
 
-def made(kind: TaskType, record: dict[str, Any], **mapping: str) -> Conversion:
+def make_conversion(kind: TaskType, record: dict[str, Any], **mapping: str) -> Conversion:
     task = Task(name="t", type=kind, labels=["ORG", "pos", "neg"] if task_kind(kind).needs_labels else [])
     source = source_kind(Source.model_validate({"type": "file", "path": "x", "mapping": mapping}), 0)
     columns = find_columns(list(record), source, task)
@@ -49,7 +49,7 @@ def made(kind: TaskType, record: dict[str, Any], **mapping: str) -> Conversion:
 
 
 def row(kind: TaskType, record: dict[str, Any], **mapping: str) -> Row:
-    conversion = made(kind, record, **mapping)
+    conversion = make_conversion(kind, record, **mapping)
     assert not conversion.left_out
     return {key: value for key, value in conversion.rows[0].items() if key not in ("id", "source")}
 
@@ -83,7 +83,7 @@ def test_what_the_system_is_told_in_a_row_stands_for_the_tasks_own() -> None:
 
 def test_earlier_turns_are_not_dropped_without_a_word() -> None:
     record = {"instruction": "And then?", "input": "", "output": "Nothing", "history": [["First?", "This"]]}
-    assert made("generation", record).left_out == {"history": 1}
+    assert make_conversion("generation", record).left_out == {"history": 1}
     assert [turn["content"] for turn in row("chat", record)["messages"]] == ["First?", "This", "And then?", "Nothing"]
 
 
@@ -130,7 +130,7 @@ def test_labels_of_annotation_tools(record: dict[str, Any]) -> None:
 
 
 def test_several_labels_of_one_row_are_told_as_that() -> None:
-    assert made("classification", {"text": "x", "label": ["pos", "neg"]}).left_out == {"several_labels": 1}
+    assert make_conversion("classification", {"text": "x", "label": ["pos", "neg"]}).left_out == {"several_labels": 1}
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,10 @@ def test_pairs(record: dict[str, Any]) -> None:
 
 def test_pairs_that_part_early_or_answer_nothing_are_told() -> None:
     other = {"role": "user", "content": "where is box 2"}
-    assert made("preference", {"chosen": [ASKED, SAID], "rejected": [other, SAID]}).left_out == {"pairs_diverge": 1}
-    assert made("preference", {"chosen": "yes", "rejected": "no"}).left_out == {"no_prompt": 1}
+    assert make_conversion("preference", {"chosen": [ASKED, SAID], "rejected": [other, SAID]}).left_out == {
+        "pairs_diverge": 1
+    }
+    assert make_conversion("preference", {"chosen": "yes", "rejected": "no"}).left_out == {"no_prompt": 1}
 
 
 def test_a_pair_keeps_its_system_and_earlier_turns_also_when_it_is_read_again() -> None:
@@ -187,7 +189,7 @@ def test_a_pair_keeps_its_system_and_earlier_turns_also_when_it_is_read_again() 
 
 @pytest.mark.parametrize(("cell", "why"), [({"=": "#N/A"}, "formula"), ({"base64": "/w=="}, "binary")])
 def test_what_cannot_be_read_is_no_text(cell: Any, why: str) -> None:
-    assert made("classification", {"text": "x", "label": cell}).left_out == {why: 1}
+    assert make_conversion("classification", {"text": "x", "label": cell}).left_out == {why: 1}
 
 
 def studio(*choices: str, **more: Any) -> dict[str, Any]:
@@ -212,7 +214,7 @@ def studio(*choices: str, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_annotators_who_do_not_agree_make_no_row(record: dict[str, Any]) -> None:
-    assert made("classification", record).left_out == {"annotators_differ": 1}
+    assert make_conversion("classification", record).left_out == {"annotators_differ": 1}
 
 
 @pytest.mark.parametrize(
@@ -235,17 +237,21 @@ def test_annotators_of_spans_who_do_not_agree_make_no_row() -> None:
         for end in (4, 3)
     ]
     record = {"data": {"text": "Acme called"}, "annotations": [{"result": result} for result in spans]}
-    assert made("extraction", record).left_out == {"annotators_differ": 1}
+    assert make_conversion("extraction", record).left_out == {"annotators_differ": 1}
 
 
 @pytest.mark.parametrize("kind", ["generation", "chat"])
 @pytest.mark.parametrize("label", [False, "False"])
 def test_an_answer_that_is_marked_as_bad_is_not_learnt(kind: TaskType, label: Any) -> None:
-    assert made(kind, {"prompt": "Greet", "completion": "Go away", "label": label}).left_out == {"disliked": 1}
-    assert len(made(kind, {"prompt": "Greet", "completion": "Hi", "label": True}).rows) == 1
-    assert len(made(kind, {"prompt": "Greet", "completion": "Hi", "label": "smalltalk"}).rows) == 1
+    assert make_conversion(kind, {"prompt": "Greet", "completion": "Go away", "label": label}).left_out == {
+        "disliked": 1
+    }
+    assert len(make_conversion(kind, {"prompt": "Greet", "completion": "Hi", "label": True}).rows) == 1
+    assert len(make_conversion(kind, {"prompt": "Greet", "completion": "Hi", "label": "smalltalk"}).rows) == 1
 
 
 def test_a_format_is_named_in_chinese_where_its_name_is_words() -> None:
-    said = made("preference", {"chosen": [ASKED, SAID], "rejected": [ASKED, {**SAID, "content": "no"}]}).recognised[0]
+    said = make_conversion(
+        "preference", {"chosen": [ASKED, SAID], "rejected": [ASKED, {**SAID, "content": "no"}]}
+    ).recognised[0]
     assert "begin" in said.en and "共同的開頭" in said.zh and "begin" not in said.zh

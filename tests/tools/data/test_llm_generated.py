@@ -11,19 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlp_skills.resources import secrets, spending
+from nlp_skills.resources import spending
 from nlp_skills.resources.data_source import Source
-from nlp_skills.resources.errors import BudgetError, DataSourceError, NlpSkillsError
-from nlp_skills.resources.files import dump_jsonl, read_json, read_jsonl, write_yaml
-from nlp_skills.resources.language import Text
+from nlp_skills.resources.foundation import secrets
+from nlp_skills.resources.foundation.errors import BudgetError, DataSourceError, NlpSkillsError
+from nlp_skills.resources.foundation.files import dump_jsonl, read_json, read_jsonl, write_yaml
+from nlp_skills.resources.foundation.language import Text
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.benchmark import frozen_benchmark
 from nlp_skills.tools.data.generation.asking import parsed_rows
 from nlp_skills.tools.data.near_copies import NearCopies, pieces_of, similarity
 from nlp_skills.tools.data.preview import preview
 from nlp_skills.tools.data.snapshot import current_snapshot
-from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.source import source_kind
 from nlp_skills.tools.data.watching import Watch
 from tests.tools.data.conftest import Rows, sentences
 from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, first
@@ -351,15 +352,17 @@ def test_what_answers_cost_counts_against_the_tasks_budget_and_those_kept_cost_n
         definition.budget = definition.budget.model_copy(update={"per_task": None, "per_job": 1.5})
     with pytest.raises(BudgetError) as stopped:
         records(task, Watch(agreed=True), **wanted)
-    assert len(server.asked) == 3 and spending.spent(task) == 1.5
+    assert len(server.asked) == 3 and spending.total_spent(task) == 1.5
     assert "Answers received are kept" in stopped.value.problem.en and "budget.per_job" in stopped.value.fix.en
 
     with task.change() as definition:
         definition.budget = definition.budget.model_copy(update={"per_job": None})
     assert (
-        len(records(task, Watch(agreed=True), **wanted)) == 6 and len(server.asked) == 6 and spending.spent(task) == 3.0
+        len(records(task, Watch(agreed=True), **wanted)) == 6
+        and len(server.asked) == 6
+        and spending.total_spent(task) == 3.0
     )
-    assert len(records(task, Watch(), **wanted)) == 6 and len(server.asked) == 6 and spending.spent(task) == 3.0
+    assert len(records(task, Watch(), **wanted)) == 6 and len(server.asked) == 6 and spending.total_spent(task) == 3.0
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources import secrets
 from nlp_skills.resources.data_source import Source
-from nlp_skills.resources.errors import DataSourceError
-from nlp_skills.resources.files import read_json, write_yaml
+from nlp_skills.resources.foundation import secrets
+from nlp_skills.resources.foundation.errors import DataSourceError
+from nlp_skills.resources.foundation.files import read_json, write_yaml
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.source import source_kind
 from nlp_skills.tools.data.watching import Watch
 from tests.tools.data.conftest import sentences
 from tests.tools.data.mariadb import MariaServer, find_mariadb, running_mariadb

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlp_skills.resources.errors import MissingRequirement
+from nlp_skills.resources.foundation.errors import MissingRequirement
 from nlp_skills.tools.data import near_duplicates
 from nlp_skills.tools.data.near import near_findings, without_near_benchmark
 from nlp_skills.tools.data.near_copies import pieces_of, similarity

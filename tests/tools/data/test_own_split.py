@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlp_skills.resources.data_source import SplitPolicy
-from nlp_skills.resources.errors import DataSourceError
-from nlp_skills.resources.files import dump_jsonl, read_json, write_json, write_yaml
+from nlp_skills.resources.foundation.errors import DataSourceError
+from nlp_skills.resources.foundation.files import dump_jsonl, read_json, write_json, write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.data.dates import First, first_of, moment_of
 from nlp_skills.tools.data.group_columns import settling_column
@@ -25,7 +25,7 @@ from tests.tools.data.conftest import Rows, sentences
 Prepare = Callable[..., dict[str, Any]]
 
 
-def placed(task: TaskFolder) -> dict[str, set[str]]:
+def rows_by_split(task: TaskFolder) -> dict[str, set[str]]:
     snapshot = current_snapshot(task)
     return {name: {row["text"] for row in snapshot.rows(name)} for name in SPLITS}
 
@@ -39,7 +39,7 @@ def source(task: TaskFolder, rows: Rows, **settings: Any) -> None:
     write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "news.jsonl"}], **settings})
 
 
-def named(rows: Rows, *splits: str, column: str = "split") -> Rows:
+def rows_with_split(rows: Rows, *splits: str, column: str = "split") -> Rows:
     return [{**row, column: splits[at % len(splits)]} for at, row in enumerate(rows)]
 
 
@@ -56,40 +56,40 @@ def named(rows: Rows, *splits: str, column: str = "split") -> Rows:
 def test_a_column_that_names_a_split_is_kept_to_the_row(
     task: TaskFolder, prepare: Prepare, column: str, names: tuple[str, ...]
 ) -> None:
-    rows = named(sentences(60), *names, column=column)
+    rows = rows_with_split(sentences(60), *names, column=column)
     source(task, rows)
     message = prepare()["message"]
 
-    assert placed(task) == {name: texts(rows[at::3]) for at, name in enumerate(SPLITS)}
+    assert rows_by_split(task) == {name: texts(rows[at::3]) for at, name in enumerate(SPLITS)}
     assert "own split is kept" in message["en"] and "沿用資料本身的切分" in message["zh"]
 
 
 def test_of_several_columns_of_usual_names_the_one_that_names_splits_counts(task: TaskFolder, prepare: Prepare) -> None:
     rows = [
         {**each, "subset": "zh-TW", "fold": str(at % 5)}
-        for at, each in enumerate(named(sentences(60), *SPLITS, column="set"))
+        for at, each in enumerate(rows_with_split(sentences(60), *SPLITS, column="set"))
     ]
     source(task, rows)
     prepare()
-    assert placed(task) == {name: texts(rows[at::3]) for at, name in enumerate(SPLITS)}
+    assert rows_by_split(task) == {name: texts(rows[at::3]) for at, name in enumerate(SPLITS)}
 
 
 def test_numbered_folds_name_no_split(task: TaskFolder, prepare: Prepare) -> None:
-    source(task, named(sentences(60), "0", "1", "2", "3", "4", column="fold"))
+    source(task, rows_with_split(sentences(60), "0", "1", "2", "3", "4", column="fold"))
     assert "own split" not in prepare()["message"]["en"]
 
 
 def test_a_split_that_is_not_named_is_dealt_from_its_train(task: TaskFolder, prepare: Prepare) -> None:
-    rows = named(sentences(80), "train", "train", "train", "test")
+    rows = rows_with_split(sentences(80), "train", "train", "train", "test")
     source(task, rows)
     prepare()
 
-    assert placed(task)["test"] == texts(rows[3::4]) and 5 <= len(placed(task)["valid"]) <= 15
+    assert rows_by_split(task)["test"] == texts(rows[3::4]) and 5 <= len(rows_by_split(task)["valid"]) <= 15
 
 
 @pytest.mark.parametrize("values", [("left", "right", "train"), ("train",), ("test",), ("A", "B")])
 def test_a_column_of_another_meaning_is_no_split(task: TaskFolder, prepare: Prepare, values: tuple[str, ...]) -> None:
-    source(task, named(sentences(60), *values))
+    source(task, rows_with_split(sentences(60), *values))
     result = prepare()
 
     assert abs(result["counts"]["test"] - 9) <= 2 and "own split" not in result["message"]["en"]
@@ -104,7 +104,7 @@ def test_two_sources_named_train_and_test_are_a_split(task: TaskFolder, prepare:
     )
 
     assert "not read" not in prepare()["message"]["en"]
-    assert placed(task)["test"] == texts(rows[40:])
+    assert rows_by_split(task)["test"] == texts(rows[40:])
 
 
 def test_a_test_file_beside_the_one_that_is_read_is_named(task: TaskFolder, prepare: Prepare) -> None:
@@ -120,24 +120,24 @@ def test_a_test_file_beside_the_one_that_is_read_is_named(task: TaskFolder, prep
 def test_a_row_of_both_their_sides_is_tested_and_a_text_that_is_tested_is_not_learnt(
     task: TaskFolder, prepare: Prepare
 ) -> None:
-    rows = named(sentences(60), "train", "test")
+    rows = rows_with_split(sentences(60), "train", "test")
     again = {**rows[1], "split": "train"}
     other = {**rows[3], "split": "train", "entity": "另一家"}
     source(task, [again, *rows, other])
     found = {one["code"]: one for one in prepare()["warnings"]}
 
-    assert rows[1]["text"] in placed(task)["test"] and found["own_split_overlap"]["count"] == 1
-    assert placed(task)["test"] == texts(rows[1::2]) and rows[3]["text"] not in placed(task)["train"]
+    assert rows[1]["text"] in rows_by_split(task)["test"] and found["own_split_overlap"]["count"] == 1
+    assert rows_by_split(task)["test"] == texts(rows[1::2]) and rows[3]["text"] not in rows_by_split(task)["train"]
     prepare()  # and the benchmark does not leak
 
 
 def test_rows_of_an_earlier_snapshot_stay_until_the_person_wants_the_datas_own_split(
     task: TaskFolder, prepare: Prepare
 ) -> None:
-    rows = named(sentences(60), "train", "train", "test")
+    rows = rows_with_split(sentences(60), "train", "train", "test")
     source(task, rows, split={"own": False})
     prepare()
-    before = placed(task)
+    before = rows_by_split(task)
     manifest = current_snapshot(task).root / "manifest.json"
     old = read_json(manifest)
     write_json(
@@ -146,11 +146,11 @@ def test_rows_of_an_earlier_snapshot_stay_until_the_person_wants_the_datas_own_s
     source(task, rows)
     result = prepare()
 
-    assert placed(task) == before
+    assert rows_by_split(task) == before
     assert "own_split_not_followed" in {found["code"] for found in result["warnings"]}
     source(task, rows, split={"own": True})
     prepare()
-    assert texts(rows[2::3]) - before["test"] <= placed(task)["test"]
+    assert texts(rows[2::3]) - before["test"] <= rows_by_split(task)["test"]
 
 
 @pytest.mark.parametrize(
@@ -204,12 +204,12 @@ def test_of_rare_labels_alone_as_many_are_tested_as_the_share_has_rows_for() -> 
     assert len({each["label"] for each in splits["train"]}) == 100
 
 
-def dated(count: int) -> Rows:
+def dated_rows(count: int) -> Rows:
     return [row(f"第 {at} 則", "ab"[at % 2], date=f"2026-{1 + at // 28:02d}-{1 + at % 28:02d}") for at in range(count)]
 
 
 def test_the_newest_rows_are_tested_and_none_of_their_time_is_learnt() -> None:
-    splits = split_rows(dated(200), SplitPolicy(time="date"))
+    splits = split_rows(dated_rows(200), SplitPolicy(time="date"))
 
     spans = {
         name: (min(each["date"] for each in rows), max(each["date"] for each in rows)) for name, rows in splits.items()
@@ -221,12 +221,12 @@ def test_the_newest_rows_are_tested_and_none_of_their_time_is_learnt() -> None:
 @given(st.integers(4, 80), st.integers(1, 40))
 def test_what_comes_later_is_tested_and_no_row_moves(count: int, more: int) -> None:
     policy = SplitPolicy(time="date")
-    first = split_rows(dated(count), policy)
+    first = split_rows(dated_rows(count), policy)
     previous = {each["id"]: name for name, rows in first.items() for each in rows}
-    grown = split_rows(dated(count + more), policy, previous)
+    grown = split_rows(dated_rows(count + more), policy, previous)
 
     assert {each["id"]: name for name, rows in grown.items() for each in rows if each["id"] in previous} == previous
-    assert {each["id"] for each in dated(count + more)[count:]} <= {each["id"] for each in grown["test"]}
+    assert {each["id"] for each in dated_rows(count + more)[count:]} <= {each["id"] for each in grown["test"]}
 
 
 def test_rows_of_one_moment_stay_together_and_one_moment_is_no_split() -> None:
@@ -311,7 +311,7 @@ def test_dates_that_may_be_read_in_two_ways_are_told_so() -> None:
     assert min(newest) >= max(each["date"][3:5] + each["date"][:2] for each in splits["train"])
 
 
-def grouped(settles: bool) -> Rows:
+def grouped_rows(settles: bool) -> Rows:
     return [
         {
             "text": f"第 {at} 則",
@@ -326,18 +326,18 @@ def grouped(settles: bool) -> Rows:
 
 def test_a_column_that_settles_the_label_is_found_and_no_other() -> None:
     columns = ["text", "label", "thread", "day", "number"]
-    assert settling_column(grouped(settles=True), columns, "label", {"text"}) == ("thread", 50)
-    assert settling_column(grouped(settles=False), columns, "label", {"text"}) is None
-    encoded = [{**each, "thread": {"a": 0, "b": 1, "c": 2}[each["label"]]} for each in grouped(settles=True)]
+    assert settling_column(grouped_rows(settles=True), columns, "label", {"text"}) == ("thread", 50)
+    assert settling_column(grouped_rows(settles=False), columns, "label", {"text"}) is None
+    encoded = [{**each, "thread": {"a": 0, "b": 1, "c": 2}[each["label"]]} for each in grouped_rows(settles=True)]
     assert settling_column(encoded, columns, "label", {"text"}) is None
-    one_sided = [{**each, "label": "a"} for each in grouped(settles=True)[:-4]] + grouped(settles=True)[-4:]
+    one_sided = [{**each, "label": "a"} for each in grouped_rows(settles=True)[:-4]] + grouped_rows(settles=True)[-4:]
     assert settling_column(one_sided, columns, "label", {"text"}) is None
 
 
 def test_it_is_proposed_once_and_not_where_rows_are_grouped_already(task: TaskFolder, prepare: Prepare) -> None:
     with task.change() as changed:
         changed.type, changed.labels = "classification", []
-    rows = [{**each, "text": f"{sentences(200)[at]['text']}"} for at, each in enumerate(grouped(settles=True))]
+    rows = [{**each, "text": f"{sentences(200)[at]['text']}"} for at, each in enumerate(grouped_rows(settles=True))]
     source(task, rows)
     proposed = prepare()
     assert "group_by: thread" in proposed["message"]["en"]

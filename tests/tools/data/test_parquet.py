@@ -8,10 +8,10 @@ import pyarrow.parquet
 import pytest
 
 from nlp_skills.resources.data_source import Source
-from nlp_skills.resources.errors import DataError
+from nlp_skills.resources.foundation.errors import DataError
 from nlp_skills.tools.data import parquet
 from nlp_skills.tools.data.parquet import parquet_records
-from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.source import source_kind
 
 pytestmark = pytest.mark.worker
 ROWS = [{"text": f"第{number}則新聞", "label": "中性"} for number in range(2500)]

@@ -16,13 +16,13 @@ from mcp.client.context import ClientRequestContext
 from mcp_types import ElicitRequestParams, ElicitResult
 
 from nlp_skills.resources import spending
-from nlp_skills.resources.errors import BudgetError, DataSourceError
-from nlp_skills.resources.files import dump_jsonl, write_yaml
+from nlp_skills.resources.foundation.errors import BudgetError, DataSourceError
+from nlp_skills.resources.foundation.files import dump_jsonl, write_yaml
 from nlp_skills.resources.job import job_folders
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
-from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.data.expense import Prices, read_agreed
 from nlp_skills.tools.data.regenerate import MODULE
 from nlp_skills.tools.data.tool import register
@@ -30,7 +30,7 @@ from nlp_skills.tools.evaluate.proposing import start
 from tests.tools.data.conftest import sentences
 from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, peer
 from tests.tools.data.test_llm_generated import Writer, fields
-from tests.tools.data.test_tool import call, refused
+from tests.tools.data.test_tool import call, read_refusal
 
 PRICES = {"price_per_million_input": 100.0, "price_per_million_output": 1000.0}
 TRUE_COST = 2.46  # of 6 answers of 100 + 400 tokens at those prices
@@ -64,7 +64,7 @@ def written_by(task: TaskFolder, *sources: dict[str, Any]) -> None:
     write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "news.jsonl"}, *sources]})
 
 
-def priced(server: Peer, **more: Any) -> dict[str, Any]:
+def priced_source(server: Peer, **more: Any) -> dict[str, Any]:
     """30 rows, asked for in Chinese in six requests."""
     return fields(server, **PRICES, **more)
 
@@ -74,14 +74,16 @@ def priced(server: Peer, **more: Any) -> dict[str, Any]:
 async def test_the_price_is_repeated_and_nothing_is_asked_before_the_yes(
     client: Client, server: Peer, task: TaskFolder, workspace: Workspace
 ) -> None:
-    written_by(task, priced(server))
-    question = await refused(client, "prepare_data")
+    written_by(task, priced_source(server))
+    question = await read_refusal(client, "prepare_data")
     assert "writer（127.0.0.1" in question and "30 列" in question and " USD" in question and "[confirm]" in question
     assert "prepare_data(task='entity-sentiment', confirm=True)" in question and "--confirm-cost 2." in question
     assert server.asked == [] and not list(job_folders(workspace, task))
 
     done = await call(client, "prepare_data", confirm=True)
-    assert done["job"]["result"]["spent"][0]["cost"] == TRUE_COST == spending.spent(task) and len(server.asked) == 6
+    assert (
+        done["job"]["result"]["spent"][0]["cost"] == TRUE_COST == spending.total_spent(task) and len(server.asked) == 6
+    )
     assert f"寫資料總共花了 {TRUE_COST:.2f} USD" in done["message"]
     again = await call(client, "prepare_data")  # every answer is kept: there is nothing to agree to
     assert again["job"]["result"]["unchanged"] and len(server.asked) == 6
@@ -89,9 +91,9 @@ async def test_the_price_is_repeated_and_nothing_is_asked_before_the_yes(
 
 @pytest.mark.anyio
 async def test_only_what_is_fetched_now_is_asked_about(client: Client, server: Peer, task: TaskFolder) -> None:
-    written_by(task, priced(server))
-    assert "confirm" in await refused(client, "prepare_data", source=1)
-    assert "source=1, confirm=True" in await refused(client, "prepare_data", source=1)
+    written_by(task, priced_source(server))
+    assert "confirm" in await read_refusal(client, "prepare_data", source=1)
+    assert "source=1, confirm=True" in await read_refusal(client, "prepare_data", source=1)
     free = await client.call_tool(
         "prepare_data", {"task": "entity-sentiment", "source": 0}
     )  # the file alone costs nothing
@@ -104,12 +106,12 @@ async def test_a_paid_endpoint_without_a_price_is_asked_about_too_and_an_own_mod
 ) -> None:
     seed = {"type": "llm_generated", "prompt_template": "{count}", "model": "gpt-4o", "count": 500}
     written_by(task, seed)
-    question = await refused(client, "prepare_data")
+    question = await read_refusal(client, "prepare_data")
     assert "gpt-4o" in question and "api.openai.com" in question and "500" in question
     assert ("not known here" if language == "en" else "價格不明") in question and "--confirm-cost unknown" in question
     with task.change() as definition:
         definition.budget = definition.budget.model_copy(update={"per_task": 5.0})
-    assert ("cannot stop" if language == "en" else "擋不住") in await refused(client, "prepare_data")
+    assert ("cannot stop" if language == "en" else "擋不住") in await read_refusal(client, "prepare_data")
     assert Prices("http://127.0.0.1:11434/v1", None, None).free and Prices("http://localhost:8000", None, None).free
     assert Prices("https://models.example/v1", 0, 0).free and not Prices("https://models.example/v1", None, None).free
     assert not Prices("http://127.0.0.1:4000/v1", 1, None).free and not Prices("${LLM_URL}", None, None).free
@@ -117,7 +119,7 @@ async def test_a_paid_endpoint_without_a_price_is_asked_about_too_and_an_own_mod
 
 @pytest.mark.anyio
 async def test_the_yes_may_be_given_in_a_form(workspace: Workspace, server: Peer, task: TaskFolder) -> None:
-    written_by(task, priced(server))
+    written_by(task, priced_source(server))
     seen: list[str] = []
 
     async def agrees(_context: ClientRequestContext, asked: ElicitRequestParams) -> ElicitResult:
@@ -127,7 +129,7 @@ async def test_the_yes_may_be_given_in_a_form(workspace: Workspace, server: Peer
     guarded = GuardedServer(workspace=workspace, language="zh-TW", name="nlp-skills")
     register(guarded, workspace, start)
     async with Client(guarded, elicitation_callback=agrees) as client:  # type: ignore[arg-type]
-        assert "[confirm]" in await refused(client, "prepare_data") and server.asked == []
+        assert "[confirm]" in await read_refusal(client, "prepare_data") and server.asked == []
         done = await call(client, "prepare_data")
     assert done["job"]["state"] == "succeeded" and len(server.asked) == 6
     assert len(seen) == 2 and "USD" in seen[0] and "30 列" in seen[0]
@@ -136,7 +138,7 @@ async def test_the_yes_may_be_given_in_a_form(workspace: Workspace, server: Peer
 @pytest.mark.anyio
 @pytest.mark.parametrize("language", ["zh-TW"], indirect=True)
 async def test_a_first_look_at_what_is_paid_for_waits_for_a_yes(client: Client, server: Peer, task: TaskFolder) -> None:
-    asked = await call(client, "set_data_source", sources=[priced(server)])
+    asked = await call(client, "set_data_source", sources=[priced_source(server)])
     look = asked["job"]["result"]["sources"][0]
     assert (
         server.asked == [] and look["rows"] == [] and look["first_look"]["rows"] == 5 and look["estimate"]["rows"] == 30
@@ -153,13 +155,13 @@ async def test_a_first_look_at_what_is_paid_for_waits_for_a_yes(client: Client, 
     )
     assert len(server.asked) == 1 and len(seen["job"]["result"]["sources"][0]["rows"]) == 5
     assert seen["next_step"] == {**seen["next_step"], "tool": "prepare_data", "arguments": {"task": "entity-sentiment"}}
-    assert "[confirm]" in await refused(client, "prepare_data")  # the rest is asked about of its own
+    assert "[confirm]" in await read_refusal(client, "prepare_data")  # the rest is asked about of its own
 
 
 def test_more_than_was_agreed_to_and_rows_that_must_be_asked_for_again_need_another_yes(
     server: Peer, task: TaskFolder, prepare: Any
 ) -> None:
-    written_by(task, priced(server))
+    written_by(task, priced_source(server))
     with pytest.raises(DataSourceError) as dearer:
         prepare(agreed=0.01)
     assert dearer.value.field == "confirm" and server.asked == []
@@ -180,14 +182,16 @@ def test_asking_ends_before_the_agreed_sum_is_passed_and_what_was_written_is_kep
     writer = Writer()
     writer.spoil = lambda rows: rows[:2]  # so that more has to be asked than was reckoned
     server.serve("/v1/chat/completions", writer)
-    written_by(task, priced(server))
+    written_by(task, priced_source(server))
     with pytest.raises(DataSourceError) as question:
         prepare()
     most = float(question.value.fix.en.partition("--confirm-cost ")[2].partition(". ")[0])
 
     done = prepare(agreed=most)
     assert (
-        0 < spending.spent(task) <= most and "agreed to" in done["message"]["en"] and "同意的" in done["message"]["zh"]
+        0 < spending.total_spent(task) <= most
+        and "agreed to" in done["message"]["en"]
+        and "同意的" in done["message"]["zh"]
     )
     asked = len(server.asked)
     with pytest.raises(DataSourceError) as again:
@@ -211,9 +215,9 @@ def test_an_answer_longer_than_reckoned_does_not_pass_the_agreed_sum(
         )
 
     server.serve("/v1/chat/completions", wordy)
-    written_by(task, priced(server))
+    written_by(task, priced_source(server))
     prepare(agreed=2.9)
-    assert 2.0 < spending.spent(task) <= 2.9
+    assert 2.0 < spending.total_spent(task) <= 2.9
 
 
 @pytest.mark.anyio
@@ -232,18 +236,18 @@ async def test_a_preparation_that_died_and_is_resumed_spends_what_is_left_of_the
         return writer(asked)
 
     server.serve("/v1/chat/completions", dies)
-    written_by(task, priced(server))
-    question = await refused(client, "prepare_data")
+    written_by(task, priced_source(server))
+    question = await read_refusal(client, "prepare_data")
     most = float(question.partition("--confirm-cost ")[2].partition("。")[0])
     died = await call(client, "prepare_data", confirm=True)
     assert died["job"]["state"] in ("failed", "interrupted")
-    before = spending.spent(task)
+    before = spending.total_spent(task)
     assert 0 < before < most
 
     folder = next(job for job in job_folders(workspace, task) if job.id == died["job"]["id"])
-    jobs.resume(folder, workspace)
-    assert jobs.wait(folder, 60) == "succeeded"
-    assert before < spending.spent(task) <= most
+    job_control.resume(folder, workspace)
+    assert job_control.wait(folder, 60) == "succeeded"
+    assert before < spending.total_spent(task) <= most
 
 
 @pytest.mark.anyio
@@ -254,12 +258,12 @@ async def test_after_a_shortfall_the_rest_is_asked_about_and_one_yes_suffices(
     writer = Writer()
     writer.spoil = lambda rows: rows[:2]
     server.serve("/v1/chat/completions", writer)
-    written_by(task, priced(server))
+    written_by(task, priced_source(server))
     first = await call(client, "prepare_data", confirm=True)
     assert "同意的" in first["message"]
     writer.spoil = lambda rows: rows
-    paid = spending.spent(task)
-    assert "[confirm]" in await refused(client, "prepare_data") and spending.spent(task) == paid
+    paid = spending.total_spent(task)
+    assert "[confirm]" in await read_refusal(client, "prepare_data") and spending.total_spent(task) == paid
     done = await call(client, "prepare_data", confirm=True)
     assert "應寫" not in done["message"] and done["job"]["result"]["fetched"] == 90
 
@@ -267,7 +271,7 @@ async def test_after_a_shortfall_the_rest_is_asked_about_and_one_yes_suffices(
 def test_a_budget_that_cannot_bear_it_is_told_before_anybody_is_asked(
     server: Peer, task: TaskFolder, prepare: Any
 ) -> None:
-    written_by(task, priced(server))
+    written_by(task, priced_source(server))
     with task.change() as definition:
         definition.budget = definition.budget.model_copy(update={"per_task": 0.5})
     with pytest.raises(BudgetError) as dear:
@@ -297,7 +301,7 @@ def run(task: TaskFolder, *more: str, answer: str | None = None) -> tuple[int, s
 
 
 def test_the_script_refuses_without_a_yes_and_takes_the_price_repeated(server: Peer, task: TaskFolder) -> None:
-    written_by(task, priced(server))
+    written_by(task, priced_source(server))
     status, shown = run(task)
     assert status == 1 and "會產生費用" in shown and server.asked == []
     price = shown.rpartition("--confirm-cost ")[2].partition("。")[0]
@@ -309,7 +313,7 @@ def test_the_script_refuses_without_a_yes_and_takes_the_price_repeated(server: P
 
 
 def test_at_a_terminal_the_script_asks(server: Peer, task: TaskFolder) -> None:
-    written_by(task, priced(server))
+    written_by(task, priced_source(server))
     status, shown = run(task, answer="n")
     assert status == 1 and "要進行嗎" in shown and server.asked == []
     status, shown = run(task, answer="y")

@@ -7,11 +7,11 @@ import openpyxl  # type: ignore[import-untyped, import-not-found, unused-ignore]
 import pytest
 
 from nlp_skills.resources.data_source import Source
-from nlp_skills.resources.files import write_yaml
+from nlp_skills.resources.foundation.files import write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.data.fetch import fetch, load_raw
 from nlp_skills.tools.data.places import Place, Places, PlacesOf
-from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.source import source_kind
 
 
 def rows_of(task: TaskFolder, **source: Any) -> list[Place]:

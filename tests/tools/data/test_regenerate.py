@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.data_source import load_data_source
-from nlp_skills.resources.errors import DataError, DataSourceError, NlpSkillsError, WorkspaceError
-from nlp_skills.resources.files import dump_jsonl, read_json, read_jsonl, read_yaml, write_yaml
-from nlp_skills.resources.secrets import lookup
+from nlp_skills.resources.foundation.errors import DataError, DataSourceError, NlpSkillsError, WorkspaceError
+from nlp_skills.resources.foundation.files import dump_jsonl, read_json, read_jsonl, read_yaml, write_yaml
+from nlp_skills.resources.foundation.secrets import lookup
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.benchmark import frozen_benchmark
 from nlp_skills.tools.data.rows import Skeletons
 from nlp_skills.tools.data.snapshot import current_snapshot
@@ -31,7 +31,7 @@ def source(task: TaskFolder, rows: Rows, **settings: Any) -> None:
     write_yaml(task.data_source_file, content)
 
 
-def placed(task: TaskFolder) -> dict[str, str]:
+def split_by_row(task: TaskFolder) -> dict[str, str]:
     return {row["text"]: name for name in SPLITS for row in read_jsonl(task.data / f"{name}.jsonl")}
 
 
@@ -92,10 +92,10 @@ def test_replaying_elsewhere_gives_identical_hashes(
 def test_growing_data_keeps_every_row_where_it_was(task: TaskFolder, prepare: Prepare) -> None:
     source(task, sentences(100))
     first = prepare()
-    before, frozen = placed(task), frozen_benchmark(task)
+    before, frozen = split_by_row(task), frozen_benchmark(task)
     source(task, sentences(160))
     second = prepare()
-    after = placed(task)
+    after = split_by_row(task)
 
     assert all(after[text] == name for text, name in before.items())
     assert second["counts"]["train"] == 112
@@ -110,7 +110,7 @@ def test_a_new_split_policy_never_trains_on_the_benchmark(task: TaskFolder, prep
     source(task, sentences(100), split={"train": 0.9, "valid": 0.05, "test": 0.05, "seed": 7})
     prepare()
 
-    assert {placed(task)[text] for text in frozen} == {"test"}
+    assert {split_by_row(task)[text] for text in frozen} == {"test"}
 
 
 def test_with_skeletons_no_pattern_stands_on_both_sides(task: TaskFolder, prepare: Prepare) -> None:
@@ -328,7 +328,7 @@ def test_a_full_disk_at_any_write_loses_nothing(
 def test_two_regenerations_at_once_do_not_mix(
     task: TaskFolder, prepare: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nlp_skills.resources import files
+    from nlp_skills.resources.foundation import files
 
     source(task, sentences(20))
     monkeypatch.setattr(files, "LOCK_TIMEOUT_SECONDS", 0.1)

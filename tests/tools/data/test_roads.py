@@ -1,4 +1,4 @@
-"""Several sources at once, through the doors: all or one, what changed, what the person hears."""
+"""Several sources at once, through the tools: all or one, what changed, what the person hears."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from nlp_skills.resources.access import changing_grants
-from nlp_skills.resources.errors import Cancelled, DataError, NlpSkillsError
-from nlp_skills.resources.files import dump_jsonl, read_json, read_jsonl, read_yaml, sha256_bytes, write_yaml
-from nlp_skills.resources.language import several
+from nlp_skills.resources.foundation.access import changing_grants
+from nlp_skills.resources.foundation.errors import Cancelled, DataError, NlpSkillsError
+from nlp_skills.resources.foundation.files import dump_jsonl, read_json, read_jsonl, read_yaml, sha256_bytes, write_yaml
+from nlp_skills.resources.foundation.language import several
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.tool import register
 from nlp_skills.tools.evaluate.proposing import start
 from tests.tools.data.conftest import sentences
 from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, as_page
 from tests.tools.data.test_llm_generated import Writer
-from tests.tools.data.test_tool import call, refused
+from tests.tools.data.test_tool import call, read_refusal
 from tests.tools.data.test_web_scrape import article
 
 pytestmark = pytest.mark.anyio
@@ -297,7 +297,7 @@ async def test_a_private_address_is_refused_through_the_door_with_the_way_out(
     with changing_grants() as grants:
         grants.hosts, grants.secrets = [], {}
 
-    said = await refused(client, "set_data_source", sources=[{"type": "api", "endpoint": url}])
+    said = await read_refusal(client, "set_data_source", sources=[{"type": "api", "endpoint": url}])
     assert "nlp-skills allow --host 127.0.0.1" in said and "內部網路" in said and not server.asked
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.tools.data.shortening import MARK, fitted, turns_without_middle, without_middle
-from nlp_skills.tools.data.types import kind_of, task_kind
+from nlp_skills.tools.data.shortening import MARK, fit_row, turns_without_middle, without_middle
+from nlp_skills.tools.data.task_kind import kind_of, task_kind
 
 
 @pytest.mark.parametrize(
@@ -75,15 +75,15 @@ def test_every_kind_of_row_is_cut_with_its_answer_whole(row: dict[str, Any]) -> 
         return sum(len(message["content"]) for message in kind.messages(one, prompt, labels))
 
     whole = characters(row)
-    found = fitted(row, lambda one: characters(one) <= whole - 200)
+    found = fit_row(row, lambda one: characters(one) <= whole - 200)
     assert found is not None
     kept, short = found
     assert whole - 240 <= characters(short) <= whole - 200 and 0 < kept < 500
-    assert kind.answer(short) == kind.answer(row) and short["id"] == row["id"] and kind.shortened(row, kept) == short
+    assert kind.answer(short) == kind.answer(row) and short["id"] == row["id"] and kind.shorten_row(row, kept) == short
 
 
 def test_what_cannot_be_made_short_enough_is_said() -> None:
-    assert fitted({"id": "a", "text": "x" * 50, "label": "good"}, lambda _: False) is None
+    assert fit_row({"id": "a", "text": "x" * 50, "label": "good"}, lambda _: False) is None
 
 
 def test_an_answer_that_quotes_what_was_cut_away_is_seen() -> None:
@@ -93,7 +93,7 @@ def test_an_answer_that_quotes_what_was_cut_away_is_seen() -> None:
         "spans": [{"type": "firm", "text": "Acme", "start": 201, "end": 205}],
     }
     extraction = task_kind("extraction")
-    assert extraction.answerable(row) and not extraction.answerable(extraction.shortened(row, 100))
+    assert extraction.answerable(row) and not extraction.answerable(extraction.shorten_row(row, 100))
     about = {"id": "g", "text": "x" * 200 + " Acme " + "x" * 200, "entity": "ACME", "label": "good"}
     entity = task_kind("entity-classification")
-    assert entity.answerable(about) and not entity.answerable(entity.shortened(about, 100))
+    assert entity.answerable(about) and not entity.answerable(entity.shorten_row(about, 100))

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import DataError
-from nlp_skills.resources.files import dump_jsonl, read_jsonl, write_yaml
+from nlp_skills.resources.foundation.errors import DataError
+from nlp_skills.resources.foundation.files import dump_jsonl, read_jsonl, write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.data.benchmark import frozen_benchmark
-from nlp_skills.tools.data.convert import rendered
+from nlp_skills.tools.data.convert import render_snapshot
 from nlp_skills.tools.data.prompting import task_prompt
 from nlp_skills.tools.data.rows import row_id
 from nlp_skills.tools.data.snapshot import Snapshot, current_snapshot, load_snapshot
@@ -237,12 +237,12 @@ def test_an_unknown_snapshot_or_benchmark_is_told(task: TaskFolder, snapshot: Sn
 
 def test_rows_are_rendered_once_for_each_prompt(task: TaskFolder, snapshot: Snapshot) -> None:
     definition = task.load()
-    place = rendered(task, snapshot, task_prompt(definition), definition.labels)
+    place = render_snapshot(task, snapshot, task_prompt(definition), definition.labels)
     rows = list(read_jsonl(place / "train.jsonl"))
 
     assert len(rows) == snapshot.counts["train"]
     assert set(rows[0]) == {"id", "prompt", "completion"}
     assert [message["role"] for message in rows[0]["prompt"]] == ["system", "user"]
     assert rows[0]["completion"] == [{"role": "assistant", "content": snapshot.rows("train")[0]["label"]}]
-    assert rendered(task, snapshot, task_prompt(definition), definition.labels) == place
-    assert rendered(task, snapshot, task_prompt(definition), definition.labels[::-1]) != place
+    assert render_snapshot(task, snapshot, task_prompt(definition), definition.labels) == place
+    assert render_snapshot(task, snapshot, task_prompt(definition), definition.labels[::-1]) != place

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlp_skills.resources.data_source import SplitPolicy
-from nlp_skills.resources.errors import DataSourceError
-from nlp_skills.tools.data.rows import Skeletons, normalised, row_id
+from nlp_skills.resources.foundation.errors import DataSourceError
+from nlp_skills.tools.data.rows import Skeletons, normalise, row_id
 from nlp_skills.tools.data.split import SPLITS, check_policy, group_keys, split_rows
 
 Row = dict[str, Any]
@@ -141,11 +141,11 @@ def test_a_skeleton_exists_for_any_text(text: str, entities: list[str]) -> None:
 
 @given(st.text(), st.text(min_size=1))
 def test_identity_ignores_width_and_space_and_nothing_else(text: str, more: str) -> None:
-    assert row_id(text) == row_id(f"  {text}\n") == row_id(normalised(text))
+    assert row_id(text) == row_id(f"  {text}\n") == row_id(normalise(text))
     assert len(row_id(text)) == 16
-    if normalised(text + more) != normalised(text):
+    if normalise(text + more) != normalise(text):
         assert row_id(text + more) != row_id(text)
-    assert normalised(normalised(text)) == normalised(text)
+    assert normalise(normalise(text)) == normalise(text)
 
 
 def test_a_hundred_thousand_rows_split_in_a_few_seconds() -> None:

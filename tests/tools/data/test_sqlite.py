@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.data_source import Source
-from nlp_skills.resources.errors import DataSourceError
-from nlp_skills.resources.files import sha256_file, write_yaml
+from nlp_skills.resources.foundation.errors import DataSourceError
+from nlp_skills.resources.foundation.files import sha256_file, write_yaml
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.source import source_kind
 from tests.tools.data.conftest import sentences
 
 QUERY = "SELECT text, entity, label FROM annotations"

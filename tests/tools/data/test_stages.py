@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from nlp_skills.resources.foundation.language import Text
 from nlp_skills.resources.job import JobFolder
-from nlp_skills.resources.language import Text
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.expense import Allowance
 from nlp_skills.tools.data.stages import Stages
 
@@ -57,7 +57,7 @@ def prepare(job: Told, kept: Path, now: list[float], expected: int | None = None
             for _ in range(4):
                 now[0] += 5
                 run.tick()
-    run.done()
+    run.finish()
     return list(job.left)
 
 

@@ -10,14 +10,14 @@ import openpyxl  # type: ignore[import-untyped, import-not-found, unused-ignore]
 import pytest
 
 from nlp_skills.resources.data_source import Source
-from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.source import source_kind
 from nlp_skills.tools.data.watching import Watch
 from tests.tools.data.test_file import ROWS, read, refusal, write
 
 HEADED = "text,label\n" + "".join(f"sentence {number},{'ab'[number % 2]}\n" for number in range(9))
 
 
-def noted(path: Path, **fields: Any) -> tuple[list[dict[str, Any]], str]:
+def read_with_notes(path: Path, **fields: Any) -> tuple[list[dict[str, Any]], str]:
     watch = Watch()
     source = source_kind(Source.model_validate({"type": "file", "path": str(path), **fields}), 0)
     rows = [record for batch in source.batches(path.parent, "sources[0]", watch) for record in batch]
@@ -36,15 +36,18 @@ def test_the_line_that_names_the_separator_is_no_row(tmp_path: Path, line: str) 
 
 def test_a_table_without_a_header_says_so_and_keeps_its_first_row(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", HEADED.partition("\n")[2])
-    rows, said = noted(path)
+    rows, said = read_with_notes(path)
 
     assert len(rows) == 9 and rows[0] == {"column_1": "sentence 0", "column_2": "a"} and "column_1 to column_2" in said
-    assert len(noted(path, header=1)[0]) == 8 and list(noted(path, header=1)[0][0]) == ["sentence 0", "a"]
+    assert len(read_with_notes(path, header=1)[0]) == 8 and list(read_with_notes(path, header=1)[0][0]) == [
+        "sentence 0",
+        "a",
+    ]
     assert len(read(write(tmp_path / "b.csv", HEADED), header=0)) == 10
 
 
 def test_titles_above_the_header_are_left_out_and_said(tmp_path: Path) -> None:
-    rows, said = noted(write(tmp_path / "a.csv", f"Complaints of May,\n,\n{HEADED}"))
+    rows, said = read_with_notes(write(tmp_path / "a.csv", f"Complaints of May,\n,\n{HEADED}"))
 
     assert len(rows) == 9 and rows[0] == {"text": "sentence 0", "label": "a"} and "found in row 3" in said
 
@@ -115,7 +118,7 @@ def test_titles_merged_cells_and_two_rows_of_names(tmp_path: Path) -> None:
         [["客訴彙整 2026"], [], ["label", "detail", None], [None, "text", "points"], *body],
         ("A1:C1", "A3:A4", "B3:C3", "A5:A7", "A8:A9"),
     )
-    rows, said = noted(path)
+    rows, said = read_with_notes(path)
 
     assert [row["label"] for row in rows] == ["good"] * 3 + ["bad"] * 2
     assert rows[4] == {"label": "bad", "text": "text 5", "points": 5}
@@ -150,7 +153,7 @@ def test_the_first_sheet_that_holds_rows_is_read_and_the_others_are_named(tmp_pa
             (book[name] if name in book.sheetnames else book.create_sheet(name)).append(row)
     book.create_sheet("Hidden", 0).sheet_state = "hidden"
     book.save(tmp_path / "a.xlsx")
-    rows, said = noted(tmp_path / "a.xlsx")
+    rows, said = read_with_notes(tmp_path / "a.xlsx")
 
     assert rows == [{"text": "from May", "label": "a"}] and "June" in said
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from nlp_skills.resources import secrets
-from nlp_skills.resources.files import dump_jsonl, read_jsonl, read_yaml, write_yaml
+from nlp_skills.resources.foundation import secrets
+from nlp_skills.resources.foundation.files import dump_jsonl, read_jsonl, read_yaml, write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
@@ -36,7 +36,7 @@ async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     return dict(result.structured_content)
 
 
-async def refused(client: Client, tool: str, **arguments: Any) -> str:
+async def read_refusal(client: Client, tool: str, **arguments: Any) -> str:
     result = await client.call_tool(tool, {"task": "entity-sentiment", **arguments})
     assert result.is_error
     return str(result.content[0].text)  # type: ignore[union-attr]
@@ -57,7 +57,7 @@ async def test_a_source_that_is_refused_leaves_the_one_that_stood(
 ) -> None:
     await call(client, "set_data_source", sources=[{"type": "file", "path": str(csv_file(tmp_path))}])
     before = task.data_source_file.read_bytes()
-    assert "(access)" in await refused(client, "set_data_source", sources=[{"type": "file", "path": path}])
+    assert "(access)" in await read_refusal(client, "set_data_source", sources=[{"type": "file", "path": path}])
     assert task.data_source_file.read_bytes() == before
 
 
@@ -150,7 +150,7 @@ async def test_a_wrong_password_still_says_that_it_was_moved(
     client: Client, task: TaskFolder, postgres: PostgresServer
 ) -> None:
     address = postgres.address(password="inline-typed")
-    said = await refused(
+    said = await read_refusal(
         client,
         "set_data_source",
         sources=[{"type": "database", "connection": address, "query": "SELECT text, entity, label FROM annotations"}],
@@ -176,7 +176,7 @@ async def test_a_wrong_password_still_says_that_it_was_moved(
 async def test_a_wrong_definition_is_refused_with_the_field(
     client: Client, task: TaskFolder, arguments: dict[str, Any], said: str
 ) -> None:
-    assert said in await refused(client, "set_data_source", **arguments)
+    assert said in await read_refusal(client, "set_data_source", **arguments)
 
 
 async def test_parts_of_the_definition_change_alone(client: Client, task: TaskFolder) -> None:
@@ -216,6 +216,8 @@ async def test_the_answer_is_in_the_tasks_language(
     with task.change() as changed:
         changed.language = language
     answer = await call(client, "set_data_source", sources=[{"type": "file", "path": str(csv_file(tmp_path))}])
-    said = await refused(client, "set_data_source", sources=[{"type": "file", "path": str(tmp_path / "absent.csv")}])
+    said = await read_refusal(
+        client, "set_data_source", sources=[{"type": "file", "path": str(tmp_path / "absent.csv")}]
+    )
 
     assert found in answer["message"] and absent in said

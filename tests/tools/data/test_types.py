@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nlp_skills.resources.task import TASK_TYPES, TaskType
 from nlp_skills.tools.data.prompting import answer_of, gold_of, read_answer
-from nlp_skills.tools.data.types import Spelling, Unfit, kind_of, task_kind, task_kinds
+from nlp_skills.tools.data.task_kind import Spelling, Unfit, kind_of, task_kind, task_kinds
 
 SPELLING = Spelling(["公司", "金額"], {})
 TEXT = "台積電宣布投資 500 億元。"
@@ -151,7 +151,7 @@ def test_a_pair_is_two_answers_to_one_text() -> None:
     conversation = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "好"}]
     row = fields("preference", text="q", chosen=conversation, rejected="壞")
     assert row == {"text": "q", "chosen": "好", "rejected": "壞"}
-    rendered = task_kind("preference").rendered(row, task_kind("preference").prompts["en"], [])
+    rendered = task_kind("preference").render_row(row, task_kind("preference").prompts["en"], [])
     assert rendered["chosen"] == [{"role": "assistant", "content": "好"}]
     with pytest.raises(Unfit, match="same_answers"):
         fields("preference", text="q", chosen="好", rejected="好 ")

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlp_skills.resources.data_source import Source
-from nlp_skills.resources.errors import DataSourceError, NlpSkillsError
-from nlp_skills.resources.files import dump_jsonl, read_json, read_jsonl, write_yaml
-from nlp_skills.resources.language import Text
+from nlp_skills.resources.foundation.errors import DataSourceError, NlpSkillsError
+from nlp_skills.resources.foundation.files import dump_jsonl, read_json, read_jsonl, write_yaml
+from nlp_skills.resources.foundation.language import Text
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.source import source_kind
 from nlp_skills.tools.data.watching import Watch
 from nlp_skills.tools.data.web import client
 from nlp_skills.tools.data.web.decoding import page_text

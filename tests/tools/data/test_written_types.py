@@ -1,4 +1,4 @@
-"""Rows that a model writes, for every type of task: by the chat's model and by an endpoint, through the door."""
+"""Rows that a model writes, for every type of task: by the chat's model and by an endpoint, through the tools."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from nlp_skills.resources.files import read_jsonl, write_yaml
+from nlp_skills.resources.foundation.files import read_jsonl, write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.data.generation.asking import parsed_rows
-from nlp_skills.tools.data.types import Spelling, task_kind, task_kinds
+from nlp_skills.tools.data.task_kind import Spelling, task_kind, task_kinds
 from tests.tools.data.misbehaving import Asked, Peer, Said
 from tests.tools.data.test_llm_generated import completion
 from tests.tools.data.test_tool import call

@@ -17,7 +17,7 @@ from mcp.client import Client
 from nlp_skills.resources.job import job_folders
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.jobs import job_control
 from tests.conftest import CACHE
 from tests.tools.deploy import fake_ollama
 
@@ -70,12 +70,12 @@ def evaluated(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
                     [f"{'rose' if number % 2 else 'fell'} by {number}", "good" if number % 2 else "bad"]
                     for number in range(ROWS)
                 )
-            _told(place / "workspace", tiny_model, rows)
+            _write_task(place / "workspace", tiny_model, rows)
             done.touch()
     return place / "workspace"
 
 
-def _told(root: Path, base: Path, rows: Path) -> Path:
+def _write_task(root: Path, base: Path, rows: Path) -> Path:
     import anyio
 
     conversation = Conversation(Workspace(root))
@@ -117,7 +117,7 @@ def workspace(evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     workspace = Workspace(tmp_path / "workspace")
     yield workspace
     for folder in job_folders(workspace):
-        jobs.cancel(folder)
+        job_control.cancel(folder)
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ class Ollama:
         if not self.blob(digest).is_file():
             yield {"error": f"blob {digest} not found"}
             return
-        name = tagged(wanted["model"])
+        name = tag_name(wanted["model"])
         if not (self.fault == "keeps_old" and name in self.models):
             model = {
                 "blob": digest,
@@ -113,7 +113,7 @@ class Ollama:
             return self._servers[digest][1]
 
 
-def tagged(name: str) -> str:
+def tag_name(name: str) -> str:
     """The name as Ollama keeps it: `found` is `found:latest`."""
     return name if ":" in name else f"{name}:latest"
 
@@ -198,7 +198,7 @@ def serving(folder: Path, fault: str = "", port: int = 0) -> Iterator[Ollama]:
                 self._send(404, {"error": "not found"})
 
         def do_DELETE(self) -> None:
-            name = tagged(json.loads(self._body())["model"])
+            name = tag_name(json.loads(self._body())["model"])
             self._send(200 if ollama.models.pop(name, None) else 404, None)
 
         def do_POST(self) -> None:
@@ -213,11 +213,11 @@ def serving(folder: Path, fault: str = "", port: int = 0) -> Iterator[Ollama]:
             asked = json.loads(body)
             if self.path == "/api/create":
                 return self._stream(ollama.create(asked))
-            name = tagged(asked.get("model", asked.get("source")))
+            name = tag_name(asked.get("model", asked.get("source")))
             if name not in ollama.models:
                 return self._send(404, {"error": f"model '{name}' not found"})
             if self.path == "/api/copy":
-                destination = tagged(asked["destination"])
+                destination = tag_name(asked["destination"])
                 if not (ollama.fault == "keeps_old" and destination in ollama.models):
                     ollama.models[destination] = ollama.models[name]
                 return self._send(200, None)

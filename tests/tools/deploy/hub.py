@@ -108,7 +108,7 @@ class Hub:
             return 200, {"id": "owner/mood", "private": not self.public, "siblings": []}, {}
         return 404, {"error": "nothing here"}, {}
 
-    def cut(self) -> bool:
+    def is_cut(self) -> bool:
         """Whether the link is cut at this large file or piece."""
         if self.uploads_left == 0:
             return True
@@ -143,7 +143,7 @@ def serving(
                 self._send(401, {"error": "Invalid credentials"})
             elif not to_store:
                 self._send(*hub.answer(path, body))
-            elif ("/xorbs/" in path or "/shards" in path) and hub.cut():
+            elif ("/xorbs/" in path or "/shards" in path) and hub.is_cut():
                 self._hang_up()
             else:
                 self._send(*hub.store(path, body))
@@ -153,7 +153,7 @@ def serving(
 
         def do_PUT(self) -> None:
             body, oid = self._body(), self.path.rpartition("/")[2]
-            if hub.cut():
+            if hub.is_cut():
                 return self._hang_up()
             hub.puts.append(oid)
             hub.objects[oid] = body

@@ -12,10 +12,10 @@ from typing import Any
 
 from nlp_skills.resources.data_source import SplitPolicy
 from nlp_skills.resources.evaluation import Evaluation
-from nlp_skills.resources.files import sha256_file, write_json, write_yaml
+from nlp_skills.resources.foundation.files import sha256_file, write_json, write_yaml
 from nlp_skills.resources.task import Prompt, SuccessCriteria, Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
-from nlp_skills.tools.compute.fingerprint import model_hash
+from nlp_skills.tools.compute.environments.fingerprint import model_hash
 from nlp_skills.tools.data.benchmark import freeze, frozen_benchmark
 from nlp_skills.tools.data.prompting import chat_messages
 from nlp_skills.tools.data.rows import row_id
@@ -28,7 +28,7 @@ from nlp_skills.tools.evaluate.record import (
     commit_evaluation,
     evaluated_answers,
     keep_answers,
-    measured,
+    measure_answers,
 )
 from tests.tiny_model import build_tiny_model
 
@@ -176,7 +176,7 @@ def _evaluate(folder: VersionFolder) -> None:
     paths, benchmark = version_paths(folder), frozen_benchmark(folder.task)
     rows = benchmark.rows()
     found = predict(load_for_inference(paths.base, paths.adapter), rows, PROMPT, LABELS)
-    figures = measured("label", [one.answered for one in found], LABELS, None)
+    figures = measure_answers("label", [one.answered for one in found], LABELS, None)
     commit_evaluation(
         folder,
         Evaluation.model_validate(

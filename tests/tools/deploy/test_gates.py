@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from nlp_skills.resources.errors import DeploymentError
 from nlp_skills.resources.evaluation import Evaluation
+from nlp_skills.resources.foundation.errors import DeploymentError
 from nlp_skills.resources.task import SuccessCriteria, Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.deploy.gates import criteria_gate, parity_gate
@@ -97,15 +97,15 @@ def test_rows_an_endpoint_answers_differently_are_shown_but_never_those_of_an_on
 def test_a_reason_opens_the_gate_whose_figure_was_told_and_no_other(folder: VersionFolder) -> None:
     goal, differs = task("macro_f1", 0.9), Parity(raw=0.9, label=0.9, count=10)
 
-    def given(reason: str) -> Override:
+    def make_override(reason: str) -> Override:
         return Override(folder, "local", reason, opened_gate(folder, "local"))
 
-    first = given("good enough for a trial")
+    first = make_override("good enough for a trial")
     assert [one["gate"] for one in criteria_gate(goal, version(), first)] == ["success_criteria"]
     with pytest.raises(DeploymentError, match="new to the person"):
         parity_gate(goal, version(), differs, 0.99, first)
 
-    second = given("the differing rows do not matter")
+    second = make_override("the differing rows do not matter")
     assert [one["reason"] for one in criteria_gate(goal, version(), second)] == ["good enough for a trial"]
     [opened] = parity_gate(goal, version(), differs, 0.99, second)
     assert opened["reason"] == "the differing rows do not matter" and opened["gate"] == "parity"

@@ -1,4 +1,4 @@
-"""What keeps a version from becoming a GGUF file, told so that it can be mended; what was good stays good."""
+"""What keeps a version from becoming a GGUF file, told so that it can be fixed; what was good stays good."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import DeploymentError, MissingRequirement, WorkspaceError
-from nlp_skills.resources.files import read_json, write_json
+from nlp_skills.resources.foundation.errors import DeploymentError, MissingRequirement, WorkspaceError
+from nlp_skills.resources.foundation.files import read_json, write_json
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
-from nlp_skills.tools.compute.fingerprint import model_files
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.environments.fingerprint import model_files
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.deploy import llama_cpp as source
 from nlp_skills.tools.deploy.gguf import gguf_file, split_of
 from nlp_skills.tools.evaluate import merge
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.worker
 
 @pytest.fixture
 def version(tiny_model: Path, tmp_path: Path) -> VersionFolder:
-    """A version whose merged model stands already."""
+    """A version whose merged model already exists."""
     task = TaskFolder(tmp_path / "workspace" / "mood")
     task.root.mkdir(parents=True)
     task.save(Task(name="mood", labels=["good", "bad"]))
@@ -33,7 +33,7 @@ def version(tiny_model: Path, tmp_path: Path) -> VersionFolder:
     merged.mkdir(parents=True)
     for path in tiny_model.iterdir():
         (merged / path.name).write_bytes(path.read_bytes())
-    recorded(folder)
+    record_merged(folder)
     write_json(folder.model_info_file, {"adapter": None, "model": str(merged.relative_to(task.root)), "files": {}})
     return folder
 
@@ -45,15 +45,15 @@ def job(version: VersionFolder) -> RunningJob:
     return RunningJob(folder, version.task, by_hand=False)
 
 
-def recorded(version: VersionFolder) -> None:
+def record_merged(version: VersionFolder) -> None:
     """The merged model counts as the one that was built, as it stands."""
     write_json(version.root / "merged.json", {"format": 1, "files": model_files(version.models / "merged", "afresh")})
 
 
-def changed(version: VersionFolder, name: str, change: dict[str, Any]) -> None:
+def change_file(version: VersionFolder, name: str, change: dict[str, Any]) -> None:
     path = version.models / "merged" / name
     path.write_text(json.dumps({**read_json(path), **change}), encoding="utf-8")
-    recorded(version)
+    record_merged(version)
 
 
 def leftovers(version: VersionFolder) -> list[Path]:
@@ -74,7 +74,7 @@ def test_the_way_a_tokenizer_splits_is_found_and_the_file_is_built_once(
 def test_an_architecture_without_gguf_names_where_else_to_go(
     version: VersionFolder, job: RunningJob, llama_cpp: Path
 ) -> None:
-    changed(version, "config.json", {"architectures": ["Qwen9ForCausalLM"]})
+    change_file(version, "config.json", {"architectures": ["Qwen9ForCausalLM"]})
     with pytest.raises(DeploymentError) as refused:
         gguf_file(version, "f16", job)
     assert "no GGUF form for Qwen9ForCausalLM" in refused.value.problem.en and "vllm" in refused.value.fix.en
@@ -86,7 +86,9 @@ def test_an_unknown_tokenizer_asks_for_its_family(version: VersionFolder, job: R
     pattern = {"type": "Split", "pattern": {"Regex": r"\w+"}, "behavior": "Isolated", "invert": False}
     content = read_json(tokenizer)
     bytes_of = {**content["pre_tokenizer"], "use_regex": False}
-    changed(version, "tokenizer.json", {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [pattern, bytes_of]}})
+    change_file(
+        version, "tokenizer.json", {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [pattern, bytes_of]}}
+    )
     assert split_of(version.models / "merged") is None
     with pytest.raises(DeploymentError) as refused:
         gguf_file(version, "f16", job)
@@ -114,13 +116,13 @@ def test_a_folder_without_the_converter_is_named(
     monkeypatch.delenv("LLAMA_CPP", raising=False)
     monkeypatch.setenv("NLP_SKILLS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(source, "_SHA256", "0" * 64)
-    monkeypatch.setattr(source, "_download", lambda _place: _written(tmp_path / "other.tar.gz"))
+    monkeypatch.setattr(source, "_download", lambda _place: _written_names(tmp_path / "other.tar.gz"))
     with pytest.raises(MissingRequirement) as refused:
         gguf_file(version, "f16", job)
     assert "sha256" in refused.value.problem.en and "LLAMA_CPP" in refused.value.fix.en
     assert not list((tmp_path / "cache").glob("llama*"))
 
 
-def _written(path: Path) -> Path:
+def _written_names(path: Path) -> Path:
     path.write_bytes(b"not the archive that was pinned")
     return path

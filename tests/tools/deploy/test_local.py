@@ -1,4 +1,4 @@
-"""A version behind a local endpoint, through the MCP door."""
+"""A version behind a local endpoint, through MCP."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import httpx
 import pytest
 
 from nlp_skills.resources.evaluation import Evaluation
+from nlp_skills.resources.foundation.language import speaking
 from nlp_skills.resources.job import active_job
-from nlp_skills.resources.language import speaking
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
-from nlp_skills.tools.compute.machine import Gpu, Machine
-from nlp_skills.tools.compute.view import job_answer
+from nlp_skills.tools.compute.hardware import Gpu, Machine
+from nlp_skills.tools.compute.jobs import job_control
+from nlp_skills.tools.compute.jobs.view import job_answer
 from nlp_skills.tools.compute.worker import worker_python
 from nlp_skills.tools.deploy import deployments, serve
-from nlp_skills.tools.deploy.targets import target, targets
+from nlp_skills.tools.deploy.target import target, targets
 from nlp_skills.tools.evaluate.record import commit_evaluation, evaluated_answers, keep_answers
-from tests.permissions import agreed
-from tests.tools.compute.test_turns import HEAD, Line
+from tests.permissions import agree_to_script
+from tests.tools.compute.jobs.test_device_queue import HEAD, Line
 from tests.tools.compute.working import eventually
 from tests.tools.deploy.conftest import Conversation
 
@@ -33,7 +33,7 @@ DEPLOYS = (
     HEAD
     + """
 import sys
-from nlp_skills.tools.compute import turns
+from nlp_skills.tools.compute.jobs import device_queue as turns
 from nlp_skills.tools.deploy import run
 turns.describe_machine = lambda workspace: machine(1)
 sys.exit(run.main(sys.argv[1:]))
@@ -123,7 +123,7 @@ async def test_an_unknown_target_offers_the_known_ones(conversation: Conversatio
 async def test_a_serve_job_left_by_a_killed_deployment_is_stopped_by_the_next(
     conversation: Conversation, workspace: Workspace, task: TaskFolder
 ) -> None:
-    left = jobs.submit(
+    left = job_control.submit(
         workspace,
         "serve",
         serve.ENTRY,
@@ -146,10 +146,10 @@ def test_a_deployment_stands_in_line_says_behind_which_job_and_goes_on_by_itself
     line: Line, workspace: Workspace, task: TaskFolder
 ) -> None:
     (task.scripts / "deploys.py").write_text(DEPLOYS)
-    agreed(task.scripts / "deploys.py")
+    agree_to_script(task.scripts / "deploys.py")
     training = line.submit("training", gpus=1)
     line.at_work("training")
-    deploying = jobs.submit(
+    deploying = job_control.submit(
         workspace,
         "deploy",
         ["scripts/deploys.py"],
@@ -165,9 +165,9 @@ def test_a_deployment_stands_in_line_says_behind_which_job_and_goes_on_by_itself
         assert training.id in said and all(word in said for word in words), said
     assert not list(workspace.jobs.glob("*-serve-*")), "nothing is loaded meanwhile"
     line.end("training")
-    eventually(lambda: jobs.wait(deploying, 5) == "succeeded" or jobs.failure(deploying), 120)
+    eventually(lambda: job_control.wait(deploying, 5) == "succeeded" or job_control.failure(deploying), 120)
     live = deployments.current(task)
-    assert live and live.parity and live.parity["label"] == 1.0, jobs.failure(deploying)
+    assert live and live.parity and live.parity["label"] == 1.0, job_control.failure(deploying)
 
 
 def test_only_what_answers_on_this_machines_gpu_waits_for_it() -> None:

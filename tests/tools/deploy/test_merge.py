@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from nlp_skills.resources.errors import MissingRequirement, WorkspaceError
-from nlp_skills.resources.files import write_json
+from nlp_skills.resources.foundation.errors import MissingRequirement, WorkspaceError
+from nlp_skills.resources.foundation.files import write_json
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
-from nlp_skills.tools.deploy.targets import target
+from nlp_skills.tools.deploy.target import target
 from nlp_skills.tools.evaluate.merge import merged_model
 from nlp_skills.tools.evaluate.model import load_for_inference
 from tests.tiny_model import build_tiny_model
@@ -47,7 +47,7 @@ def version(roomy: VersionFolder) -> Iterator[VersionFolder]:
     subprocess.run(["umount", "-l", roomy.models], check=False)
 
 
-def resized(folder: VersionFolder, size: int) -> None:
+def resize_vocabulary(folder: VersionFolder, size: int) -> None:
     subprocess.run(["mount", "-o", f"remount,size={size}", folder.models], check=True)
 
 
@@ -56,12 +56,12 @@ def test_a_disk_without_room_is_told_before_and_one_that_fills_up_while_it_is_wr
     with pytest.raises(WorkspaceError) as small:
         merged_model(version)
     assert "merged model needs up to" in small.value.problem.en and "tidy" in small.value.fix.en
-    resized(version, weights + BESIDE_WEIGHTS)
+    resize_vocabulary(version, weights + BESIDE_WEIGHTS)
     with pytest.raises(WorkspaceError) as full:
         merged_model(version)
     assert "The disk is full" in full.value.problem.en and "磁碟已滿" in full.value.problem.zh
     assert list(version.models.iterdir()) == []
-    resized(version, 4 * weights + 4_000_000)
+    resize_vocabulary(version, 4 * weights + 4_000_000)
     assert (merged_model(version) / "model.safetensors").is_file()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from nlp_skills.resources.data_source import SplitPolicy
 from nlp_skills.resources.evaluation import Evaluation
-from nlp_skills.resources.files import write_json, write_yaml
+from nlp_skills.resources.foundation.files import write_json, write_yaml
 from nlp_skills.resources.lineage import track_version
 from nlp_skills.resources.task import Prompt, Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
@@ -55,7 +55,7 @@ def answering(answer: Callable[[Messages], str]) -> Iterator[tuple[str, list[Mes
         server.server_close()
 
 
-def evaluated(
+def make_evaluated(
     place: Path,
     kind: Any,
     prompt: Prompt,
@@ -119,7 +119,7 @@ def evaluated(
 
 def test_free_text_agrees_word_for_word_and_what_the_evaluation_cut_short_as_far_as_it_goes(tmp_path: Path) -> None:
     rows = [{"id": f"{number}", "text": f"text {number}", "output": "o"} for number in range(3)]
-    version = evaluated(
+    version = make_evaluated(
         tmp_path,
         "generation",
         Prompt(system="Shorten it.", user="{text}"),
@@ -141,7 +141,7 @@ def test_a_baked_system_prompt_takes_nothing_else_out_of_a_conversation(tmp_path
         {"id": "1", "text": "hi", "messages": [*own, end]},
     ]
     for system, first in (("Be kind.", [{"role": "user", "content": "hi"}]), ("", [{"role": "user", "content": "hi"}])):
-        version = evaluated(
+        version = make_evaluated(
             tmp_path / (system or "none"),
             "chat",
             Prompt(system=system, user="{text}"),
@@ -155,7 +155,7 @@ def test_a_baked_system_prompt_takes_nothing_else_out_of_a_conversation(tmp_path
 
 def test_the_card_of_a_version_without_labels_shows_its_own_metric(tmp_path: Path) -> None:
     rows = [{"id": "0", "text": "a", "output": "b"}]
-    version = evaluated(
+    version = make_evaluated(
         tmp_path, "generation", Prompt(system="", user="{text}"), rows, [{"raw": "b"}], {"nearest": {"chrf": 0.3}}
     )
     track_version(version)
@@ -168,7 +168,7 @@ def test_the_card_of_a_version_without_labels_shows_its_own_metric(tmp_path: Pat
 
 def test_a_card_has_no_empty_table_where_nothing_simple_was_measured_beside_the_version(tmp_path: Path) -> None:
     rows = [{"id": "0", "text": "Ada", "spans": [{"text": "Ada", "type": "person"}]}]
-    version = evaluated(tmp_path, "extraction", Prompt(system="", user="{text}"), rows, [{"raw": "[]"}])
+    version = make_evaluated(tmp_path, "extraction", Prompt(system="", user="{text}"), rows, [{"raw": "[]"}])
     track_version(version)
     card = model_card(version.task.load(), version, "merged")
     assert "type: token-classification" in card and "| baseline |" not in card

@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import DeploymentError
-from nlp_skills.resources.files import write_json
+from nlp_skills.resources.foundation.errors import DeploymentError
+from nlp_skills.resources.foundation.files import write_json
 from nlp_skills.resources.job import JobFolder, job_folders
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
-from nlp_skills.tools.compute.fingerprint import model_files
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.environments.fingerprint import model_files
+from nlp_skills.tools.compute.jobs import job_control
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.deploy.gates import PARITY_THRESHOLD, parity_gate
 from nlp_skills.tools.deploy.gguf import gguf_file
 from nlp_skills.tools.deploy.parity import Parity, measure_parity
-from nlp_skills.tools.deploy.targets import target
+from nlp_skills.tools.deploy.target import target
 from nlp_skills.tools.evaluate.endpoint import Endpoint
 from tests.tools.deploy import fake_ollama, small_version
 
@@ -47,7 +47,7 @@ def workspace(version: VersionFolder) -> Iterator[Workspace]:
         patch.setenv(SECRET, KEY)
         yield workspace
     for folder in job_folders(workspace):
-        jobs.cancel(folder)
+        job_control.cancel(folder)
 
 
 @pytest.fixture(scope="module")
@@ -83,14 +83,14 @@ def parity_at(version: VersionFolder, url: str, **more: Any) -> Parity:
     return measure_parity(version, Endpoint(url=url, model=more.pop("model", "m"), api_key=f"${{{SECRET}}}"), **more)
 
 
-def refused(version: VersionFolder, parity: Parity) -> bool:
+def is_refused(version: VersionFolder, parity: Parity) -> bool:
     with pytest.raises(DeploymentError) as error:
         parity_gate(version.task.load(), version, parity, PARITY_THRESHOLD)
     assert error.value.details["disagreements"]
     return True
 
 
-def converted(version: VersionFolder, job: RunningJob, model: Path, place: Path) -> Path:
+def convert_model(version: VersionFolder, job: RunningJob, model: Path, place: Path) -> Path:
     """Another model's GGUF file, made the way the version's is."""
     other = VersionFolder(version.task, version.number)
     other.models, other.root = place, place / "record"  # else it would be built anew, as it is not the version's own
@@ -102,21 +102,21 @@ def converted(version: VersionFolder, job: RunningJob, model: Path, place: Path)
 def test_the_wrong_chat_template_is_caught(version: VersionFolder, workspace: Workspace, sound: Path) -> None:
     plain = "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}assistant:"
     with llama_server(sound, chat_template=plain) as url:
-        assert refused(version, parity_at(version, url))
+        assert is_refused(version, parity_at(version, url))
 
 
 def test_a_missing_end_of_turn_is_caught(version: VersionFolder, workspace: Workspace, sound: Path) -> None:
     with llama_server(sound, ignore_eos=True) as url:
         parity = parity_at(version, url)
-    assert parity.raw == 0.0 and refused(version, parity)
+    assert parity.raw == 0.0 and is_refused(version, parity)
 
 
 def test_an_adapter_that_was_not_merged_is_caught(
     version: VersionFolder, workspace: Workspace, job: RunningJob, sound: Path, tmp_path: Path
 ) -> None:
     base = Path(version.model_info().base_model.path)
-    with llama_server(converted(version, job, base, tmp_path)) as url:
-        assert refused(version, parity_at(version, url))
+    with llama_server(convert_model(version, job, base, tmp_path)) as url:
+        assert is_refused(version, parity_at(version, url))
 
 
 def test_another_base_under_the_same_adapter_is_caught(
@@ -128,8 +128,8 @@ def test_another_base_under_the_same_adapter_is_caught(
     loaded = load_for_inference(other, version.task.root / version.model_info().place)
     loaded.model.save_pretrained(tmp_path / "mixed")
     loaded.tokenizer.save_pretrained(tmp_path / "mixed")
-    with llama_server(converted(version, job, tmp_path / "mixed", tmp_path / "models")) as url:
-        assert refused(version, parity_at(version, url))
+    with llama_server(convert_model(version, job, tmp_path / "mixed", tmp_path / "models")) as url:
+        assert is_refused(version, parity_at(version, url))
 
 
 def test_another_system_prompt_is_caught(
@@ -138,7 +138,7 @@ def test_another_system_prompt_is_caught(
     with fake_ollama.serving(tmp_path, "other_system") as ollama:
         live = target("ollama", {"url": ollama.url}).bring_up(workspace, version, job)
         parity = parity_at(version, str(live.url), model=live.model, system_is_baked=live.system_is_baked)
-    assert refused(version, parity)
+    assert is_refused(version, parity)
 
 
 def test_an_older_model_under_the_same_name_is_caught(

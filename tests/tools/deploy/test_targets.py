@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from nlp_skills.resources import secrets
+from nlp_skills.resources.foundation import secrets
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.deploy import deployments

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nlp_skills.resources.files import sha256_file
+from nlp_skills.resources.foundation.files import sha256_file
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.evaluate.tried import TriedModel

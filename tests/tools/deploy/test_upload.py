@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nlp_skills.resources.files import read_json, sha256_bytes, sha256_file
+from nlp_skills.resources.foundation.files import read_json, sha256_bytes, sha256_file
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.deploy import deployments

@@ -11,14 +11,14 @@ from typing import cast
 
 import pytest
 
-from nlp_skills.resources.access import AccessError, Need, grant
-from nlp_skills.resources.errors import DeploymentError
-from nlp_skills.resources.files import read_json, read_yaml, write_json
+from nlp_skills.resources.foundation.access import AccessError, Need, grant
+from nlp_skills.resources.foundation.errors import DeploymentError
+from nlp_skills.resources.foundation.files import read_json, read_yaml, write_json
 from nlp_skills.resources.task import Constraints, Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute.running import RunningJob
-from nlp_skills.tools.deploy.targets import target
+from nlp_skills.tools.compute.jobs.running import RunningJob
+from nlp_skills.tools.deploy.target import target
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.data_source import SplitPolicy
-from nlp_skills.resources.files import sha256_file, write_json, write_yaml
+from nlp_skills.resources.foundation.files import sha256_file, write_json, write_yaml
 from nlp_skills.resources.task import Constraints, SuccessCriteria, Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
-from nlp_skills.tools.compute.fingerprint import model_hash
+from nlp_skills.tools.compute.environments.fingerprint import model_hash
 from nlp_skills.tools.data.benchmark import freeze
 from nlp_skills.tools.data.rows import row_id
 from nlp_skills.tools.data.store import Snapshot, commit_snapshot
-from tests.permissions import agreed
+from tests.permissions import agree_to_script
 
 LABELS = ["positive", "neutral", "negative"]
 _WORDS = {
@@ -77,7 +77,7 @@ def make_task(tmp_path: Path) -> Callable[..., TaskFolder]:
         folder = TaskFolder(tmp_path / "workspace" / "news")
         (folder.root / "scripts").mkdir(parents=True)
         (folder.root / "scripts" / "05_evaluate.py").write_text(_SCRIPT, encoding="utf-8")
-        agreed(folder.root / "scripts" / "05_evaluate.py")
+        agree_to_script(folder.root / "scripts" / "05_evaluate.py")
         folder.save(
             Task(
                 name="news",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.tools.evaluate.baselines import baselines_for, cached_answers, known_baselines
+from nlp_skills.tools.evaluate.baseline import baselines_for, cached_answers, known_baselines
 from nlp_skills.tools.evaluate.metric import Answered
 
 pytestmark = pytest.mark.worker

@@ -27,23 +27,23 @@ def rows(count: int, seed: int, write: Any = lambda text, label, source: text) -
     return found
 
 
-def coded(codes: dict[str, str]) -> Any:
+def code_rows(codes: dict[str, str]) -> Any:
     return lambda text, label, source: f"{codes[label]}-{source.randrange(1000, 9999)} {text}"
 
 
 def test_a_code_that_goes_with_the_label_is_found_and_words_that_decide_are_not() -> None:
-    train = rows(120, 1, coded({"good": "GX", "bad": "HZ"}))
-    found = giveaways(train, rows(60, 2, coded({"good": "HZ", "bad": "GX"})))
+    train = rows(120, 1, code_rows({"good": "GX", "bad": "HZ"}))
+    found = giveaways(train, rows(60, 2, code_rows({"good": "HZ", "bad": "GX"})))
     assert found["codes"] and found["train"] == 1.0 and found["test"] == 1.0 and found["holds"] == 0.0
     assert {one["label"] for one in found["signs"]} == {"good", "bad"} and is_code(found["signs"][0]["sign"])
     assert giveaways(rows(120, 1), rows(60, 2)) == {}
 
 
 def test_a_number_whose_first_digit_gives_the_label_away_is_found() -> None:
-    def numbered(text: str, label: str, source: random.Random) -> str:
+    def number_text(text: str, label: str, source: random.Random) -> str:
         return f"{text} ({(4 if label == 'good' else 7)}{source.randrange(100, 999)})"
 
-    found = giveaways(rows(120, 1, numbered), rows(60, 2))
+    found = giveaways(rows(120, 1, number_text), rows(60, 2))
     assert found["train"] == 1.0 and found["test"] < 0.3
 
 
@@ -92,7 +92,7 @@ def test_texts_of_another_kind_are_told_apart_and_a_code_alone_does_not_make_the
     train = rows(150, 1)
     other = rows(60, 2, lambda text, *_: f"Dear sirs, my loan and my card: {text}")
     assert between_splits(train, [], other, "en")["told_apart"]["auc"] > 0.95
-    leaked = rows(150, 1, coded({"good": "GX", "bad": "HZ"}))
+    leaked = rows(150, 1, code_rows({"good": "GX", "bad": "HZ"}))
     assert between_splits(leaked, [], rows(60, 2), "en")["told_apart"]["auc"] < 0.7
 
 

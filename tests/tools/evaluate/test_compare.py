@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import EvaluationError
 from nlp_skills.resources.evaluation import Evaluation
+from nlp_skills.resources.foundation.errors import EvaluationError
 from nlp_skills.resources.task import Constraints, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.data.benchmark import frozen_benchmark
@@ -21,7 +21,7 @@ from nlp_skills.tools.evaluate.record import (
     benchmark_reference,
     commit_evaluation,
     keep_answers,
-    measured,
+    measure_answers,
 )
 
 pytestmark = pytest.mark.worker
@@ -36,7 +36,7 @@ def right(accuracy: float, seed: int = 0) -> Callable[[int, str], str | None]:
     return lambda _, gold: gold if source.random() < accuracy else LABELS[(LABELS.index(gold) + 1) % 3]
 
 
-def answered(
+def commit_answers(
     folder: VersionFolder,
     answer: Callable[[int, str], str | None],
     benchmark: str | None = None,
@@ -64,7 +64,7 @@ def answered(
                 "benchmark": benchmark_reference(frozen),
                 "decoding": decoding,
                 "predictions_hash": keep_answers(folder, kept),
-                **measured("label", as_answered(kept), LABELS, None),
+                **measure_answers("label", as_answered(kept), LABELS, None),
                 "other_decoding": {
                     "decoding": "constrained" if decoding == "free" else "free",
                     "predictions_hash": keep_answers(folder, beside),
@@ -86,8 +86,8 @@ Pair = tuple[VersionFolder, VersionFolder]
 
 def test_a_clear_gain_is_called_better_and_its_mirror_worse(pair: Pair) -> None:
     a, b = pair
-    answered(a, right(0.6))
-    answered(b, right(0.95, 1), met=True)
+    commit_answers(a, right(0.6))
+    commit_answers(b, right(0.95, 1), met=True)
     found = compare(a, b)
     assert found["verdict"]["outcome"] == "better" and found["verdict"]["difference"]["low"] > 0
     assert found["verdict"]["text"]["en"].startswith("v2 is better than v1. macro-F1 v1 0.")
@@ -104,9 +104,9 @@ def test_a_clear_gain_is_called_better_and_its_mirror_worse(pair: Pair) -> None:
 
 def test_a_small_gain_is_not_shown_and_the_rows_it_would_need_are_named(pair: Pair) -> None:
     a, b = pair
-    answered(a, right(0.80))
+    commit_answers(a, right(0.80))
     same = right(0.80)
-    answered(b, lambda number, gold: (same(number, gold), gold)[number in (3, 50, 90)])
+    commit_answers(b, lambda number, gold: (same(number, gold), gold)[number in (3, 50, 90)])
     found = compare(a, b)
     assert found["verdict"]["outcome"] == "not_shown" and found["verdict"]["difference"]["value"] >= 0
     assert found["verdict"]["rows_needed"]["low"] > 150
@@ -117,7 +117,7 @@ def test_a_small_gain_is_not_shown_and_the_rows_it_would_need_are_named(pair: Pa
 def test_equal_answers_are_alike(pair: Pair) -> None:
     a, b = pair
     for folder in pair:
-        answered(folder, right(0.8))
+        commit_answers(folder, right(0.8))
     found = compare(a, b)
     assert found["verdict"]["rows_needed"] is None and "They answer alike." in found["message"]["en"]
     assert found["examples"] == {"fixed": [], "broken": []}
@@ -125,8 +125,8 @@ def test_equal_answers_are_alike(pair: Pair) -> None:
 
 def test_per_class_differences_say_where_the_gain_lies(pair: Pair) -> None:
     a, b = pair
-    answered(a, lambda _, gold: "positive" if gold == "negative" else gold)
-    answered(b, lambda _, gold: gold)
+    commit_answers(a, lambda _, gold: "positive" if gold == "negative" else gold)
+    commit_answers(b, lambda _, gold: gold)
     by_label = {one["label"]: one for one in compare(a, b)["per_class"]}
     assert by_label["negative"]["outcome"] == "better" and by_label["negative"]["a"] == 0.0
     assert by_label["neutral"] == {**by_label["neutral"], "a": 1.0, "b": 1.0, "outcome": "not_shown"}
@@ -134,8 +134,8 @@ def test_per_class_differences_say_where_the_gain_lies(pair: Pair) -> None:
 
 def test_rows_put_right_and_broken_are_shown_unless_the_data_stays_on_premise(pair: Pair) -> None:
     a, b = pair
-    answered(a, lambda number, gold: gold if number else None)
-    answered(b, lambda number, gold: None if number == 1 else gold)
+    commit_answers(a, lambda number, gold: gold if number else None)
+    commit_answers(b, lambda number, gold: None if number == 1 else gold)
     examples = compare(a, b)["examples"]
     assert len(examples["fixed"]) == len(examples["broken"]) == 1
     assert examples["fixed"][0]["a"] is None and "Company" in examples["fixed"][0]["text"]
@@ -149,12 +149,12 @@ def test_different_benchmarks_are_never_compared(pair: Pair) -> None:
 
     a, b = pair
     freeze(a.task, frozen_benchmark(a.task).rows()[:40], name="later")
-    answered(a, right(0.8))
-    answered(b, right(0.9), "later")
+    commit_answers(a, right(0.8))
+    commit_answers(b, right(0.9), "later")
     with pytest.raises(EvaluationError) as caught:
         compare(a, b)
     assert "evaluate(task='news', version='v1', benchmark='later')" in caught.value.fix.en
-    answered(a, right(0.8), "later")
+    commit_answers(a, right(0.8), "later")
     assert compare(a, b)["benchmark"]["name"] == "later"
 
 
@@ -164,29 +164,29 @@ def test_the_main_benchmark_is_preferred_where_both_have_several(pair: Pair) -> 
     a, b = pair
     freeze(a.task, frozen_benchmark(a.task).rows()[:40], name="later")
     for folder in pair:
-        answered(folder, right(0.8))
-        answered(folder, right(0.8), "later")
+        commit_answers(folder, right(0.8))
+        commit_answers(folder, right(0.8), "later")
     assert compare(a, b)["benchmark"]["name"] == "main"
 
 
 def test_a_version_without_evaluation_names_the_call_that_makes_one(pair: Pair) -> None:
     a, b = pair
-    answered(a, right(0.8))
+    commit_answers(a, right(0.8))
     with pytest.raises(EvaluationError) as caught:
         compare(a, b)
     assert caught.value.fix.en == "Call evaluate(task='news', version='v2', benchmark='main'), then compare again."
 
 
 def test_a_version_is_not_compared_with_itself(pair: Pair) -> None:
-    answered(pair[0], right(0.8))
+    commit_answers(pair[0], right(0.8))
     with pytest.raises(EvaluationError, match="with itself"):
         compare(pair[0], pair[0])
 
 
 def test_the_same_decoding_is_compared_when_the_headlines_differ(pair: Pair) -> None:
     a, b = pair
-    answered(a, lambda *_: None, decoding="free", other=lambda _, gold: gold)
-    answered(b, lambda _, gold: gold, decoding="constrained")
+    commit_answers(a, lambda *_: None, decoding="free", other=lambda _, gold: gold)
+    commit_answers(b, lambda _, gold: gold, decoding="constrained")
     found = compare(a, b)
     assert found["decoding"] == "constrained" and found["metrics"]["accuracy"]["a"] == 1.0
 
@@ -194,7 +194,7 @@ def test_the_same_decoding_is_compared_when_the_headlines_differ(pair: Pair) -> 
 def test_answers_changed_by_hand_are_refused(pair: Pair) -> None:
     a, b = pair
     for folder in pair:
-        answered(folder, right(0.8))
+        commit_answers(folder, right(0.8))
     for kept in (a.root / "predictions").iterdir():
         kept.write_bytes(kept.read_bytes().replace(b'"correct": false', b'"correct": true'))
     with pytest.raises(EvaluationError, match="missing or were changed"):
@@ -204,14 +204,14 @@ def test_answers_changed_by_hand_are_refused(pair: Pair) -> None:
 def test_looking_often_is_counted(make_task: MakeTask, versions: MakeVersion, tiny: Path) -> None:
     task = make_task(test=150)
     first, second, *more = [versions(task, tiny) for _ in range(5)]
-    answered(first, right(0.80))
+    commit_answers(first, right(0.80))
     flipped = right(0.80)
     # A handful of rows put right: a difference between two, hardly one once four were tried.
-    answered(second, lambda number, gold: (flipped(number, gold), gold)[number < 27])
+    commit_answers(second, lambda number, gold: (flipped(number, gold), gold)[number < 27])
     alone = compare(first, second)["verdict"]
     assert alone["tests"] == 1 and alone["outcome"] == "better" and 0.0125 < alone["difference"]["p"] < 0.05
     for place, folder in enumerate(more):
-        answered(folder, right(0.75, place + 1))
+        commit_answers(folder, right(0.75, place + 1))
     counted = compare(first, second)
     assert counted["verdict"]["tests"] == 4 and counted["verdict"]["p_alone"] == alone["difference"]["p"]
     assert counted["verdict"]["difference"]["p"] == pytest.approx(4 * alone["difference"]["p"], abs=1e-5)

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from nlp_skills.resources.errors import DeploymentError
+from nlp_skills.resources.foundation.errors import DeploymentError
 from nlp_skills.tools.deploy.health import answers_at
-from nlp_skills.tools.deploy.targets import Live
+from nlp_skills.tools.deploy.target import Live
 from nlp_skills.tools.evaluate.endpoint import Endpoint, ask, check_listed
 from tests.tools.evaluate.misbehaving import MODEL, misbehaving
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import EvaluationError
-from nlp_skills.resources.files import read_json, write_json
+from nlp_skills.resources.foundation.errors import EvaluationError
+from nlp_skills.resources.foundation.files import read_json, write_json
 from nlp_skills.resources.task import SuccessCriteria, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.data.benchmark import change_form, freeze, frozen_benchmark
 from nlp_skills.tools.evaluate.compare import compare
 from nlp_skills.tools.evaluate.measurable import check_labels, check_version, goal_beyond_reach
-from tests.tools.evaluate.test_compare import Pair, answered, pair, right
+from tests.tools.evaluate.test_compare import Pair, commit_answers, pair, right
 
 pytestmark = pytest.mark.worker
 MakeTask = Callable[..., TaskFolder]
@@ -33,8 +33,8 @@ def rename(task: TaskFolder, labels: list[str]) -> None:
 
 def test_versions_measured_before_are_still_compared_and_it_is_said_on_what(pair: Pair) -> None:
     a, b = pair
-    answered(a, right(0.6))
-    answered(b, right(0.9, 1))
+    commit_answers(a, right(0.6))
+    commit_answers(b, right(0.9, 1))
     before = compare(a, b)
     rename(a.task, ["positive", "neutral", "bad"])
     after = compare(a, b)
@@ -45,7 +45,7 @@ def test_versions_measured_before_are_still_compared_and_it_is_said_on_what(pair
 
 def test_versions_measured_on_two_forms_are_never_compared(pair: Pair) -> None:
     a, b = pair
-    answered(a, right(0.6))
+    commit_answers(a, right(0.6))
     rename(a.task, ["positive", "neutral", "bad"])
     info = read_json(b.model_info_file)
     write_json(b.model_info_file, {**info, "labels": ["positive", "neutral", "bad"]})

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlp_skills.resources.errors import EvaluationError
+from nlp_skills.resources.foundation.errors import EvaluationError
 from nlp_skills.tools.evaluate import metrics as metrics_folder
-from nlp_skills.tools.evaluate.intervals import counted
+from nlp_skills.tools.evaluate.intervals import count_groups
 from nlp_skills.tools.evaluate.metric import Answered, Metric, check_metric, known_metrics, metric_title
 
 pytestmark = pytest.mark.worker
@@ -20,13 +20,13 @@ LABELS = ["positive", "neutral", "negative"]
 ANSWERS = st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from([*LABELS, None])), min_size=1, max_size=40)
 
 
-def measured(name: str, pairs: list[tuple[str, str | None]]) -> list[float]:
-    return scored(known_metrics()[name], [Answered(gold, answer, answer or "?") for gold, answer in pairs], LABELS)
+def measure_pairs(name: str, pairs: list[tuple[str, str | None]]) -> list[float]:
+    return score_rows(known_metrics()[name], [Answered(gold, answer, answer or "?") for gold, answer in pairs], LABELS)
 
 
-def scored(metric: Metric, rows: list[Answered], labels: list[str]) -> list[float]:
+def score_rows(metric: Metric, rows: list[Answered], labels: list[str]) -> list[float]:
     """The metric of all the rows together."""
-    return metric.measure(counted(metric.tally(rows, labels), metric.columns(len(labels))).sums)
+    return metric.measure(count_groups(metric.tally(rows, labels), metric.columns(len(labels))).sums)
 
 
 def test_every_file_in_the_folder_is_a_metric() -> None:
@@ -49,30 +49,30 @@ def test_metrics_agree_with_scikit_learn(pairs: list[tuple[str, str | None]]) ->
         counted_in = enough if len(enough) > 1 else [label for label in LABELS if label in gold]
         macro = f1_score(gold, answers, labels=counted_in, average="macro", zero_division=0)
         weighted = f1_score(gold, answers, labels=LABELS, average="weighted", zero_division=0)
-    assert measured("precision", pairs) == pytest.approx(precision.tolist())
-    assert measured("recall", pairs) == pytest.approx(recall.tolist())
-    assert measured("f1", pairs) == pytest.approx(f1.tolist())
-    assert measured("accuracy", pairs) == pytest.approx([accuracy_score(gold, answers)])
-    assert measured("weighted_f1", pairs) == pytest.approx([weighted])
-    assert measured("macro_f1", pairs) == pytest.approx([macro])
+    assert measure_pairs("precision", pairs) == pytest.approx(precision.tolist())
+    assert measure_pairs("recall", pairs) == pytest.approx(recall.tolist())
+    assert measure_pairs("f1", pairs) == pytest.approx(f1.tolist())
+    assert measure_pairs("accuracy", pairs) == pytest.approx([accuracy_score(gold, answers)])
+    assert measure_pairs("weighted_f1", pairs) == pytest.approx([weighted])
+    assert measure_pairs("macro_f1", pairs) == pytest.approx([macro])
     assert support.sum() == len(pairs)
 
 
 def test_an_invalid_answer_counts_as_wrong() -> None:
     pairs: list[tuple[str, str | None]] = [("positive", "positive"), ("positive", None), ("negative", None)]
-    assert measured("accuracy", pairs) == pytest.approx([1 / 3])
-    assert measured("invalid_rate", pairs) == pytest.approx([2 / 3])
-    assert measured("recall", pairs) == pytest.approx([0.5, 0.0, 0.0])
+    assert measure_pairs("accuracy", pairs) == pytest.approx([1 / 3])
+    assert measure_pairs("invalid_rate", pairs) == pytest.approx([2 / 3])
+    assert measure_pairs("recall", pairs) == pytest.approx([0.5, 0.0, 0.0])
 
 
 def test_macro_f1_leaves_out_a_label_with_fewer_than_six_rows() -> None:
     rows: list[tuple[str, str | None]] = [*[("positive", "positive")] * 8, *[("neutral", "neutral")] * 6]
-    assert measured("macro_f1", [*rows, *[("negative", "neutral")] * 5]) == pytest.approx([(1 + 12 / 17) / 2])
-    assert measured("macro_f1", [*rows, *[("negative", "neutral")] * 6]) == pytest.approx([(1 + 12 / 18) / 3])
+    assert measure_pairs("macro_f1", [*rows, *[("negative", "neutral")] * 5]) == pytest.approx([(1 + 12 / 17) / 2])
+    assert measure_pairs("macro_f1", [*rows, *[("negative", "neutral")] * 6]) == pytest.approx([(1 + 12 / 18) / 3])
 
 
 def test_where_all_labels_have_few_rows_all_of_them_count() -> None:
-    assert measured("macro_f1", [("positive", "positive"), ("neutral", None)]) == pytest.approx([0.5])
+    assert measure_pairs("macro_f1", [("positive", "positive"), ("neutral", None)]) == pytest.approx([0.5])
 
 
 def test_a_metric_is_found_by_name_and_label() -> None:
@@ -112,15 +112,15 @@ def test_entity_f1_wants_type_and_text_exactly_as_seqeval_does() -> None:
         Answered(spans(), spans(MADE_UP=["Dee"])),  # a type that the task does not know
     ]
     labels = ["PER", "ORG"]
-    assert scored(known_metrics()["entity_f1"], rows, labels) == pytest.approx([2 * 1 / (4 + 4)])
-    assert scored(known_metrics()["precision"], rows, labels) == pytest.approx([1.0, 0.0])
-    assert scored(known_metrics()["recall"], rows, labels) == pytest.approx([1 / 3, 0.0])
-    assert scored(known_metrics()["exact_match"], rows, labels) == [0.0]
+    assert score_rows(known_metrics()["entity_f1"], rows, labels) == pytest.approx([2 * 1 / (4 + 4)])
+    assert score_rows(known_metrics()["precision"], rows, labels) == pytest.approx([1.0, 0.0])
+    assert score_rows(known_metrics()["recall"], rows, labels) == pytest.approx([1 / 3, 0.0])
+    assert score_rows(known_metrics()["exact_match"], rows, labels) == [0.0]
 
 
 def test_a_part_named_twice_counts_once() -> None:
     row = Answered(spans(PER=["Ann"]), spans(PER=["Ann", "Ann"]))
-    assert scored(known_metrics()["entity_f1"], [row], ["PER"]) == [1.0]
+    assert score_rows(known_metrics()["entity_f1"], [row], ["PER"]) == [1.0]
 
 
 TEXTS = st.text(alphabet="ab c台灣，語.", max_size=30)
@@ -133,21 +133,21 @@ def test_chrf_agrees_with_sacrebleu(pairs: list[tuple[str, str]]) -> None:
 
     rows = [Answered(gold, said, said) for gold, said in pairs]
     expected = CHRF().corpus_score([said for _, said in pairs], [[gold for gold, _ in pairs]]).score
-    assert scored(known_metrics()["chrf"], rows, []) == pytest.approx([expected / 100])
+    assert score_rows(known_metrics()["chrf"], rows, []) == pytest.approx([expected / 100])
 
 
 def test_exact_match_makes_width_and_white_space_alike_but_not_case() -> None:
     rows = [Answered("ＡＢＣ 公司", "ABC  公司"), Answered("abc", "ABC"), Answered("a", None)]
-    assert scored(known_metrics()["exact_match"], rows, []) == pytest.approx([1 / 3])
+    assert score_rows(known_metrics()["exact_match"], rows, []) == pytest.approx([1 / 3])
 
 
 def test_json_validity_counts_what_a_program_can_read_where_json_was_wanted() -> None:
     metric = known_metrics()["json_validity"]
     rows = [Answered('{"a": 1}', said, said) for said in ('{"a": 2}', "```json\n[1]\n```", "a: 1")]
-    assert metric.applies(rows) and scored(metric, rows, []) == pytest.approx([2 / 3])
+    assert metric.applies(rows) and score_rows(metric, rows, []) == pytest.approx([2 / 3])
     assert not metric.applies([*rows, Answered("plain words", "plain words", "plain words")])
 
 
 def test_preference_accuracy_is_the_share_of_pairs_in_the_right_order() -> None:
     rows = [Answered("good", "good", "good", margin) for margin in (0.2, -0.1, 0.0)]
-    assert scored(known_metrics()["preference_accuracy"], rows, []) == pytest.approx([1 / 3])
+    assert score_rows(known_metrics()["preference_accuracy"], rows, []) == pytest.approx([1 / 3])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.files import read_jsonl
+from nlp_skills.resources.foundation.files import read_jsonl
 from nlp_skills.resources.task import Prompt
 from nlp_skills.tools.evaluate.model import LoadedModel, load_for_inference
 from nlp_skills.tools.evaluate.predict import label_tokens, predict
@@ -79,14 +79,14 @@ def test_a_killed_run_carries_on_from_its_last_whole_batch(loaded: LoadedModel, 
     class Killed(Exception):
         pass
 
-    def killed(done: int, _total: int) -> None:
+    def kill_run(done: int, _total: int) -> None:
         if done >= 10:
             raise Killed
 
     kept = tmp_path / "kept" / "free.jsonl"
     whole = predict(loaded, ROWS, PROMPT, LABELS, batch_rows=5)
     with pytest.raises(Killed):
-        predict(loaded, ROWS, PROMPT, LABELS, batch_rows=5, kept=kept, report=killed)
+        predict(loaded, ROWS, PROMPT, LABELS, batch_rows=5, kept=kept, report=kill_run)
     lines = kept.read_bytes().splitlines(keepends=True)
     kept.write_bytes(b"".join(lines[:7]) + lines[7][:9])  # the kill fell inside the second batch's write
     started_at: list[int] = []

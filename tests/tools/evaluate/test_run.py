@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import DataError, EvaluationError, TaskError
-from nlp_skills.resources.files import read_jsonl, read_yaml, sha256_file, write_json
+from nlp_skills.resources.foundation.errors import DataError, EvaluationError, TaskError
+from nlp_skills.resources.foundation.files import read_jsonl, read_yaml, sha256_file, write_json
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import Constraints, SuccessCriteria, TaskFolder
 from nlp_skills.resources.version import VersionFolder
-from nlp_skills.tools.compute.events import JobEvents
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs.events import JobEvents
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.evaluate import record as records
 from nlp_skills.tools.evaluate import run
 from nlp_skills.tools.evaluate.baselines.majority import Majority
@@ -257,13 +257,13 @@ def test_answers_without_a_record_are_not_an_evaluation(
     class Killed(BaseException):
         pass
 
-    def killed(*_: Any) -> None:
+    def kill_run(*_: Any) -> None:
         raise Killed
 
     folder = versions(make_task(), tiny)
     answering(lambda _, gold: gold, lambda *_: None)
     with monkeypatch.context() as patched:
-        patched.setattr(records, "write_json", killed)
+        patched.setattr(records, "write_json", kill_run)
         with pytest.raises(Killed):
             evaluate(folder)
     assert folder.status() == "trained" and folder.evaluations() == []

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nlp_skills.tools.evaluate.intervals import Interval, wilson
 from nlp_skills.tools.evaluate.metric import Answered, known_metrics
-from nlp_skills.tools.evaluate.significance import Difference, Scores, corrected, holm, mcnemar, rows_needed
+from nlp_skills.tools.evaluate.significance import Difference, Scores, correct_difference, holm, mcnemar, rows_needed
 
 LABELS = ["a", "b", "c"]
 
@@ -151,9 +151,9 @@ def test_holm_corrects_the_smallest_most_and_keeps_the_order() -> None:
 
 def test_a_difference_that_is_not_shown_once_looks_are_counted_holds_0() -> None:
     alone = Difference(0.1, 0.02, 0.18, 0.04, 0.02)
-    found = corrected(alone, 0.06)
+    found = correct_difference(alone, 0.06)
     assert alone.verdict == "better" and found.verdict == "not_shown" and found.low <= 0 < found.high
-    assert corrected(alone, 0.04).verdict == "better"
+    assert correct_difference(alone, 0.04).verdict == "better"
 
 
 def test_the_best_of_many_equal_models_is_told_to_look_too_good() -> None:

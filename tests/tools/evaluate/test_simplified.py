@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nlp_skills.resources.chinese import is_simplified
+from nlp_skills.resources.foundation.chinese import is_simplified
 from nlp_skills.tools.evaluate.simplified import simplified_leak
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from mcp.client import Client
 
-from nlp_skills.resources.files import read_jsonl, read_yaml, sha256_file
+from nlp_skills.resources.foundation.files import read_jsonl, read_yaml, sha256_file
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
@@ -94,7 +94,7 @@ async def test_versions_are_compared_through_the_tool(make_task: MakeTask, versi
 
 def _evaluated_by_hand(folder: VersionFolder, accuracy: float, source: random.Random) -> None:
     """Commit an evaluation with answers right that often."""
-    from nlp_skills.resources.files import dump_jsonl, sha256_bytes, write_atomic, write_json
+    from nlp_skills.resources.foundation.files import dump_jsonl, sha256_bytes, write_atomic, write_json
     from nlp_skills.tools.data.benchmark import frozen_benchmark
 
     frozen = frozen_benchmark(folder.task)

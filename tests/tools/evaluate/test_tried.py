@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import DeploymentError, NlpSkillsError
-from nlp_skills.resources.files import read_json
-from nlp_skills.resources.language import several
+from nlp_skills.resources.foundation.errors import DeploymentError, NlpSkillsError
+from nlp_skills.resources.foundation.files import read_json
+from nlp_skills.resources.foundation.language import several
 from nlp_skills.resources.task import Constraints, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
@@ -199,17 +199,17 @@ def test_every_way_to_name_a_model_is_understood(
     file.write_bytes(b"GGUF")
     monkeypatch.setenv("OLLAMA_HOST", "0.0.0.0:4444")
 
-    def named(name: str, url: str = "") -> tuple[str, str, str | None]:
+    def parse_name(name: str, url: str = "") -> tuple[str, str, str | None]:
         found = named_model(workspace, folder, name, url)
         return found.kind, found.name, found.url
 
-    assert named("ollama:qwen3:8b") == ("ollama", "ollama:qwen3:8b", "http://127.0.0.1:4444")
-    assert named("gpt-5", "https://host/v1") == ("endpoint", "endpoint:gpt-5", "https://host")
-    assert named(str(file)) == named(f"gguf:{file}") == ("gguf", "gguf:model.gguf", None)
-    assert named("v1") == named("1") == ("version", "v1", None)
-    assert named(str(tiny)) == ("base", f"base:{tiny}", None)
+    assert parse_name("ollama:qwen3:8b") == ("ollama", "ollama:qwen3:8b", "http://127.0.0.1:4444")
+    assert parse_name("gpt-5", "https://host/v1") == ("endpoint", "endpoint:gpt-5", "https://host")
+    assert parse_name(str(file)) == parse_name(f"gguf:{file}") == ("gguf", "gguf:model.gguf", None)
+    assert parse_name("v1") == parse_name("1") == ("version", "v1", None)
+    assert parse_name(str(tiny)) == ("base", f"base:{tiny}", None)
     with pytest.raises(DeploymentError):
-        named("gpt-5", "ftp://host")
+        parse_name("gpt-5", "ftp://host")
     with pytest.raises(NlpSkillsError):
         predictor(folder, "ollama:never-asked")
     assert predictor(folder, "v1").name == "v1"

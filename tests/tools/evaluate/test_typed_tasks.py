@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.files import read_jsonl
+from nlp_skills.resources.foundation.files import read_jsonl
+from nlp_skills.resources.foundation.language import Text
 from nlp_skills.resources.job import JobFolder
-from nlp_skills.resources.language import Text
 from nlp_skills.resources.task import TaskFolder, TaskType
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.compute.worker import worker_python
 from nlp_skills.tools.data.labelling.acting import act
-from nlp_skills.tools.data.labelling.answer import LabellingAnswer, Wish
+from nlp_skills.tools.data.labelling.answer import LabellingAnswer, LabellingRequest
 from nlp_skills.tools.data.rows import row_id
 from nlp_skills.tools.data.unlabelled import keep_unlabelled
 from nlp_skills.tools.evaluate import run as evaluating
@@ -45,21 +45,23 @@ class Measured:
         if kind not in self.versions:
             task = write_typed_task(self.workspace.root / kind, kind)
             own = {"epochs": 4, "learning_rate": 2e-3} if kind == "preference" else {"learning_rate": 2e-3}
-            self.versions[kind] = self.trained(task, {**SETTINGS, **own})
+            self.versions[kind] = self.train_version(task, {**SETTINGS, **own})
         return self.versions[kind]
 
-    def trained(self, task: TaskFolder, settings: dict[str, Any], parent: str = "none") -> VersionFolder:
+    def train_version(self, task: TaskFolder, settings: dict[str, Any], parent: str = "none") -> VersionFolder:
         given = {"base_model": str(self.base), **settings}
         plan = plan_training(self.workspace, task, given, parent, [], None).plan
         name = ready_to_train(self.workspace, task, plan, confirm=False)
-        self.ended(task, "train", ["scripts/04_train.py"], ["--plan", name])
-        result = self.ended(task, "evaluate", evaluating.ENTRY, ["--version", "latest"])
+        self.run_to_end(task, "train", ["scripts/04_train.py"], ["--plan", name])
+        result = self.run_to_end(task, "evaluate", evaluating.ENTRY, ["--version", "latest"])
         return VersionFolder(task, int(result["version"][1:]))
 
-    def ended(self, task: TaskFolder, kind: str, entry: list[str], arguments: list[str]) -> dict[str, Any]:
-        job = jobs.submit(self.workspace, kind, entry, arguments, python=worker_python(self.workspace), task=task)
-        state = jobs.wait(job, SECONDS)
-        assert state == "succeeded", (jobs.failure(job), job.output_file.read_text(encoding="utf-8"))
+    def run_to_end(self, task: TaskFolder, kind: str, entry: list[str], arguments: list[str]) -> dict[str, Any]:
+        job = job_control.submit(
+            self.workspace, kind, entry, arguments, python=worker_python(self.workspace), task=task
+        )
+        state = job_control.wait(job, SECONDS)
+        assert state == "succeeded", (job_control.failure(job), job.output_file.read_text(encoding="utf-8"))
         done = job.exit()
         assert done is not None
         return done.result
@@ -145,7 +147,7 @@ def test_the_report_and_the_diagnosis_speak_of_answers_of_that_kind(measured: Me
 
 def test_texts_that_are_hardly_learnt_are_called_so_and_no_score_is_promised(measured: Measured) -> None:
     first = measured.of("generation")
-    found = diagnose(measured.trained(first.task, {**SETTINGS, "learning_rate": 2e-6, "epochs": 1}, "v1"))
+    found = diagnose(measured.train_version(first.task, {**SETTINGS, "learning_rate": 2e-6, "epochs": 1}, "v1"))
     cause = next(cause for cause in found.causes if cause.name == "underfitting")
     assert "next to nothing is learnt" in cause.reasons[0].en and cause.change and "learning_rate" in cause.change
     assert cause.expects is None
@@ -166,9 +168,9 @@ def test_an_earlier_version_proposes_the_spans_of_new_texts(measured: Measured) 
             for row in rows
         ],
     )
-    job = act(measured.workspace, task, Wish("propose", by="v1"), start)
-    assert isinstance(job, JobFolder) and jobs.wait(job, SECONDS) == "succeeded", job
-    shown = act(measured.workspace, task, Wish("review", count=50), start)
+    job = act(measured.workspace, task, LabellingRequest("propose", by="v1"), start)
+    assert isinstance(job, JobFolder) and job_control.wait(job, SECONDS) == "succeeded", job
+    shown = act(measured.workspace, task, LabellingRequest("review", count=50), start)
     assert isinstance(shown, LabellingAnswer) and shown.rows
     wanted = {row["text"]: {span["type"]: [span["text"]] for span in row["spans"]} for row in rows}
     right = [one for one in shown.rows if one.get("proposed") == wanted[one["text"]]]
@@ -180,7 +182,7 @@ def test_an_earlier_version_proposes_the_spans_of_new_texts(measured: Measured) 
 
 def test_a_half_trained_version_is_shown_to_be_worse_in_the_tasks_own_metric(measured: Measured) -> None:
     first = measured.of("extraction")
-    second = measured.trained(first.task, {**SETTINGS, "learning_rate": 2e-3, "epochs": 1}, "v1")
+    second = measured.train_version(first.task, {**SETTINGS, "learning_rate": 2e-3, "epochs": 1}, "v1")
     found = compare(first, second)
     assert found["metric"] == "entity_f1" and found["verdict"]["outcome"] == "worse"
     assert {"entity_f1", "exact_match"} <= set(found["metrics"]) and len(found["per_class"]) == 2

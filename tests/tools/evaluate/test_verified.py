@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import EvaluationError
 from nlp_skills.resources.evaluation import Evaluation
-from nlp_skills.resources.files import read_json, write_json
+from nlp_skills.resources.foundation.errors import EvaluationError
+from nlp_skills.resources.foundation.files import read_json, write_json
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.data.benchmark import freeze
@@ -20,7 +20,7 @@ from nlp_skills.tools.evaluate.record import (
     benchmark_reference,
     commit_evaluation,
     keep_answers,
-    measured,
+    measure_answers,
 )
 from nlp_skills.tools.evaluate.verified import latest_results
 
@@ -61,7 +61,7 @@ def version(tmp_path: Path) -> VersionFolder:
                 "answers": "label",
                 "formula": FORMULA,
                 "decoding": "free",
-                **measured("label", as_answered(lines), LABELS, None),
+                **measure_answers("label", as_answered(lines), LABELS, None),
                 "predictions_hash": keep_answers(folder, lines),
             }
         ),
@@ -111,7 +111,7 @@ def test_answers_that_were_changed_and_answers_to_other_rows_are_refused(version
     fewer = [line for line in map(dict, _lines(file)) if line["correct"]]  # the wrong ones left out
     before = version.latest_evaluation()
     assert before
-    record = {**before.to_dict(), **measured("label", as_answered(fewer), LABELS, None)}
+    record = {**before.to_dict(), **measure_answers("label", as_answered(fewer), LABELS, None)}
     commit_evaluation(version, Evaluation.model_validate({**record, "predictions_hash": keep_answers(version, fewer)}))
     with pytest.raises(EvaluationError, match="not to the rows of benchmark main"):
         latest_results(version)
@@ -129,6 +129,6 @@ def test_a_record_of_an_older_commit_opens_with_the_figures_of_its_answers(versi
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:
-    from nlp_skills.resources.files import read_jsonl
+    from nlp_skills.resources.foundation.files import read_jsonl
 
     return list(read_jsonl(file))

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nlp_skills.resources.files import dump_jsonl, write_atomic, write_yaml
+from nlp_skills.resources.foundation.files import dump_jsonl, write_atomic, write_yaml
 from nlp_skills.resources.task import TaskFolder, TaskType
-from nlp_skills.tools.data.types import task_kind
-from tests.permissions import agreed
+from nlp_skills.tools.data.task_kind import task_kind
+from tests.permissions import agree_to_script
 
 Row = dict[str, Any]
 _SCRIPT = """import sys
@@ -110,7 +110,7 @@ def write_typed_task(root: Path, kind: TaskType, sizes: Sequence[int] = (140, 20
     )
     for number, module in (("04_train", "train"), ("05_evaluate", "evaluate")):
         write_atomic(task.scripts / f"{number}.py", _SCRIPT.format(module=module))
-        agreed(task.scripts / f"{number}.py")
+        agree_to_script(task.scripts / f"{number}.py")
     known: dict[str, Row] = {}
     while len(known) < sum(sizes):
         row = ROWS[kind](source)

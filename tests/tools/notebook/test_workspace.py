@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nlp_skills import NlpSkillsError, Workspace
-from nlp_skills.resources.errors import DataError, TaskError, TrainingError
+from nlp_skills.resources.foundation.errors import DataError, TaskError, TrainingError
 from nlp_skills.tools.notebook.task import Task
 
 ROWS = "".join(

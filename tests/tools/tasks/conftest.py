@@ -13,7 +13,7 @@ import pytest
 
 import nlp_skills
 from nlp_skills.resources.data_source import SplitPolicy
-from nlp_skills.resources.files import lock, sha256_file, write_json, write_yaml
+from nlp_skills.resources.foundation.files import lock, sha256_file, write_json, write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.resources.workspace import Workspace
@@ -154,7 +154,7 @@ def evaluate(folder: VersionFolder, macro_f1: float, benchmark: str = "aa" * 32)
     )
 
 
-def deployed(task: TaskFolder, version: str) -> None:
+def deploy_version(task: TaskFolder, version: str) -> None:
     write_json(task.deployments / "current.json", {"format": 1, "id": "d1", "version": version})
 
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from nlp_skills.resources.browsing.reading import read
 from nlp_skills.resources.data_source import load_data_source
-from nlp_skills.resources.errors import TaskError
-from nlp_skills.resources.files import read_json, read_yaml, write_yaml
+from nlp_skills.resources.foundation.errors import TaskError
+from nlp_skills.resources.foundation.files import read_json, read_yaml, write_yaml
 from nlp_skills.resources.lineage import load_lineage
-from nlp_skills.resources.reading import read
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.data.benchmark import frozen_benchmark

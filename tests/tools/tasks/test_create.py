@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.data_source import load_data_source
-from nlp_skills.resources.errors import TaskError, WorkspaceError
+from nlp_skills.resources.foundation.errors import TaskError, WorkspaceError
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.tasks import create
 from nlp_skills.tools.tasks.create import create_task
@@ -158,7 +158,7 @@ def test_what_a_killed_creation_left_is_cleared_after_an_hour(workspace: Workspa
 def test_of_two_clients_creating_one_name_exactly_one_succeeds(workspace: Workspace, start_python: Start) -> None:
     code = f"""
 from pathlib import Path
-from nlp_skills.resources.errors import TaskError
+from nlp_skills.resources.foundation.errors import TaskError
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.tasks.create import create_task
 try:

@@ -12,7 +12,7 @@ import pytest
 from mcp.client import Client
 from mcp.client.subscriptions import ResourceUpdated
 
-from nlp_skills.resources.language import Language
+from nlp_skills.resources.foundation.language import Language
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.app import build_server
@@ -21,8 +21,8 @@ from nlp_skills.server.settings import Settings
 from nlp_skills.tools.tasks import manage
 from nlp_skills.tools.tasks.create import create_task
 from nlp_skills.tools.tasks.update import update_task
-from tests.tools.tasks.conftest import MakeVersion, deployed, fill_data, write_version
-from tests.tools.tasks.test_tool import call, refused
+from tests.tools.tasks.conftest import MakeVersion, deploy_version, fill_data, write_version
+from tests.tools.tasks.test_tool import call, read_refusal
 
 pytestmark = pytest.mark.anyio
 MOST_CHARACTERS = 8000  # 2,000 tokens
@@ -49,7 +49,7 @@ async def step(client: Client, answer: dict[str, Any]) -> dict[str, Any]:
     return await call(client, answer["next_step"]["tool"], **answer["next_step"]["arguments"])
 
 
-def spoken(client: Client, answer: dict[str, Any], en: str, zh: str) -> bool:
+def speaks_one_language(client: Client, answer: dict[str, Any], en: str, zh: str) -> bool:
     """Whether an answer says it in its one language and nothing in the other."""
     text = answer["message"]
     chinese = any("\u4e00" <= character <= "\u9fff" for character in text)
@@ -62,15 +62,18 @@ async def test_a_version_is_promoted_rolled_back_and_deploying_is_said_to_be_ano
     make_version(0.8)
     make_version(0.9)
     first = await call(client, "manage_task", action="promote", task="reviews", version="v1")
-    assert spoken(client, first, "v1 is now the current version", "v1 已設為 reviews 的目前版本")
-    deployed(task, "v1")
+    assert speaks_one_language(client, first, "v1 is now the current version", "v1 已設為 reviews 的目前版本")
+    deploy_version(task, "v1")
     second = await call(client, "manage_task", action="promote", task="reviews", version="v2")
-    assert spoken(client, second, "another step", "另一個步驟")
+    assert speaks_one_language(client, second, "another step", "另一個步驟")
     assert second["next_step"]["tool"] == "deploy"
     assert second["next_step"]["arguments"] == {"task": "reviews", "version": "v2"}
     assert second["details"] == {"current": "v2", "before": "v1", "deployed": "v1"}
     back = await call(client, "manage_task", action="roll_back", task="reviews")
-    assert spoken(client, back, "Rolled back from v2 to v1", "已從 v2 退回 v1") and back["next_step"]["tool"] == "coach"
+    assert (
+        speaks_one_language(client, back, "Rolled back from v2 to v1", "已從 v2 退回 v1")
+        and back["next_step"]["tool"] == "coach"
+    )
     (row,) = (await call(client, "list_tasks"))["tasks"]
     assert (row["current"], row["deployed"], row["best_version"], row["best_score"]) == ("v1", "v1", "v2", 0.9)
 
@@ -78,7 +81,7 @@ async def test_a_version_is_promoted_rolled_back_and_deploying_is_said_to_be_ano
 async def test_without_a_version_the_best_is_offered(client: Client, make_version: MakeVersion) -> None:
     make_version(0.9)
     make_version(0.8)
-    assert "version='v1'" in await refused(client, "manage_task", action="promote", task="reviews")
+    assert "version='v1'" in await read_refusal(client, "manage_task", action="promote", task="reviews")
 
 
 async def test_tidying_is_previewed_and_the_next_step_does_it(client: Client, make_version: MakeVersion) -> None:
@@ -88,19 +91,25 @@ async def test_tidying_is_previewed_and_the_next_step_does_it(client: Client, ma
     preview = await call(client, "manage_task", action="tidy", task="reviews")
     assert (
         not preview["done"]
-        and spoken(client, preview, "Would free 5.0 MB", "可以騰出 5.0 MB")
+        and speaks_one_language(client, preview, "Would free 5.0 MB", "可以騰出 5.0 MB")
         and first.models.is_dir()
     )
     done = await step(client, preview)
-    assert done["done"] and spoken(client, done, "Freed 5.0 MB", "已騰出 5.0 MB") and not first.models.exists()
+    assert (
+        done["done"]
+        and speaks_one_language(client, done, "Freed 5.0 MB", "已騰出 5.0 MB")
+        and not first.models.exists()
+    )
     nothing = await call(client, "manage_task", action="tidy", task="reviews", confirm=True)
     assert nothing["details"]["removed_count"] == 0
     for tool in ("evaluate", "deploy"):
-        assert "reproduce(task='reviews', version='v1')" in await refused(client, tool, task="reviews", version="v1")
+        assert "reproduce(task='reviews', version='v1')" in await read_refusal(
+            client, tool, task="reviews", version="v1"
+        )
 
 
 async def test_archive_warns_of_what_is_live_and_restore_brings_back(client: Client, task: TaskFolder) -> None:
-    deployed(task, "v1")
+    deploy_version(task, "v1")
     put_away = await call(client, "manage_task", action="archive", task="reviews")
     assert put_away["next_step"]["tool"] == "deploy" and put_away["warnings"]
     assert put_away["next_step"]["arguments"]["action"] == "undeploy"
@@ -117,11 +126,11 @@ async def test_a_task_is_cloned_exported_and_imported_by_its_next_step(
     assert made["task"] == "second" and made["details"]["cloned_from"] == "reviews"
     written = await call(client, "manage_task", action="export", task="reviews", path=str(tmp_path / "r.zip"))
     assert written["details"]["sha256"] in written["message"] and not written["details"]["models"]
-    assert "confirm=true" in await refused(
+    assert "confirm=true" in await read_refusal(
         client, "manage_task", action="export", task="reviews", path=str(tmp_path / "r.zip")
     )
     step_in = written["next_step"]
-    assert "reviews-2" in await refused(client, step_in["tool"], **step_in["arguments"])
+    assert "reviews-2" in await read_refusal(client, step_in["tool"], **step_in["arguments"])
     read_in = await call(client, step_in["tool"], **step_in["arguments"], name="third")
     assert read_in["task"] == "third" and read_in["details"]["without_model"] == ["v1"]
     assert len((await call(client, "list_tasks"))["tasks"]) == 3
@@ -130,7 +139,7 @@ async def test_a_task_is_cloned_exported_and_imported_by_its_next_step(
 async def test_an_export_of_an_on_premise_task_says_to_keep_it_inside(client: Client, task: TaskFolder) -> None:
     update_task(task, {"constraints.privacy": "on-premise"})
     written = await call(client, "manage_task", action="export", task="reviews")
-    assert spoken(client, written, "keep it inside", "請勿外傳")
+    assert speaks_one_language(client, written, "keep it inside", "請勿外傳")
 
 
 async def test_a_large_task_is_exported_and_imported_by_a_job(
@@ -145,8 +154,8 @@ async def test_a_large_task_is_exported_and_imported_by_a_job(
 
 
 async def test_a_part_that_an_action_does_not_know_is_refused(client: Client, task: TaskFolder) -> None:
-    assert "models" in await refused(client, "manage_task", action="export", task="reviews", include=["data"])
-    assert "path=" in await refused(client, "manage_task", action="import")
+    assert "models" in await read_refusal(client, "manage_task", action="export", task="reviews", include=["data"])
+    assert "path=" in await read_refusal(client, "manage_task", action="import")
 
 
 async def test_tasks_are_set_side_by_side_and_only_ranked_where_they_were_measured_alike(
@@ -162,12 +171,12 @@ async def test_tasks_are_set_side_by_side_and_only_ranked_where_they_were_measur
         (one["task"], one["best_score"], one["threshold"], one["met"], one["training_seconds"])
         for one in comparison["tasks"]
     ] == [("reviews", 0.75, 0.8, False, 60.0), ("news", 0.9, None, None, 60.0)]
-    assert not comparison["rankable"] and spoken(client, answer, "cannot be ranked", "不能互相排名")
+    assert not comparison["rankable"] and speaks_one_language(client, answer, "cannot be ranked", "不能互相排名")
     write_version(news, 0.9)
     again = await call(client, "list_tasks", compare=["reviews", "news"])
     assert again["comparison"]["rankable"] and "news 0.900, reviews 0.750" in again["message"]
-    assert "news" in await refused(client, "list_tasks", compare=["reviews", "nwes"])
-    assert "compare" in await refused(client, "list_tasks", compare=["reviews", "Reviews"])
+    assert "news" in await read_refusal(client, "list_tasks", compare=["reviews", "nwes"])
+    assert "compare" in await read_refusal(client, "list_tasks", compare=["reviews", "Reviews"])
 
 
 async def test_two_clients_changing_one_field_are_told_and_different_fields_merge(
@@ -182,7 +191,7 @@ async def test_two_clients_changing_one_field_are_told_and_different_fields_merg
         await call(ann, "update_task", task="reviews", changes={"goal": "Sort mail"}, revision=seen)
         merged = await call(ben, "update_task", task="reviews", changes={"impact": "一小時"}, revision=seen)
         assert merged["definition"]["goal"] == "Sort mail"
-        said = await refused(ben, "update_task", task="reviews", changes={"goal": "分類郵件"}, revision=seen)
+        said = await read_refusal(ben, "update_task", task="reviews", changes={"goal": "分類郵件"}, revision=seen)
         assert '"Sort mail"' in said and '"分類郵件"' in said and "(conflict)" in said
         insisted = await call(
             ben,
@@ -202,7 +211,7 @@ async def test_a_client_that_passes_no_revision_is_told_as_well(workspace: Works
         for one in (ann, ben):
             await call(one, "update_task", task="reviews")
         await call(ann, "update_task", task="reviews", changes={"goal": "first"})
-        assert '"first"' in await refused(ben, "update_task", task="reviews", changes={"goal": "second"})
+        assert '"first"' in await read_refusal(ben, "update_task", task="reviews", changes={"goal": "second"})
         await call(ann, "update_task", task="reviews", changes={"goal": "first again"})
         assert task.load().goal == "first again"
 
@@ -324,8 +333,8 @@ async def test_knowledge_is_searched_and_its_first_page_is_the_next_step(client:
     assert nothing["found"] == [] and '"pages"' in (await step(client, nothing))["text"]
     following = await call(client, "read_resource", search="training 訓練", offset=answer["next_offset"] or 5)
     assert following["found"]
-    assert "search=" in await refused(client, "read_resource", uri="skills/llm-knowledge/imbalanced-data")
-    assert "search=" in await refused(client, "read_resource")
+    assert "search=" in await read_refusal(client, "read_resource", uri="skills/llm-knowledge/imbalanced-data")
+    assert "search=" in await read_refusal(client, "read_resource")
 
 
 async def test_notes_are_listed_and_read_as_data(client: Client, task: TaskFolder) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlp_skills.resources.errors import TaskError
+from nlp_skills.resources.foundation.errors import TaskError
 from nlp_skills.resources.workspace import NAME_PATTERN, Workspace, check_name, slug
 from nlp_skills.tools.tasks.naming import checked_labels, folder_name, free_name
 

@@ -10,7 +10,7 @@ from nlp_skills import __version__
 from nlp_skills.resources.data_source import load_data_source
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute.wheel import WHEEL_NAME
+from nlp_skills.tools.compute.environments.wheel import WHEEL_NAME
 from nlp_skills.tools.tasks import documents, project
 from nlp_skills.tools.tasks.create import create_task
 from nlp_skills.tools.tasks.project import FOLDERS, generate

@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from nlp_skills.resources.errors import TaskError
+from nlp_skills.resources.foundation.errors import TaskError
 from nlp_skills.resources.promotion import current_file, current_version, load_current
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import reserve_version, version
 from nlp_skills.tools.tasks.promote import promote, roll_back
 from nlp_skills.tools.tasks.update import update_task
-from tests.tools.tasks.conftest import MakeVersion, deployed
+from tests.tools.tasks.conftest import MakeVersion, deploy_version
 
 
 def test_a_version_that_meets_the_goal_becomes_current_and_the_history_says_what_it_scored(
@@ -85,7 +85,7 @@ def test_with_nothing_promoted_rolling_back_says_how_to(task: TaskFolder) -> Non
 def test_promoting_the_current_version_again_changes_nothing(task: TaskFolder, make_version: MakeVersion) -> None:
     make_version(0.9)
     promote(task, "v1")
-    deployed(task, "v1")
+    deploy_version(task, "v1")
     again = promote(task, "v1")
     assert (again.changed, again.deployed) == (False, "v1") and len(load_current(task).history) == 1
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from nlp_skills import __version__
-from nlp_skills.resources.files import dump_jsonl, read_jsonl, read_yaml, write_yaml
+from nlp_skills.resources.foundation.files import dump_jsonl, read_jsonl, read_yaml, write_yaml
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.compute.scripts import SCRIPTS, script_texts
+from nlp_skills.tools.compute.jobs.scripts import SCRIPTS, script_texts
 from tests.tools.data.conftest import sentences
 
 NAMES = [script.file for script in SCRIPTS]

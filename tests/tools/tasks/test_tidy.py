@@ -10,17 +10,17 @@ from collections.abc import Callable
 
 import pytest
 
-from nlp_skills.resources.errors import EvaluationError, JobError, TaskError
-from nlp_skills.resources.files import write_json
-from nlp_skills.resources.language import speaking
-from nlp_skills.resources.process import identity
+from nlp_skills.resources.foundation.errors import EvaluationError, JobError, TaskError
+from nlp_skills.resources.foundation.files import write_json
+from nlp_skills.resources.foundation.language import speaking
+from nlp_skills.resources.foundation.process import identity
 from nlp_skills.resources.removal import model_stands, removal, removal_file
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.tools.evaluate.model import version_paths
 from nlp_skills.tools.tasks.promote import promote
 from nlp_skills.tools.tasks.tidy import needed_versions, tidy
-from tests.tools.tasks.conftest import MakeVersion, deployed, everything_below
+from tests.tools.tasks.conftest import MakeVersion, deploy_version, everything_below
 
 Start = Callable[[str], "subprocess.Popen[str]"]
 DYING = """
@@ -98,7 +98,7 @@ def test_the_best_the_current_the_one_before_and_the_deployed_stay(task: TaskFol
         make_version(score)
     promote(task, "v3")
     promote(task, "v4")
-    deployed(task, "v1")
+    deploy_version(task, "v1")
     assert {name: [why.en for why in reasons] for name, reasons in needed_versions(task, 1).items()} == {
         "v6": ["recent"],
         "v4": ["current"],
@@ -128,7 +128,7 @@ def test_checkpoints_and_the_merged_model_of_a_kept_version_go_but_not_of_the_de
             (folder.models / part).mkdir()
             (folder.models / part / "weights").write_bytes(b"x" * 100)
     os.link(VersionFolder(task, 1).models / "merged" / "weights", VersionFolder(task, 1).models / "merged" / "again")
-    deployed(task, "v2")
+    deploy_version(task, "v2")
     assert [(one.path, one.bytes) for one in tidy(task, 2, confirm=True).removed] == [
         ("models/v1/checkpoints", 100),
         ("models/v1/merged", 100),

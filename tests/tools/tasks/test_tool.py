@@ -8,7 +8,7 @@ import pytest
 from mcp.client import Client
 from mcp_types import TextContent
 
-from nlp_skills.resources.reading import ADDRESSES
+from nlp_skills.resources.browsing.reading import ADDRESSES
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
@@ -30,7 +30,7 @@ async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     return dict(result.structured_content)
 
 
-async def refused(client: Client, tool: str, **arguments: Any) -> str:
+async def read_refusal(client: Client, tool: str, **arguments: Any) -> str:
     result = await client.call_tool(tool, arguments)
     assert result.is_error
     (content,) = result.content
@@ -92,7 +92,7 @@ async def test_the_next_page_is_one_call_away(client: Client, workspace: Workspa
 async def test_an_unknown_task_is_refused_with_the_nearest(client: Client, task: str) -> None:
     await call(client, "create_task", **REVIEWS)
     for tool, more in (("update_task", {}), ("manage_task", {"action": "generate"})):
-        assert "Use one of: reviews" in await refused(client, tool, task=task, **more)
+        assert "Use one of: reviews" in await read_refusal(client, tool, task=task, **more)
 
 
 async def test_the_project_is_generated_again_and_hand_edits_are_named(client: Client, workspace: Workspace) -> None:
@@ -132,7 +132,7 @@ async def test_a_long_resource_is_read_in_pages(client: Client) -> None:
 
 
 async def test_an_unknown_address_is_refused_with_all_kinds(client: Client) -> None:
-    said = await refused(client, "read_resource", uri="nlp-skills://nowhere")
+    said = await read_refusal(client, "read_resource", uri="nlp-skills://nowhere")
     assert "nlp-skills://tasks/{task}/lineage" in said
 
 

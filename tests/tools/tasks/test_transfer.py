@@ -16,16 +16,16 @@ from typing import Any
 import pytest
 
 from nlp_skills import __version__
-from nlp_skills.resources import secrets
-from nlp_skills.resources.errors import JobError, NlpSkillsError, SecretError, TaskError, WorkspaceError
-from nlp_skills.resources.files import read_json, sha256_bytes, sha256_file, write_json, write_yaml
+from nlp_skills.resources.foundation import secrets
+from nlp_skills.resources.foundation.errors import JobError, NlpSkillsError, SecretError, TaskError, WorkspaceError
+from nlp_skills.resources.foundation.files import read_json, sha256_bytes, sha256_file, write_json, write_yaml
 from nlp_skills.resources.removal import model_stands, removal
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.cli import main
-from nlp_skills.tools.compute.scripts import is_generated
-from nlp_skills.tools.compute.task_script import check_entry
+from nlp_skills.tools.compute.jobs.scripts import is_generated
+from nlp_skills.tools.compute.jobs.task_script import check_entry
 from nlp_skills.tools.data.store import Snapshot, load_snapshot
 from nlp_skills.tools.evaluate.model import version_paths
 from nlp_skills.tools.tasks.create import create_task
@@ -34,7 +34,7 @@ from nlp_skills.tools.tasks.exporting import destination, export
 from nlp_skills.tools.tasks.foreign import ASIDE, bring_in
 from nlp_skills.tools.tasks.importing import import_task
 from nlp_skills.tools.tasks.project import RECORD, generate
-from tests.tools.tasks.conftest import MakeVersion, deployed, everything_below, fill_data, write_version
+from tests.tools.tasks.conftest import MakeVersion, deploy_version, everything_below, fill_data, write_version
 
 Start = Callable[[str], "subprocess.Popen[str]"]
 Forge = Callable[..., Path]
@@ -67,7 +67,7 @@ def exported(an_export: Path, tmp_path: Path) -> Path:
 def forge(exported: Path, tmp_path: Path) -> Forge:
     """A copy of the export with entries changed, added or left out, its manifest following where asked to."""
 
-    def forged(
+    def forge_archive(
         *,
         change: dict[str, bytes] | None = None,
         drop: str = "",
@@ -87,7 +87,7 @@ def forge(exported: Path, tmp_path: Path) -> Forge:
             target.writestr(MANIFEST, json.dumps(said))
         return path
 
-    return forged
+    return forge_archive
 
 
 def snapshot_of(task: TaskFolder) -> Snapshot:
@@ -95,7 +95,7 @@ def snapshot_of(task: TaskFolder) -> Snapshot:
     return load_snapshot(task, read_json(task.data / "current.json")["hash"])
 
 
-def refused(workspace: Workspace, file: Path, name: str = "") -> NlpSkillsError:
+def read_refusal(workspace: Workspace, file: Path, name: str = "") -> NlpSkillsError:
     """The refusal of an import, after which nothing stands."""
     with pytest.raises(NlpSkillsError) as caught:
         import_task(workspace, file, name)
@@ -121,7 +121,7 @@ def test_a_task_comes_out_of_its_file_as_it_was(
 
 
 def test_what_belongs_to_this_machine_stays_behind(with_data: TaskFolder, other: Workspace, tmp_path: Path) -> None:
-    deployed(with_data, "v1")
+    deploy_version(with_data, "v1")
     write_json(with_data.deployments / "d1.json", {"format": 1, "id": "d1"})
     write_json(with_data.jobs / "j1" / "exit.json", {"state": "succeeded", "ended": "2026"})
     for file in (".env", ".git/config", ".cache/rows", "scripts/__pycache__/x.pyc", "models/v9/adapter/w"):
@@ -213,7 +213,7 @@ def test_a_file_that_stands_is_replaced_only_on_request_and_the_task_never_holds
     assert destination(workspace.root, task, str(tmp_path), replace=False).parent == tmp_path
     assert destination(workspace.root, task, "", replace=False).parent == workspace.root
     target.write_bytes(b"old")
-    with pytest.raises(TaskError, match="stands already"):
+    with pytest.raises(TaskError, match="already exists"):
         destination(workspace.root, task, str(target), replace=False)
     assert destination(workspace.root, task, str(target), replace=True) == target
     with pytest.raises(TaskError, match="inside the task"):
@@ -221,14 +221,14 @@ def test_a_file_that_stands_is_replaced_only_on_request_and_the_task_never_holds
 
 
 def test_a_changed_file_is_named(forge: Forge, other: Workspace) -> None:
-    error = refused(other, forge(change={"versions/v1/config.yaml": b"seed: 1\n"}))
+    error = read_refusal(other, forge(change={"versions/v1/config.yaml": b"seed: 1\n"}))
     assert "versions/v1/config.yaml" in error.problem.en and "versions/v1/config.yaml" in error.problem.zh
 
 
 def test_a_changed_file_of_the_same_size_is_named(forge: Forge, exported: Path, other: Workspace) -> None:
     with zipfile.ZipFile(exported) as archive:
         weights = archive.read("models/v1/adapter/weights.safetensors")
-    error = refused(other, forge(change={"models/v1/adapter/weights.safetensors": weights[:-1] + b"X"}))
+    error = read_refusal(other, forge(change={"models/v1/adapter/weights.safetensors": weights[:-1] + b"X"}))
     assert "weights.safetensors" in error.problem.en
 
 
@@ -238,17 +238,17 @@ def test_bytes_flipped_inside_the_archive_are_noticed(exported: Path, other: Wor
         start = archive.getinfo("models/v1/adapter/weights.safetensors").header_offset + 120
     content[start] ^= 0xFF
     exported.write_bytes(bytes(content))
-    assert "weights.safetensors" in refused(other, exported).problem.en
+    assert "weights.safetensors" in read_refusal(other, exported).problem.en
 
 
 @pytest.mark.parametrize("kept", [0, 10, 1000, -1, -200])
 def test_a_truncated_file_is_refused(exported: Path, other: Workspace, kept: int) -> None:
     exported.write_bytes(exported.read_bytes()[:kept])
-    assert "truncated" in refused(other, exported).problem.en
+    assert "truncated" in read_refusal(other, exported).problem.en
 
 
 def test_a_file_left_out_is_named(forge: Forge, other: Workspace) -> None:
-    assert "task.yaml" in refused(other, forge(drop="task.yaml")).problem.en
+    assert "task.yaml" in read_refusal(other, forge(drop="task.yaml")).problem.en
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_a_file_left_out_is_named(forge: Forge, other: Workspace) -> None:
 def test_a_path_no_export_holds_is_refused_by_name(forge: Forge, other: Workspace, tmp_path: Path, name: str) -> None:
     info = zipfile.ZipInfo("x")
     info.filename = info.orig_filename = name  # its constructor would mend some of them
-    error = refused(other, forge(change={name: b"x"}, follow=True, infos={name: info}))
+    error = read_refusal(other, forge(change={name: b"x"}, follow=True, infos={name: info}))
     assert name[:3].strip("./") in error.problem.en or repr(name)[1:3] in error.problem.en
     assert not list(tmp_path.rglob("outside.txt"))
 
@@ -284,12 +284,14 @@ def test_a_path_no_export_holds_is_refused_by_name(forge: Forge, other: Workspac
 def test_a_link_is_refused(forge: Forge, other: Workspace) -> None:
     info = zipfile.ZipInfo("docs/link.md")
     info.external_attr = (stat.S_IFLNK | 0o777) << 16
-    error = refused(other, forge(change={"docs/link.md": b"/etc/passwd"}, follow=True, infos={"docs/link.md": info}))
+    error = read_refusal(
+        other, forge(change={"docs/link.md": b"/etc/passwd"}, follow=True, infos={"docs/link.md": info})
+    )
     assert "docs/link.md" in error.problem.en and "link" in error.problem.en
 
 
 def test_an_entry_that_the_manifest_does_not_name_is_refused(forge: Forge, other: Workspace) -> None:
-    assert "not in its manifest" in refused(other, forge(change={"docs/more.md": b"x"})).problem.en
+    assert "not in its manifest" in read_refusal(other, forge(change={"docs/more.md": b"x"})).problem.en
 
 
 @pytest.mark.parametrize(
@@ -297,18 +299,18 @@ def test_an_entry_that_the_manifest_does_not_name_is_refused(forge: Forge, other
     [{"format": 2}, {"kind": "other"}, {"files": {"task.yaml": {"bytes": -1}}}, {"task": 7}, {"task": "../outside"}],
 )
 def test_a_manifest_of_another_format_is_refused(forge: Forge, other: Workspace, manifest: dict[str, Any]) -> None:
-    refused(other, forge(manifest=manifest))
+    read_refusal(other, forge(manifest=manifest))
 
 
 def test_another_archive_is_refused(other: Workspace, tmp_path: Path) -> None:
     path = tmp_path / "photos.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("photo.txt", "x")
-    assert "another kind of file" in refused(other, path).problem.en
+    assert "another kind of file" in read_refusal(other, path).problem.en
 
 
 def test_a_bomb_is_refused_before_anything_is_unpacked(forge: Forge, other: Workspace) -> None:
-    error = refused(other, forge(change={"docs/zeros.txt": b"\0" * (70 * 1024**2)}, follow=True))
+    error = read_refusal(other, forge(change={"docs/zeros.txt": b"\0" * (70 * 1024**2)}, follow=True))
     assert "swell" in error.problem.en and not other.root.exists()
 
 
@@ -317,7 +319,7 @@ def test_what_does_not_fit_on_the_disk_is_refused(
 ) -> None:
     full = shutil._ntuple_diskusage(10**9, 10**9, 1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _place: full)
-    assert isinstance(refused(other, exported), WorkspaceError)
+    assert isinstance(read_refusal(other, exported), WorkspaceError)
 
 
 def test_an_entry_larger_than_it_declares_is_cut_off(forge: Forge, other: Workspace) -> None:
@@ -325,11 +327,11 @@ def test_an_entry_larger_than_it_declares_is_cut_off(forge: Forge, other: Worksp
     with zipfile.ZipFile(path) as archive:
         said = json.loads(archive.read(MANIFEST))
     said["files"]["task.yaml"]["bytes"] -= 1
-    assert "task.yaml" in refused(other, forge(manifest=said)).problem.en
+    assert "task.yaml" in read_refusal(other, forge(manifest=said)).problem.en
 
 
 def test_a_task_file_that_cannot_be_read_is_refused(forge: Forge, other: Workspace) -> None:
-    assert refused(other, forge(change={"task.yaml": b"labels: [open\n"}, follow=True)).field == "task.yaml"
+    assert read_refusal(other, forge(change={"task.yaml": b"labels: [open\n"}, follow=True)).field == "task.yaml"
 
 
 def test_somebodys_own_code_is_set_aside_and_ours_written_afresh(forge: Forge, other: Workspace) -> None:

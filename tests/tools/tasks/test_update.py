@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.access import AccessError, grant
-from nlp_skills.resources.errors import ConflictError, TaskError
-from nlp_skills.resources.files import write_json
+from nlp_skills.resources.foundation.access import AccessError, grant
+from nlp_skills.resources.foundation.errors import ConflictError, TaskError
+from nlp_skills.resources.foundation.files import write_json
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.tasks.fields import value_at
 from nlp_skills.tools.tasks.update import update_task
@@ -244,8 +244,8 @@ for number in range(15):
 def test_of_two_processes_with_one_revision_exactly_one_wins(task: TaskFolder, start_python: Start) -> None:
     code = """
 from pathlib import Path
-from nlp_skills.resources.access import AccessError, grant
-from nlp_skills.resources.errors import ConflictError
+from nlp_skills.resources.foundation.access import AccessError, grant
+from nlp_skills.resources.foundation.errors import ConflictError
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.tasks.update import update_task
 try:

@@ -17,7 +17,7 @@ import pytest
 
 from nlp_skills import __version__
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.compute.wheel import PACKAGE, WHEEL_NAME, package_wheel
+from nlp_skills.tools.compute.environments.wheel import PACKAGE, WHEEL_NAME, package_wheel
 
 DIST_INFO = f"nlp_skills-{__version__}.dist-info"
 
@@ -110,7 +110,7 @@ def test_it_installs_into_a_fresh_environment_and_runs_a_copied_folders_script(
     assert __version__ in run(programs / "nlp-skills", "--version", environment=borrowed)
     assert "usage" in run(python, task.scripts / "02_validate_data.py", "--help", environment=borrowed)
     repack = (
-        "import io, zipfile; from nlp_skills.tools.compute.wheel import package_wheel; "
+        "import io, zipfile; from nlp_skills.tools.compute.environments.wheel import package_wheel; "
         "print(*zipfile.ZipFile(io.BytesIO(package_wheel())).namelist(), sep='\\n')"
     )
     with zipfile.ZipFile(task.root / "wheels" / WHEEL_NAME) as original:

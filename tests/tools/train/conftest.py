@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 import nlp_skills
-from nlp_skills.resources.files import dump_jsonl, write_atomic, write_yaml
+from nlp_skills.resources.foundation.files import dump_jsonl, write_atomic, write_yaml
 from nlp_skills.resources.job import job_folders
 from nlp_skills.resources.task import TaskFolder, TaskType
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute.machines import local
+from nlp_skills.tools.compute.jobs import local_process
 from nlp_skills.tools.data.rows import row_id
-from nlp_skills.tools.data.types import task_kind
-from tests.permissions import agreed
+from nlp_skills.tools.data.task_kind import task_kind
+from tests.permissions import agree_to_script
 from tests.tools.compute.sshd import far_folder as far_folder
 from tests.tools.compute.sshd import far_python as far_python
 from tests.tools.compute.sshd import proxy as proxy
@@ -80,7 +80,7 @@ def workspace_in(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Workspace]
     patch.setenv("NLP_SKILLS_WORKSPACE", str(workspace.root))
     yield workspace
     for job in job_folders(workspace):
-        local.stop(job)
+        local_process.stop(job)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def write_task(root: Path, per_label: int = 20) -> TaskFolder:
     task = TaskFolder(root)
     write_yaml(task.file, {"name": root.name, "title": "財經情緒", "language": "zh-TW", "labels": list(LABELS)})
     write_atomic(task.scripts / "04_train.py", SCRIPT)
-    agreed(task.scripts / "04_train.py")
+    agree_to_script(task.scripts / "04_train.py")
     shares = {
         "train": range(0, per_label),
         "valid": range(per_label, per_label + 5),
@@ -117,7 +117,7 @@ def write_rows(root: Path, kind: TaskType, rows: dict[str, list[dict[str, object
     folder = TaskFolder(root)
     write_yaml(folder.file, {"name": root.name, "title": root.name, "language": "zh-TW", "type": kind, **task})
     write_atomic(folder.scripts / "04_train.py", SCRIPT)
-    agreed(folder.scripts / "04_train.py")
+    agree_to_script(folder.scripts / "04_train.py")
     for split, content in rows.items():
         write_atomic(
             folder.data / f"{split}.jsonl", dump_jsonl({"id": task_kind(kind).id_of(row), **row} for row in content)

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from nlp_skills.resources.files import dump_jsonl, write_atomic, write_json
+from nlp_skills.resources.foundation.files import dump_jsonl, write_atomic, write_json
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import Prompt, SuccessCriteria, Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute.libraries import settle_libraries
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.environments.libraries import settle_libraries
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.near_duplicates import near_duplicates_of
 from nlp_skills.tools.data.rows import Row, row_id
 from nlp_skills.tools.data.snapshot import current_snapshot
@@ -244,13 +244,13 @@ def truncation(root: Path, base: Path, seed: int) -> VersionFolder:
     limit = 74
     dataset = sft._dataset
 
-    def cut(rows: Any, processes: int = 1) -> Any:
+    def cut_rows(rows: Any, processes: int = 1) -> Any:
         return dataset(
             [type(row)(row.id, row.answer, row.input_ids[:limit], min(row.start, limit), row.context) for row in rows],
             processes,
         )
 
-    with _audit_ignored(), mock.patch.object(sft, "_dataset", cut):
+    with _audit_ignored(), mock.patch.object(sft, "_dataset", cut_rows):
         return trained_and_evaluated(make_task(root, _splits(seed)), base, seed=seed, max_length=limit)
 
 

@@ -24,7 +24,7 @@ import psutil
 import pytest
 from filelock import FileLock, Timeout
 
-from nlp_skills.resources.process import environment_value
+from nlp_skills.resources.foundation.process import environment_value
 from tests.tools.compute.sshd import Sshd
 from tests.tools.compute.working import eventually
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import TrainingError
+from nlp_skills.resources.foundation.errors import TrainingError
 from nlp_skills.resources.task import Constraints, Privacy, Task
 from nlp_skills.tools.train.audit import audit, refuse
 from nlp_skills.tools.train.tokenise import load_tokenizer, tokenise

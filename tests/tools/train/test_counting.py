@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import TrainingError
-from nlp_skills.resources.language import speaking
+from nlp_skills.resources.foundation.errors import TrainingError
+from nlp_skills.resources.foundation.language import speaking
 from nlp_skills.resources.task import TaskFolder, TaskType
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute.machine import describe_machine
-from nlp_skills.tools.compute.machines import Prospect
+from nlp_skills.tools.compute.hardware import describe_machine
+from nlp_skills.tools.compute.machine import Prospect
 from nlp_skills.tools.train import planning
 from nlp_skills.tools.train.answers import PlanAnswer
-from nlp_skills.tools.train.planning import Away, plan_training, ready_to_send, ready_to_train
+from nlp_skills.tools.train.planning import RemoteTarget, plan_training, ready_to_send, ready_to_train
 
 from .conftest import write_rows
 
@@ -44,7 +44,7 @@ KINDS: dict[TaskType, tuple[Any, dict[str, Any]]] = {
 }
 
 
-def made(workspace: Workspace, kind: TaskType, *more: dict[str, Any]) -> TaskFolder:
+def make_task(workspace: Workspace, kind: TaskType, *more: dict[str, Any]) -> TaskFolder:
     row, _ = KINDS[kind]
     rows = {
         "train": [*map(row, range(30)), *more],
@@ -67,7 +67,7 @@ def blocking(answer: PlanAnswer) -> dict[str, str]:
 def test_a_row_too_long_blocks_the_plan_until_it_is_decided_on(
     workspace: Workspace, tiny_model: Path, kind: TaskType
 ) -> None:
-    task = made(workspace, kind, KINDS[kind][1])
+    task = make_task(workspace, kind, KINDS[kind][1])
     answer = plan(workspace, task, tiny_model)
     assert set(blocking(answer)) == {"long_rows"} and "1 row is longer" in blocking(answer)["long_rows"]
     assert answer.next_step.tool == "plan_training" and "drop" in answer.next_step.say
@@ -90,20 +90,20 @@ def test_a_row_that_the_chat_template_does_not_take_is_said_with_the_plan(
     strict = "{% if messages[0].role == 'system' %}{{ raise_exception('no system here') }}{% endif %}{{ messages[0].content }}"
     (base / "chat_template.jinja").write_text(strict, "utf-8")
     told = {"text": "問", "messages": [{"role": "system", "content": "快"}, {"role": "user", "content": "問"}, TURN]}
-    task = made(workspace, "chat", told)
+    task = make_task(workspace, "chat", told)
     assert "no system here" in blocking(plan(workspace, task, base))["label_audit"]
 
 
 def test_a_right_answer_that_could_never_be_rewarded_is_said_with_the_plan(
     workspace: Workspace, tiny_model: Path
 ) -> None:
-    task = made(workspace, "generation", {"text": "長", "output": "好。" * 60})
+    task = make_task(workspace, "generation", {"text": "長", "output": "好。" * 60})
     said = blocking(plan(workspace, task, tiny_model, method="grpo", max_completion_length=16, max_length=4096))
     assert "max_completion_length 16" in said["label_audit"]
 
 
 def test_rows_are_counted_once_for_a_base_model(workspace: Workspace, tiny_model: Path) -> None:
-    task = made(workspace, "generation")
+    task = make_task(workspace, "generation")
     first = plan(workspace, task, tiny_model)
     [file] = (task.cache / "counted").glob("*.json")
     before = file.stat().st_mtime_ns
@@ -117,7 +117,7 @@ def test_without_a_worker_the_longest_row_is_guessed_by_its_characters(
     workspace: Workspace, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NLP_SKILLS_WORKER", "/nowhere/python")
-    answer = plan(workspace, made(workspace, "generation", KINDS["generation"][1]), tiny_model)
+    answer = plan(workspace, make_task(workspace, "generation", KINDS["generation"][1]), tiny_model)
     assert [found["level"] for found in answer.findings if found["code"] == "long_rows"] == ["warning"]
     assert answer.estimate and answer.estimate.memory_bytes["activations"] < 3e8
 
@@ -126,8 +126,8 @@ def test_on_another_machine_a_row_that_may_be_too_long_is_decided_on_first(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NLP_SKILLS_WORKER", "/nowhere/python")
-    task = made(workspace, "generation", {"text": "下雨了，" * 400, "output": "好。"})
-    away = Away("tower", Prospect(describe_machine(workspace), "a GPU"))
+    task = make_task(workspace, "generation", {"text": "下雨了，" * 400, "output": "好。"})
+    away = RemoteTarget("tower", Prospect(describe_machine(workspace), "a GPU"))
     with speaking("en"):
         plan_training(workspace, task, {"base_model": "Qwen/Qwen3-0.6B"}, None, [], "one")
         with pytest.raises(TrainingError, match="max_length"):
@@ -139,7 +139,7 @@ def test_on_another_machine_a_row_that_may_be_too_long_is_decided_on_first(
 def test_nobody_is_asked_for_consent_while_rows_are_being_counted(
     workspace: Workspace, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = made(workspace, "generation")
+    task = make_task(workspace, "generation")
     monkeypatch.setattr(planning, "count_rows", lambda *_: True)
     assert "still being counted" in plan(workspace, task, tiny_model).message
     with speaking("en"), pytest.raises(TrainingError, match="still being counted"):

@@ -1,4 +1,4 @@
-"""`diagnose` through the client's door, on versions whose files are planted."""
+"""`diagnose` through the client, on versions whose files are planted."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ from mcp import Client
 
 from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.figures import figure
-from nlp_skills.resources.files import dump_jsonl, read_yaml, sha256_file, write_atomic, write_json, write_yaml
-from nlp_skills.resources.language import Language
+from nlp_skills.resources.foundation.files import (
+    dump_jsonl,
+    read_yaml,
+    sha256_file,
+    write_atomic,
+    write_json,
+    write_yaml,
+)
+from nlp_skills.resources.foundation.language import Language
 from nlp_skills.resources.lineage import load_lineage
 from nlp_skills.resources.task import Constraints, SuccessCriteria, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
@@ -68,7 +75,7 @@ class Planted:
         task.save(definition.model_copy(update={"success_criteria": SuccessCriteria(threshold=0.9)}))
         self.snapshot = current_snapshot(task)
 
-    def trained(
+    def train_version(
         self, plan: str | None = None, evidence: dict[str, Any] | None = None, **settings: Any
     ) -> VersionFolder:
         """A version trained from a plan that stands, or from one of these settings."""
@@ -100,7 +107,7 @@ class Planted:
         )
         return folder
 
-    def evaluated(
+    def commit_evaluation(
         self,
         folder: VersionFolder,
         right: Callable[[int, str], str | None] = lambda _, gold: gold,
@@ -224,7 +231,7 @@ async def ask(planted: Planted, language: Language = "en", **arguments: Any) -> 
     return content
 
 
-async def refused(planted: Planted, **arguments: Any) -> str:
+async def read_refusal(planted: Planted, **arguments: Any) -> str:
     async with Client(build_server(Settings(workspace=planted.workspace.root, language="en"))) as client:
         result = await client.call_tool("diagnose", {"task": planted.task.name, **arguments})
     assert result.is_error
@@ -236,7 +243,7 @@ def mostly_wrong(number: int, gold: str) -> str | None:
 
 
 async def test_the_likeliest_cause_becomes_one_planned_change_with_a_prediction(planted: Planted) -> None:
-    planted.evaluated(planted.trained(None, NOTHING_LEARNT, learning_rate=0.05), mostly_wrong)
+    planted.commit_evaluation(planted.train_version(None, NOTHING_LEARNT, learning_rate=0.05), mostly_wrong)
     answer = await ask(planted)
     first = answer["causes"][0]
     assert answer["standing"] == "gap" and first["name"] == "rate_too_high" and first["share"] >= 0.9
@@ -253,11 +260,13 @@ async def test_the_likeliest_cause_becomes_one_planned_change_with_a_prediction(
 
 async def test_what_was_predicted_stands_beside_what_happened(planted: Planted) -> None:
     learnable = {"metric": "macro_f1", "simplest": {"name": "tfidf", "value": 0.99, "outcome": "ties"}}
-    planted.evaluated(planted.trained(None, NOTHING_LEARNT, learning_rate=0.05), mostly_wrong, verdict=learnable)
+    planted.commit_evaluation(
+        planted.train_version(None, NOTHING_LEARNT, learning_rate=0.05), mostly_wrong, verdict=learnable
+    )
     plan = (await ask(planted))["plan"]["name"]
-    child = planted.trained(plan)
+    child = planted.train_version(plan)
     assert load_lineage(child)["prediction"]["outcome"] == "not_measured" and prediction_said(child) is None
-    planted.evaluated(child)
+    planted.commit_evaluation(child)
     answer = await ask(planted)
     assert answer["version"] == "v2" and answer["predicted"]["value"] == 1.0
     assert answer["predicted"]["outcome"] == "within" and "as predicted" in answer["message"]
@@ -267,7 +276,7 @@ async def test_what_was_predicted_stands_beside_what_happened(planted: Planted) 
 
 
 async def test_a_version_that_meets_its_goal_is_accused_of_nothing_and_led_to_deployment(planted: Planted) -> None:
-    planted.evaluated(planted.trained())
+    planted.commit_evaluation(planted.train_version())
     answer = await ask(planted)
     assert answer["causes"] == [] and answer["plan"] is None and answer["standing"] == "met"
     assert answer["next_step"]["tool"] == "deploy" and not list(planted.task.configs.glob("*.yaml"))
@@ -406,7 +415,7 @@ async def test_each_cause_is_seen_in_its_evidence(
                 "examples": [{"id": ids[0], "label": "正面", "likelier": "負面", "chance": 0.9}],
             }
         }
-    planted.evaluated(planted.trained(None, training), answers, evidence=evaluation, **record)
+    planted.commit_evaluation(planted.train_version(None, training), answers, evidence=evaluation, **record)
     answer = await ask(planted)
     names = [cause["name"] for cause in answer["causes"]]
     assert name in names, answer
@@ -417,20 +426,20 @@ async def test_each_cause_is_seen_in_its_evidence(
 
 
 async def test_rare_labels_are_blamed_only_where_they_lag(planted: Planted) -> None:
-    folder = planted.trained()
+    folder = planted.train_version()
     counts = planted.snapshot.summary()
     counts.label_counts["train"] = {"正面": 60, "中性": 55, "負面": 5}
     counts.write(folder.data_snapshot_file)
-    planted.evaluated(folder)
+    planted.commit_evaluation(folder)
     assert (await ask(planted))["causes"] == []
-    planted.evaluated(folder, lambda number, gold: "正面" if gold == "負面" and number % 5 else gold)
+    planted.commit_evaluation(folder, lambda number, gold: "正面" if gold == "負面" and number % 5 else gold)
     answer = await ask(planted)
     assert answer["causes"][0]["name"] == "imbalance" and answer["plan"]["settings"] == {"balance": "oversample"}
     assert {row["label"] for row in answer["causes"][0]["rows"]} == {"負面"}
 
 
 async def test_what_a_deployment_and_another_benchmark_showed_counts_too(planted: Planted) -> None:
-    folder = planted.evaluated(planted.trained())
+    folder = planted.commit_evaluation(planted.train_version())
     write_json(
         planted.task.deployments / "d1.json",
         {"version": "v1", "target": "local", "parity": {"raw": 0.8, "label": 14 / 15, "count": 15}},
@@ -448,21 +457,21 @@ async def test_what_a_deployment_and_another_benchmark_showed_counts_too(planted
 
 
 async def test_a_worse_child_is_told_from_one_that_may_be_chance(planted: Planted) -> None:
-    planted.evaluated(planted.trained(), lambda number, gold: gold if number != 14 else None)
+    planted.commit_evaluation(planted.train_version(), lambda number, gold: gold if number != 14 else None)
     plan_training(planted.workspace, planted.task, {"epochs": 9}, "v1", [], "longer")
-    child = planted.trained("longer")
-    planted.evaluated(child, lambda number, gold: gold if number > 2 else "中性")
+    child = planted.train_version("longer")
+    planted.commit_evaluation(child, lambda number, gold: gold if number > 2 else "中性")
     unsure = await ask(planted)
     found = next(cause for cause in unsure["causes"] if cause["name"] == "not_better")
     assert "may be chance" in found["reasons"][0] and "not shown" in unsure["best"] and "8 → 9" in found["reasons"][2]
-    planted.evaluated(child, lambda number, gold: None if number < 12 else gold)
+    planted.commit_evaluation(child, lambda number, gold: None if number < 12 else gold)
     worse = await ask(planted, complaint="v2 變差了")
     assert "v2 不如 v1" in worse["message"]
     assert worse["best"].startswith("v1 優於 v2。")
 
 
 async def test_a_training_the_audit_refused_is_diagnosed_from_its_refusal(planted: Planted) -> None:
-    folder = planted.trained(max_length=16)
+    folder = planted.train_version(max_length=16)
     folder.model_info_file.unlink()
     folder.evidence_file.unlink()
     write_json(
@@ -481,21 +490,21 @@ async def test_a_training_the_audit_refused_is_diagnosed_from_its_refusal(plante
 
 
 async def test_before_an_evaluation_only_the_training_speaks(planted: Planted) -> None:
-    planted.trained()
+    planted.train_version()
     answer = await ask(planted)
     assert "not been evaluated" in answer["message"] and answer["next_step"]["tool"] == "evaluate"
     assert answer["causes"] == [] and "evaluated" in answer["not_known"]["confused_labels"]
 
 
 async def test_a_version_without_evidence_says_what_is_not_known(planted: Planted) -> None:
-    folder = planted.evaluated(planted.trained(), mostly_wrong)
+    folder = planted.commit_evaluation(planted.train_version(), mostly_wrong)
     folder.evidence_file.unlink()
     answer = await ask(planted)
     assert {"rate_too_high", "label_noise", "wrong_template", "end_of_turn"} <= answer["not_known"].keys()
 
 
 async def test_answers_changed_by_hand_are_not_believed(planted: Planted) -> None:
-    folder = planted.evaluated(planted.trained(None, NOTHING_LEARNT, learning_rate=0.05), mostly_wrong)
+    folder = planted.commit_evaluation(planted.train_version(None, NOTHING_LEARNT, learning_rate=0.05), mostly_wrong)
     shutil.rmtree(folder.root / "predictions")
     folder.predictions_file.write_text("{}\n", encoding="utf-8")
     answer = await ask(planted)
@@ -503,7 +512,7 @@ async def test_answers_changed_by_hand_are_not_believed(planted: Planted) -> Non
 
 
 async def test_a_plan_the_person_has_edited_is_left_as_it_is(planted: Planted) -> None:
-    planted.evaluated(planted.trained(None, NOTHING_LEARNT, learning_rate=0.05), mostly_wrong)
+    planted.commit_evaluation(planted.train_version(None, NOTHING_LEARNT, learning_rate=0.05), mostly_wrong)
     file = Path((await ask(planted))["plan"]["file"])
     write_yaml(file, {**read_yaml(file), "epochs": 3})
     before = sha256_file(file)
@@ -512,7 +521,7 @@ async def test_a_plan_the_person_has_edited_is_left_as_it_is(planted: Planted) -
 
 
 async def test_a_change_of_data_carries_its_prediction_into_the_next_plan(planted: Planted) -> None:
-    planted.evaluated(planted.trained(), lambda _, gold: "中性" if gold == "負面" else gold)
+    planted.commit_evaluation(planted.train_version(), lambda _, gold: "中性" if gold == "負面" else gold)
     answer = await ask(planted)
     assert answer["plan"] is None and answer["next_step"]["tool"] == "set_data_source"
     plan_training(planted.workspace, planted.task, {}, "v1", [], "the-same")
@@ -526,14 +535,14 @@ async def test_a_change_of_data_carries_its_prediction_into_the_next_plan(plante
 
 
 async def test_the_advised_change_keeps_its_prediction_whoever_plans_it(planted: Planted) -> None:
-    planted.evaluated(planted.trained(None, NOTHING_LEARNT, learning_rate=0.05), mostly_wrong)
+    planted.commit_evaluation(planted.train_version(None, NOTHING_LEARNT, learning_rate=0.05), mostly_wrong)
     plan_training(planted.workspace, planted.task, {"learning_rate": 2e-3}, "v1", [], "by-the-coach")
     assert read_yaml(planted.task.configs / "by-the-coach.yaml")["expects"]["metric"] == "macro_f1"
 
 
 async def test_row_text_is_quoted_as_data_and_hidden_on_premise(planted: Planted) -> None:
-    folder = planted.trained()
-    planted.evaluated(folder, lambda _, gold: "中性" if gold == "負面" else gold)
+    folder = planted.train_version()
+    planted.commit_evaluation(folder, lambda _, gold: "中性" if gold == "負面" else gold)
     record = folder.evaluations()[0].to_dict()
     lines = [json.loads(line) for line in folder.predictions_file.read_text(encoding="utf-8").splitlines()]
     record["predictions_hash"] = keep_answers(folder, [{**line, "text": INJECTION * 9} for line in lines])
@@ -549,7 +558,7 @@ async def test_row_text_is_quoted_as_data_and_hidden_on_premise(planted: Planted
 
 
 async def test_a_complaint_is_answered_in_its_language_and_points_at_a_cause(planted: Planted) -> None:
-    planted.evaluated(planted.trained(), lambda _, gold: "中性" if gold == "負面" else gold)
+    planted.commit_evaluation(planted.train_version(), lambda _, gold: "中性" if gold == "負面" else gold)
     plain = await ask(planted)
     pointed = await ask(planted, complaint="它老是把兩個標籤搞混")
     assert pointed["causes"][0]["name"] == "confused_labels" and "最可能的原因" in pointed["message"]
@@ -557,10 +566,10 @@ async def test_a_complaint_is_answered_in_its_language_and_points_at_a_cause(pla
 
 
 async def test_what_cannot_be_diagnosed_is_refused_with_a_way_on(planted: Planted) -> None:
-    assert "plan_training" in await refused(planted)
+    assert "plan_training" in await read_refusal(planted)
     reserve_version(planted.task)
-    assert "job_status" in await refused(planted)
-    assert "v1" in await refused(planted, version="v9")
+    assert "job_status" in await read_refusal(planted)
+    assert "v1" in await read_refusal(planted, version="v9")
 
 
 def test_every_cause_has_a_known_page_and_both_titles() -> None:
@@ -581,9 +590,9 @@ async def test_answers_that_stay_invalid_after_longer_training_get_a_plan_with_r
     def right(number: int, gold: str) -> str | None:
         return None if number % 4 == 0 else gold
 
-    planted.evaluated(planted.trained(epochs=4), right)
+    planted.commit_evaluation(planted.train_version(epochs=4), right)
     plan_training(planted.workspace, planted.task, {"epochs": 6}, "v1", [], "longer")
-    planted.evaluated(planted.trained("longer"), right)
+    planted.commit_evaluation(planted.train_version("longer"), right)
     answer = await ask(planted, language, version="v2")
     assert answer["plan"]["settings"] == {"method": "grpo"} and said in answer["message"], answer
     plan = read_yaml(Path(answer["plan"]["file"]))
@@ -625,8 +634,8 @@ async def test_answers_that_stay_invalid_after_longer_training_get_a_plan_with_r
 async def test_what_lies_between_the_splits_is_accused_first(
     planted: Planted, name: str, found: dict[str, Any]
 ) -> None:
-    folder = planted.evaluated(
-        planted.trained(),
+    folder = planted.commit_evaluation(
+        planted.train_version(),
         lambda number, gold: "中性" if gold == "正面" or number % 3 else gold,
         evidence={"between": between(**found)},
     )
@@ -640,8 +649,8 @@ async def test_what_lies_between_the_splits_is_accused_first(
 
 
 async def test_a_code_that_still_holds_in_the_test_makes_the_score_too_good(planted: Planted) -> None:
-    planted.evaluated(
-        planted.trained(),
+    planted.commit_evaluation(
+        planted.train_version(),
         evidence={
             "between": between(
                 giveaways={
@@ -662,8 +671,8 @@ async def test_a_code_that_still_holds_in_the_test_makes_the_score_too_good(plan
 async def test_wrong_labels_in_the_test_need_no_training(planted: Planted) -> None:
     rows = planted.snapshot.rows("test")
     wrong = {row["id"]: "中性" if row["label"] != "中性" else "負面" for row in rows[:5]}
-    planted.evaluated(
-        planted.trained(),
+    planted.commit_evaluation(
+        planted.train_version(),
         lambda number, gold: list(wrong.values())[number] if number < 5 else gold,
         evidence={
             "between": between(
@@ -677,8 +686,8 @@ async def test_wrong_labels_in_the_test_need_no_training(planted: Planted) -> No
 
 
 async def test_labels_that_are_no_better_than_chance_are_laid_beside_their_source(planted: Planted) -> None:
-    planted.evaluated(
-        planted.trained(),
+    planted.commit_evaluation(
+        planted.train_version(),
         lambda *_: "中性",
         evidence={
             "label_suspects": {"rows": 60, "found": 40, "agreement": 0.33, "pairs": [], "examples": [], "ids": []}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from nlp_skills.resources.language import speaking
+from nlp_skills.resources.foundation.language import speaking
 from nlp_skills.resources.lineage import load_lineage
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
@@ -51,14 +51,14 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, demo_base_model: Path) -
     yield root
 
 
-def accused(workspace: Path, name: str) -> list[str]:
+def accused_causes(workspace: Path, name: str) -> list[str]:
     folder = TaskFolder(workspace / f"{name}-{SEED}".replace("_", "-"))
     return [cause.name for cause in diagnose(VersionFolder(folder, 1)).causes]
 
 
 def test_the_true_cause_comes_first_in_six_of_eight_and_among_the_first_three_in_all(workspace: Path) -> None:
     assert set(LONGEST_FIRST) == set(faults.FAULTS)
-    named = {name: accused(workspace, name) for name in faults.FAULTS}
+    named = {name: accused_causes(workspace, name) for name in faults.FAULTS}
     assert all(name in causes[:3] for name, causes in named.items()), named
     assert sum(causes[0] == name for name, causes in named.items()) >= 6, named
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nlp_skills.resources.errors import TrainingError
-from nlp_skills.resources.files import read_json, read_jsonl
+from nlp_skills.resources.foundation.errors import TrainingError
+from nlp_skills.resources.foundation.files import read_json, read_jsonl
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
@@ -52,7 +52,7 @@ def test_with_lora_it_comes_to_prefer_the_chosen_answers_and_a_killed_run_ends_w
     tone: TaskFolder, trainings: Trainings, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, workspace: Workspace
 ) -> None:
     settings = {"base_model": str(tiny_model), **SETTINGS}
-    whole = trainings.done(tone, settings)
+    whole = trainings.trained_version(tone, settings)
     info = whole.model_info()
     assert info.method == "dpo" and whole.config().settings()["beta"] == 0.1 and whole.config().lora_r == 16
     validated = measures(whole, "eval_rewards/accuracies")
@@ -65,11 +65,11 @@ def test_with_lora_it_comes_to_prefer_the_chosen_answers_and_a_killed_run_ends_w
 
     monkeypatch.setenv("KILL_AT", "step7")
     job = trainings.start(tone, settings)
-    assert trainings.ended(job) == "interrupted"
+    assert trainings.run_to_end(job) == "interrupted"
     killed = VersionFolder(tone, 2)
     assert max(sealed_checkpoints(killed.models / "checkpoints")) == 6  # an epoch's end; 4 was another
     monkeypatch.delenv("KILL_AT")
-    trainings.resumed(job)
+    trainings.resume_job(job)
     assert weights(killed) == weights(whole)
     told = [event["measures"] for event in read_jsonl(job.events_file) if event["kind"] == "progress"]
     assert any("rewards_chosen" in measure and "rewards_accuracy" in measure for measure in told)
@@ -88,7 +88,7 @@ def test_every_weight_is_trained_against_log_probabilities_computed_before_the_f
 ) -> None:
     options = {"optim": "adafactor", "label_smoothing_factor": 0.0, "ld_alpha": 0.9}
     settings = {"base_model": str(tiny_model), **SETTINGS, "lora_r": 0, "rpo_alpha": 0.5, "trl": options}
-    version = trainings.done(tone, settings)
+    version = trainings.trained_version(tone, settings)
     info = version.model_info()
     assert info.model and not info.adapter and info.parameters.trainable == info.parameters.total
     arguments = read_json(version.environment_file)["trainer_arguments"]

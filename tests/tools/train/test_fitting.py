@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.tools.data.types import kind_of, task_kind
+from nlp_skills.tools.data.task_kind import kind_of, task_kind
 from nlp_skills.tools.train.audit import audit
 from nlp_skills.tools.train.fitting import Fitted, LongRows, fit_rows
 from nlp_skills.tools.train.tokenise import end_ids_of, load_tokenizer, tokenise
@@ -20,7 +20,7 @@ LIMIT = 256
 def fit(tiny_model: Path, rows: list[dict[str, Any]], choice: LongRows | None) -> tuple[Fitted, Any, set[int]]:
     tokenizer = load_tokenizer(tiny_model)
     ends = end_ids_of(tiny_model, tokenizer)
-    rendered = [{"id": row["id"], **kind_of(row).rendered(row, PROMPT, [])} for row in rows]
+    rendered = [{"id": row["id"], **kind_of(row).render_row(row, PROMPT, [])} for row in rows]
     splits = {"train": tokenise(rendered, tokenizer, ends), "valid": []}
     return (
         fit_rows(splits, {row["id"]: row for row in rows}, PROMPT, [], tokenizer, ends, choice, LIMIT),

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from nlp_skills.resources.errors import MissingRequirement, NlpSkillsError, TrainingError
-from nlp_skills.resources.files import read_json
+from nlp_skills.resources.foundation.errors import MissingRequirement, NlpSkillsError, TrainingError
+from nlp_skills.resources.foundation.files import read_json
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.evaluate.model import version_paths
 from nlp_skills.tools.train.planning import plan_training, ready_to_train
 from tests.tools.train.trained import Trainings, measures
@@ -77,8 +77,8 @@ def test_lora_is_trained_beside_weights_in_four_bits_and_merges_into_the_whole_b
         task, {"base_model": str(wide_model), "load_in_4bit": True, "epochs": 3, "batch_size": 8, "learning_rate": 5e-3}
     )
     if (
-        trainings.ended(job) == "failed"
-        and isinstance(error := jobs.failure(job), NlpSkillsError)
+        trainings.run_to_end(job) == "failed"
+        and isinstance(error := job_control.failure(job), NlpSkillsError)
         and error.field == "load_in_4bit"
     ):
         pytest.skip(str(error.problem.en))  # what a person is told, where this processor cannot

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nlp_skills.resources.errors import TrainingError
-from nlp_skills.resources.files import read_json, read_jsonl
+from nlp_skills.resources.foundation.errors import TrainingError
+from nlp_skills.resources.foundation.files import read_json, read_jsonl
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
@@ -33,7 +33,7 @@ GRPO = {
 }
 
 
-def asked(number: int) -> str:
+def question_text(number: int) -> str:
     return f"{COMPANIES[number % 8]}第{number}號公告的評語？"
 
 
@@ -57,12 +57,16 @@ def words(workspace: Workspace, trainings: Trainings, tiny_model: Path) -> Versi
         workspace.root / "words",
         "generation",
         {
-            "train": [{"text": asked(number), "output": chance.choice("好好壞壞壞")} for number in range(64)],
-            "valid": [{"text": asked(number), "output": chance.choice("好好壞壞壞")} for number in range(64, 72)],
-            "test": [{"text": asked(number), "output": chance.choice("好好壞壞壞")} for number in range(72, 76)],
+            "train": [{"text": question_text(number), "output": chance.choice("好好壞壞壞")} for number in range(64)],
+            "valid": [
+                {"text": question_text(number), "output": chance.choice("好好壞壞壞")} for number in range(64, 72)
+            ],
+            "test": [
+                {"text": question_text(number), "output": chance.choice("好好壞壞壞")} for number in range(72, 76)
+            ],
         },
     )
-    return trainings.done(
+    return trainings.trained_version(
         task,
         {
             "base_model": str(tiny_model),
@@ -83,9 +87,9 @@ def good(workspace: Workspace) -> TaskFolder:
         workspace.root / name,
         "generation",
         {
-            "train": [{"text": asked(number), "output": "好"} for number in range(100, 122)],
-            "valid": [{"text": asked(number), "output": "好"} for number in range(122, 130)],
-            "test": [{"text": asked(number), "output": "好"} for number in range(130, 134)],
+            "train": [{"text": question_text(number), "output": "好"} for number in range(100, 122)],
+            "valid": [{"text": question_text(number), "output": "好"} for number in range(122, 130)],
+            "test": [{"text": question_text(number), "output": "好"} for number in range(130, 134)],
         },
     )
 
@@ -97,7 +101,7 @@ def test_from_a_version_that_is_sometimes_right_the_reward_rises_and_a_killed_ru
     assert words.config().keep_best == "loss" and free.valid_loss is not None and free.valid_recall is None
     assert diagnose(words).causes is not None
 
-    whole = trainings.done(good, GRPO)
+    whole = trainings.trained_version(good, GRPO)
     info = whole.model_info()
     earned = measures(whole, "reward")
     assert 0.1 < earned[0] < 0.7, earned  # sometimes right to begin with
@@ -106,7 +110,7 @@ def test_from_a_version_that_is_sometimes_right_the_reward_rises_and_a_killed_ru
     assert (
         before is not None
         and 0 <= before < 1
-        and f"{before:.2f} before the first step" in Grpo.scored(info.training).en
+        and f"{before:.2f} before the first step" in Grpo.describe_scores(info.training).en
     )
     assert len(earned) == 18  # 22 questions in steps of 8, six times: the last step of an epoch is made up
     assert info.method == "grpo" and info.adapter and whole.config().settings()["rewards"] == ["exact_match"]
@@ -116,11 +120,11 @@ def test_from_a_version_that_is_sometimes_right_the_reward_rises_and_a_killed_ru
 
     monkeypatch.setenv("KILL_AT", "step9")
     job = trainings.start(good, GRPO)
-    assert trainings.ended(job) == "interrupted"
+    assert trainings.run_to_end(job) == "interrupted"
     killed = VersionFolder(good, 2)
     assert max(sealed_checkpoints(killed.models / "checkpoints")) == 8
     monkeypatch.delenv("KILL_AT")
-    trainings.resumed(job)
+    trainings.resume_job(job)
     assert measures(killed, "reward") == earned
     assert weights(killed) == weights(whole)
     told = [event["measures"] for event in read_jsonl(job.events_file) if event["kind"] == "progress"]
@@ -131,7 +135,7 @@ def test_from_a_version_that_is_sometimes_right_the_reward_rises_and_a_killed_ru
 
     options = {"top_k": 20, "mask_truncated_completions": True, "epsilon_high": 0.28}
     settings = {**GRPO, "lora_r": 0, "epochs": 1, "num_iterations": 2, "beta": 0.02, "trl": options}
-    full = trainings.done(good, settings, 3)
+    full = trainings.trained_version(good, settings, 3)
     used = read_json(full.environment_file)["trainer_arguments"]
     assert {name: used[name] for name in options} == options == full.config().settings()["trl"]
     assert full.model_info().model and len(measures(full, "kl")) == 6 and len(measures(full, "reward")) == 3

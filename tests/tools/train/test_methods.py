@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import TrainingError
-from nlp_skills.resources.language import speaking
+from nlp_skills.resources.foundation.errors import TrainingError
+from nlp_skills.resources.foundation.language import speaking
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.data.types import task_kinds
-from nlp_skills.tools.train.methods import Situation, make_method, methods, usual_method
+from nlp_skills.tools.data.task_kind import task_kinds
+from nlp_skills.tools.train.method import TrainingContext, default_method, make_method, methods
 from nlp_skills.tools.train.planning import ready_to_train
-from nlp_skills.tools.train.rewards import chosen_rewards, rewards
+from nlp_skills.tools.train.reward import chosen_rewards, rewards
 from tests.tools.train.conftest import write_rows
 from tests.tools.train.test_planning import base as base
 from tests.tools.train.test_planning import plan, trained_version
@@ -34,11 +34,11 @@ def pairs(workspace: Workspace) -> TaskFolder:
 
 
 def test_each_type_of_task_has_a_usual_method_that_accepts_it() -> None:
-    assert {kind: usual_method(kind) for kind in task_kinds()} == {
+    assert {kind: default_method(kind) for kind in task_kinds()} == {
         kind: "dpo" if kind == "preference" else "sft" for kind in task_kinds()
     }
     for kind in task_kinds():
-        make_method(usual_method(kind), {"base_model": "any"}).check_task(kind, [])
+        make_method(default_method(kind), {"base_model": "any"}).check_task(kind, [])
 
 
 @pytest.mark.parametrize(("method", "offered"), [("sft", "dpo"), ("grpo", "dpo")])
@@ -143,7 +143,7 @@ def test_rewards_that_do_not_fit_are_named(
 def test_settings_that_count_labels_are_refused_where_there_are_none() -> None:
     for settings, field in (({"keep_best": "recall"}, "keep_best"), ({"balance": "oversample"}, "balance")):
         with pytest.raises(TrainingError) as refused:
-            make_method("sft", {"base_model": "any", **settings}).resolved(Situation(100, 10, type="chat"))
+            make_method("sft", {"base_model": "any", **settings}).resolve(TrainingContext(100, 10, type="chat"))
         assert refused.value.field == field
 
 
@@ -201,4 +201,6 @@ def test_every_reward_says_what_it_judges_and_fits_some_type() -> None:
 
 def test_validity_alone_is_warned_of_for_it_can_be_cheated() -> None:
     method = make_method("grpo", {"base_model": "any", "rewards": ["json_validity"]})
-    assert any("without content" in warning.en for warning in method.warnings(Situation(100, 10, type="extraction")))
+    assert any(
+        "without content" in warning.en for warning in method.warnings(TrainingContext(100, 10, type="extraction"))
+    )

@@ -10,18 +10,25 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources import knowledge
-from nlp_skills.resources.errors import MissingRequirement, NlpSkillsError, TrainingError
-from nlp_skills.resources.files import dump_jsonl, read_jsonl, read_yaml, write_atomic, write_json, write_yaml
-from nlp_skills.resources.language import speaking
+from nlp_skills.resources.foundation.errors import MissingRequirement, NlpSkillsError, TrainingError
+from nlp_skills.resources.foundation.files import (
+    dump_jsonl,
+    read_jsonl,
+    read_yaml,
+    write_atomic,
+    write_json,
+    write_yaml,
+)
+from nlp_skills.resources.foundation.language import speaking
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute.machine import Gpu, describe_machine
+from nlp_skills.tools.compute.hardware import Gpu, describe_machine
 from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.train.answers import PlanAnswer
 from nlp_skills.tools.train.base_facts import outline, parameters_in_name, read_base_model
 from nlp_skills.tools.train.estimate import Rows, estimate, memory_by_parts
-from nlp_skills.tools.train.methods import Situation, make_method, methods
+from nlp_skills.tools.train.method import TrainingContext, make_method, methods
 from nlp_skills.tools.train.methods.sft import Sft
 from nlp_skills.tools.train.plan import read_plan
 from nlp_skills.tools.train.planning import plan_training, ready_to_train
@@ -281,7 +288,7 @@ def test_every_method_documents_itself_and_its_settings() -> None:
 
 def test_defaults_follow_rows_and_model_size() -> None:
     chosen = {
-        rows: sft().resolved(Situation(rows, 50, parameters=4_000_000_000))[0].model_dump()
+        rows: sft().resolve(TrainingContext(rows, 50, parameters=4_000_000_000))[0].model_dump()
         for rows in (300, 2000, 20_000)
     }
     assert [settings["epochs"] for settings in chosen.values()] == [4, 3, 2]
@@ -289,7 +296,10 @@ def test_defaults_follow_rows_and_model_size() -> None:
     assert chosen[20_000]["lora_r"] == 32
     assert all(settings["batch_size"] * settings["gradient_accumulation"] == 16 for settings in chosen.values())
     slow = sft(learning_rate=2e-5, lora_r=16)
-    assert "far below" in slow.resolved(Situation(300, 0, parameters=10**9))[0].warnings(Situation(300, 0))[0].en
+    assert (
+        "far below"
+        in slow.resolve(TrainingContext(300, 0, parameters=10**9))[0].warnings(TrainingContext(300, 0))[0].en
+    )
 
 
 def sft(**settings: Any) -> Sft:
@@ -299,11 +309,11 @@ def sft(**settings: Any) -> Sft:
 def test_oversampling_shows_every_label_equally_often() -> None:
     rows = [TokenisedRow(str(n), "rare" if n == 0 else "common", [n], 0, 0) for n in range(5)]
     oversampled = sft(balance="oversample")
-    balanced = oversampled.shown(rows)
+    balanced = oversampled.build_dataset(rows)
     assert [row.answer for row in balanced].count("rare") == 4 == [row.answer for row in balanced].count("common")
-    assert sft().shown(rows) == rows
-    situation = Situation(5, 0, label_counts={"rare": 1, "common": 4})
-    assert oversampled.rows_per_epoch(situation) == len(balanced)
+    assert sft().build_dataset(rows) == rows
+    context = TrainingContext(5, 0, label_counts={"rare": 1, "common": 4})
+    assert oversampled.rows_per_epoch(context) == len(balanced)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import TrainingError
-from nlp_skills.resources.files import read_jsonl
+from nlp_skills.resources.foundation.errors import TrainingError
+from nlp_skills.resources.foundation.files import read_jsonl
 from nlp_skills.tools.data.chat_template import reads_clock, template_of, without_clock
 from nlp_skills.tools.data.control_tokens import plain, plain_messages, special_tokens, tokens_of
-from nlp_skills.tools.data.types import Spelling, task_kind
+from nlp_skills.tools.data.task_kind import Spelling, task_kind
 from nlp_skills.tools.train.audit import audit
 from nlp_skills.tools.train.tokenise import load_tokenizer, tokenise
 from tests.tiny_model import TURN_END, TURN_START, build_tokenizer
@@ -21,7 +21,7 @@ CLOCK = (CASES / "24-template-with-clock" / "chat_template.jinja").read_text(enc
 INJECTED = list(read_jsonl(CASES / "25-special-tokens-in-text" / "inj.jsonl"))
 
 
-def rendered(row: dict[str, Any], number: int) -> dict[str, Any]:
+def render_row(row: dict[str, Any], number: int) -> dict[str, Any]:
     return {
         "id": f"r{number}",
         "prompt": [{"role": "user", "content": row["text"]}],
@@ -33,7 +33,7 @@ def rendered(row: dict[str, Any], number: int) -> dict[str, Any]:
 def test_no_control_token_comes_out_of_a_rows_text_and_the_audit_names_the_rows() -> None:
     tokenizer = build_tokenizer()
     turn, end = tokenizer.convert_tokens_to_ids([TURN_START, TURN_END])
-    rows = tokenise([rendered(row, number) for number, row in enumerate(INJECTED)], tokenizer, {end})
+    rows = tokenise([render_row(row, number) for number, row in enumerate(INJECTED)], tokenizer, {end})
     assert {(row.input_ids.count(turn), row.input_ids.count(end)) for row in rows} == {(2, 2)}, (
         "the question and the answer"
     )
@@ -94,7 +94,7 @@ STRICT = (
 def conversations() -> list[dict[str, Any]]:
     kind = task_kind("chat")
     rows = [kind.fields(record, Spelling((), {})) for record in read_jsonl(TOOLS)]
-    return [{"id": f"r{number}", **kind.rendered(row, kind.prompts["en"], [])} for number, row in enumerate(rows)]
+    return [{"id": f"r{number}", **kind.render_row(row, kind.prompts["en"], [])} for number, row in enumerate(rows)]
 
 
 @pytest.mark.worker

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from nlp_skills.resources.files import dump_jsonl, read_json, read_jsonl, write_atomic, write_json
+from nlp_skills.resources.foundation.files import dump_jsonl, read_json, read_jsonl, write_atomic, write_json
+from nlp_skills.resources.foundation.language import Text
 from nlp_skills.resources.job import JobFolder
-from nlp_skills.resources.language import Text
 from nlp_skills.resources.removal import record_removal, removal
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.train import reproduce
 from nlp_skills.tools.train.planning import plan_training
-from tests.permissions import agreed
+from tests.permissions import agree_to_script
 from tests.tools.train.trained import ready
 
 pytestmark = pytest.mark.minutes
@@ -40,13 +40,15 @@ if __name__ == "__main__":
 """
 
 
-def ended(job: JobFolder) -> None:
-    assert jobs.wait(job, SECONDS) == "succeeded", jobs.failure(job) or job.output_file.read_text(encoding="utf-8")
+def assert_succeeded(job: JobFolder) -> None:
+    assert job_control.wait(job, SECONDS) == "succeeded", job_control.failure(job) or job.output_file.read_text(
+        encoding="utf-8"
+    )
 
 
-def replayed(workspace: Workspace, task: TaskFolder, worker: Path) -> dict[str, object]:
-    job = jobs.submit(workspace, "reproduce", reproduce.ENTRY, [str(task.root), "v1"], python=worker, task=task)
-    ended(job)
+def replay_version(workspace: Workspace, task: TaskFolder, worker: Path) -> dict[str, object]:
+    job = job_control.submit(workspace, "reproduce", reproduce.ENTRY, [str(task.root), "v1"], python=worker, task=task)
+    assert_succeeded(job)
     result = job.exit()
     assert result is not None
     return result.result
@@ -57,11 +59,15 @@ def version(workspace: Workspace, task: TaskFolder, tiny_model: Path, worker: Pa
     """v1, trained and evaluated as jobs."""
     plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
     name = ready(workspace, task, "first")
-    ended(jobs.submit(workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=worker, task=task))
+    assert_succeeded(
+        job_control.submit(workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=worker, task=task)
+    )
     write_atomic(task.scripts / "05_evaluate.py", _EVALUATE)
-    agreed(task.scripts / "05_evaluate.py")
-    ended(
-        jobs.submit(workspace, "evaluate", ["scripts/05_evaluate.py"], ["--skip-baselines"], python=worker, task=task)
+    agree_to_script(task.scripts / "05_evaluate.py")
+    assert_succeeded(
+        job_control.submit(
+            workspace, "evaluate", ["scripts/05_evaluate.py"], ["--skip-baselines"], python=worker, task=task
+        )
     )
     return VersionFolder(task, 1)
 
@@ -74,7 +80,7 @@ def test_a_version_is_reproduced_and_a_difference_is_found(
     assert {name: used[name] for name in config["trl"]} == config["trl"]
     before = {path: path.read_bytes() for path in version.root.rglob("*") if path.is_file()}
     (task.data / "train.jsonl").write_text("", encoding="utf-8")  # the data of today is of no concern
-    result = replayed(workspace, task, worker)
+    result = replay_version(workspace, task, worker)
     assert result["identical"] is True, result
     checks = {check["what"]: check for check in result["checks"]}  # type: ignore[attr-defined]
     assert {
@@ -95,7 +101,7 @@ def test_a_version_is_reproduced_and_a_difference_is_found(
     _forge_an_answer(version)
     environment = read_json(version.environment_file)
     write_json(version.environment_file, {**environment, "python": "3.10.0"})
-    result = replayed(workspace, task, worker)
+    result = replay_version(workspace, task, worker)
     assert result["identical"] is False
     [different] = [check for check in result["checks"] if not check["same"]]  # type: ignore[attr-defined]
     assert different["what"] == "answers" and different["different"] == 1
@@ -109,7 +115,7 @@ def test_a_model_that_was_removed_comes_back_where_the_same_comes_out(
     files = {path: path.read_bytes() for path in (version.models / "adapter").iterdir()}
     record_removal(version, Text("it was tidied away", "已清理"), 1)
     shutil.rmtree(version.models)
-    result = replayed(workspace, task, worker)
+    result = replay_version(workspace, task, worker)
     assert result["identical"] is True and result["brought_back"] is True, result
     assert "back in its place" in result["message"]["en"]  # type: ignore[index]
     assert {path: path.read_bytes() for path in (version.models / "adapter").iterdir()} == files
@@ -118,7 +124,7 @@ def test_a_model_that_was_removed_comes_back_where_the_same_comes_out(
 
 def _forge_an_answer(version: VersionFolder) -> None:
     """Make the record say that one row was answered otherwise."""
-    from nlp_skills.resources.files import sha256_bytes
+    from nlp_skills.resources.foundation.files import sha256_bytes
 
     rows = list(read_jsonl(version.predictions_file))
     rows[0]["raw"] = "forged"

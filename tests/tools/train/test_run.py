@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from nlp_skills.resources.errors import NlpSkillsError, TrainingError
-from nlp_skills.resources.files import read_json, read_jsonl, read_yaml, sha256_file
+from nlp_skills.resources.foundation.errors import NlpSkillsError, TrainingError
+from nlp_skills.resources.foundation.files import read_json, read_jsonl, read_yaml, sha256_file
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.lineage import load_lineage
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.train.checkpoints import sealed_checkpoints
 from nlp_skills.tools.train.planning import plan_training, ready_to_train
 from tests.tools.compute.working import eventually
@@ -41,15 +41,15 @@ def submit(workspace: Workspace, task: TaskFolder, tiny_model: Path, worker: Pat
     def start(plan: str) -> JobFolder:
         plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], plan)
         name = ready_to_train(workspace, task, plan, confirm=False)
-        return jobs.submit(
+        return job_control.submit(
             workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=worker, task=task, resumable=True
         )
 
     return start
 
 
-def ended(job: JobFolder) -> str:
-    state = jobs.wait(job, SECONDS)
+def read_end(job: JobFolder) -> str:
+    state = job_control.wait(job, SECONDS)
     assert state not in ("running", "queued"), job.output_file.read_text(encoding="utf-8")
     return state
 
@@ -62,30 +62,30 @@ def test_a_training_killed_three_times_ends_with_the_weights_of_one_never_stoppe
     workspace: Workspace, task: TaskFolder, submit: Callable[[str], JobFolder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = submit("whole")
-    assert ended(whole) == "succeeded", jobs.failure(whole)
+    assert read_end(whole) == "succeeded", job_control.failure(whole)
     _check_commit(task, whole)
     tokenised = sorted((task.cache / "tokenised").iterdir())
 
     monkeypatch.setenv("KILL_AT", "step13")
     job = submit("killed")
-    assert ended(job) == "interrupted"
+    assert read_end(job) == "interrupted"
     version = VersionFolder(task, 2)
     assert version.status() == "reserved" and not version.model_info_file.exists()
     assert max(sealed_checkpoints(version.models / "checkpoints")) == 10  # of steps 5, 8 (an epoch) and 10
 
     monkeypatch.setenv("KILL_AT", "checkpoint")
-    assert ended(jobs.resume(job, workspace)) == "interrupted"
+    assert read_end(job_control.resume(job, workspace)) == "interrupted"
     half_written = version.models / "checkpoints" / "checkpoint-15"
     assert (half_written / "adapter_model.safetensors").is_file()
     assert max(sealed_checkpoints(version.models / "checkpoints")) == 10
 
     monkeypatch.setenv("KILL_AT", "commit")
-    assert ended(jobs.resume(job, workspace)) == "interrupted"
+    assert read_end(job_control.resume(job, workspace)) == "interrupted"
     assert version.status() == "trained" and not version.lineage_file.exists()
     assert load_lineage(version)["version"] == "v2" and version.lineage_file.is_file()  # any reader heals it
 
     monkeypatch.delenv("KILL_AT")
-    assert ended(jobs.resume(job, workspace)) == "succeeded"
+    assert read_end(job_control.resume(job, workspace)) == "succeeded"
     assert [folder.name for folder in sorted(task.versions.glob("v*"))] == ["v1", "v2"]
     assert weights(task, 2) == weights(task, 1)
     assert sorted((task.cache / "tokenised").iterdir()) == tokenised and len(tokenised) == 2  # train and valid, once
@@ -124,7 +124,7 @@ def _check_commit(task: TaskFolder, job: JobFolder) -> None:
     assert not (task.configs / "whole.yaml").exists()  # trained, so no longer a plan
     ended = job.exit()
     assert ended and ended.result["next_step"]["arguments"] == {"task": "news", "version": "v1"}
-    assert {"loss", "tokens_per_second", "learning_rate"} <= jobs.progress(job).measures.keys()
+    assert {"loss", "tokens_per_second", "learning_rate"} <= job_control.progress(job).measures.keys()
 
 
 def test_a_cancelled_training_keeps_its_number_and_goes_on_by_hand(
@@ -141,7 +141,7 @@ def test_a_cancelled_training_keeps_its_number_and_goes_on_by_hand(
     while not sealed_checkpoints(version.models / "checkpoints").keys() >= {8, 10}:
         assert time.monotonic() < deadline and job.state() != "failed", job.output_file.read_text(encoding="utf-8")
         time.sleep(0.1)
-    assert jobs.cancel(job) == "cancelled"
+    assert job_control.cancel(job) == "cancelled"
     assert version.status() == "cancelled" and read_json(version.failure_file)["job"] == job.id
 
     monkeypatch.delenv("KILL_AT")
@@ -173,9 +173,11 @@ def test_a_base_model_that_never_ends_its_turn_is_refused_before_there_is_a_vers
     template = (tiny_model / "chat_template.jinja").read_text(encoding="utf-8")
     (endless / "chat_template.jinja").write_text(template.replace(" + '<|im_end|>'", ""), encoding="utf-8")
     plan_training(workspace, task, {"base_model": str(endless), **SETTINGS}, None, [], "endless")
-    job = jobs.submit(workspace, "train", ["scripts/04_train.py"], ["--plan", "endless"], python=worker, task=task)
-    assert ended(job) == "failed"
-    error = jobs.failure(job)
+    job = job_control.submit(
+        workspace, "train", ["scripts/04_train.py"], ["--plan", "endless"], python=worker, task=task
+    )
+    assert read_end(job) == "failed"
+    error = job_control.failure(job)
     assert isinstance(error, NlpSkillsError) and error.details["problems"] == {"end_of_turn": 75}
     first = error.details["rows"][0]
     assert first["trained"] == first["answer"] + "\n" and "end of turn" in error.problem.en
@@ -192,7 +194,7 @@ def test_a_second_training_of_the_task_is_queued_with_its_version_and_its_data_a
     monkeypatch.setenv("KILL_AT", "pause")
     first = submit("first")
     eventually(lambda: sealed_checkpoints(VersionFolder(task, 1).models / "checkpoints") or first.exit(), SECONDS)
-    assert first.state() == "running", jobs.failure(first)
+    assert first.state() == "running", job_control.failure(first)
     monkeypatch.delenv("KILL_AT")
     with pytest.raises(TrainingError, match=first.id):
         ready_to_train(workspace, task, "first", confirm=False)
@@ -210,6 +212,6 @@ def test_a_second_training_of_the_task_is_queued_with_its_version_and_its_data_a
     assert not [finding for finding in again.findings if finding["code"] == "interrupted"], (
         "it waits, and was not stopped"
     )
-    assert jobs.cancel(first) == "cancelled"
-    assert ended(second) == "succeeded", jobs.failure(second)
+    assert job_control.cancel(first) == "cancelled"
+    assert read_end(second) == "succeeded", job_control.failure(second)
     assert version.status() == "trained" and VersionFolder(task, 1).status() == "cancelled"

@@ -16,21 +16,21 @@ from pathlib import Path
 import pytest
 
 from nlp_skills.resources import spending
-from nlp_skills.resources.errors import MachineError, TrainingError
-from nlp_skills.resources.files import read_json, read_yaml, sha256_file
+from nlp_skills.resources.foundation.errors import MachineError, TrainingError
+from nlp_skills.resources.foundation.files import read_json, read_yaml, sha256_file
 from nlp_skills.resources.job import JobFolder, job_folders
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.compute.consent import set_up_machine
-from nlp_skills.tools.compute.events import JobEvents
-from nlp_skills.tools.compute.machines import named_machine
+from nlp_skills.tools.compute.jobs import job_control
+from nlp_skills.tools.compute.jobs.events import JobEvents
+from nlp_skills.tools.compute.jobs.rented import Record
+from nlp_skills.tools.compute.machine import named_machine
 from nlp_skills.tools.compute.machines.sky import Sky
-from nlp_skills.tools.compute.rented import Record
 from nlp_skills.tools.compute.skypilot import task_file
-from nlp_skills.tools.train.away import submit_away
 from nlp_skills.tools.train.planning import plan_training
+from nlp_skills.tools.train.remote_submit import submit_remote
 from tests.tools.compute.sshd import free_port
 from tests.tools.compute.working import eventually
 from tests.tools.train.slurm import USER, Slurm, slurm_node
@@ -146,13 +146,13 @@ def node_python(node: Slurm, worker: Path) -> str:
 def price_of(workspace: Workspace, name: str, settings: Mapping[str, object]) -> JobFolder:
     job = set_up_machine(workspace, name, {"kind": "sky", **settings}, confirm=False)
     assert isinstance(job, JobFolder)
-    jobs.wait(job, SECONDS)
+    job_control.wait(job, SECONDS)
     return job
 
 
 def ends(job: JobFolder, wanted: str) -> None:
-    state = jobs.wait(job, SECONDS)
-    assert state == wanted, (state, jobs.failure(job), job.output_file.read_text(encoding="utf-8")[-4000:])
+    state = job_control.wait(job, SECONDS)
+    assert state == wanted, (state, job_control.failure(job), job.output_file.read_text(encoding="utf-8")[-4000:])
 
 
 @pytest.fixture(scope="module")
@@ -203,10 +203,10 @@ def test_a_training_on_slurm_is_launched_fetched_verified_committed_and_given_ba
 ) -> None:
     plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
     with pytest.raises(TrainingError) as asked:
-        submit_away(workspace, task, "first", "batch", confirm=False)
+        submit_remote(workspace, task, "first", "batch", confirm=False)
     assert "2.00 USD an hour" in asked.value.problem.en and not node.jobs()
 
-    job = submit_away(workspace, task, "first", "batch", confirm=True)
+    job = submit_remote(workspace, task, "first", "batch", confirm=True)
     eventually(lambda: node.jobs() or job.state() != "running", SECONDS, every=0.2)
     ends(job, "succeeded")
     version = VersionFolder(task, 1)
@@ -214,7 +214,7 @@ def test_a_training_on_slurm_is_launched_fetched_verified_committed_and_given_ba
     assert all(sha256_file(task.root / name) == digest for name, digest in info.files.items())
     assert info.job == job.id and info.training.steps == 40 == JobEvents(job).points()["loss"][-1][0]
     assert read_json(version.environment_file)["machine"] == "batch" == lineage["environment"]["machine"]
-    assert 0 < lineage["cost"]["spent"] == spending.spent(task) < 2.0 * SECONDS / 3600
+    assert 0 < lineage["cost"]["spent"] == spending.total_spent(task) < 2.0 * SECONDS / 3600
     record = Record.read(job)
     assert record and record.given_back and not node.jobs()
     left = list((Path(node.account.pw_dir) / ".nlp-skills-jobs" / "runs").iterdir())
@@ -225,9 +225,9 @@ def test_a_job_cancelled_while_slurm_is_being_asked_leaves_nothing_there(
     workspace: Workspace, task: TaskFolder, tiny_model: Path, node: Slurm, batch: None
 ) -> None:
     plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
-    job = submit_away(workspace, task, "first", "batch", confirm=True)
+    job = submit_remote(workspace, task, "first", "batch", confirm=True)
     eventually(lambda: node.jobs() or job.state() != "running", SECONDS, every=0.2)
-    assert jobs.cancel(job) == "cancelled"
+    assert job_control.cancel(job) == "cancelled"
     ends(next(one for one in job_folders(workspace) if one.spec().kind == "give_back"), "succeeded")
     eventually(lambda: not node.jobs(), 60, every=0.2)
     assert VersionFolder(task, 1).status() == "cancelled"
@@ -255,7 +255,7 @@ def test_skypilots_own_dry_run_prices_aws_and_its_words_for_what_it_cannot_are_u
         ("noaccount", {"infra": "gcp", "gpus": "L4:1"}, "settings.infra"),
         ("nocloud", {"infra": "nosuch"}, "settings.infra"),
     ):
-        refused = jobs.failure(price_of(workspace, name, settings))
+        refused = job_control.failure(price_of(workspace, name, settings))
         assert isinstance(refused, MachineError) and refused.field == field, refused
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from nlp_skills.resources.errors import TrainingError
-from nlp_skills.resources.files import read_json, read_jsonl, read_yaml, write_json
+from nlp_skills.resources.foundation.errors import TrainingError
+from nlp_skills.resources.foundation.files import read_json, read_jsonl, read_yaml, write_json
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
-from nlp_skills.tools.compute.machine import describe_machine
-from nlp_skills.tools.compute.turns import before_me
+from nlp_skills.tools.compute.hardware import describe_machine
+from nlp_skills.tools.compute.jobs import job_control
+from nlp_skills.tools.compute.jobs.device_queue import jobs_ahead
 from nlp_skills.tools.train.checkpoints import sealed_checkpoints
 from nlp_skills.tools.train.environment import choose_processes
 from nlp_skills.tools.train.methods.sft import Sft
@@ -42,13 +42,16 @@ def start(
     workspace: Workspace, task: TaskFolder, model: Path, worker: Path, name: str, **settings: object
 ) -> JobFolder:
     plan_training(workspace, task, {"base_model": str(model), **SETTINGS, **settings}, "none", [], name)
-    return jobs.submit(
+    return job_control.submit(
         workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=worker, task=task, resumable=True
     )
 
 
 def succeeds(job: JobFolder) -> None:
-    assert jobs.wait(job, SECONDS) == "succeeded", (jobs.failure(job), job.output_file.read_text(encoding="utf-8"))
+    assert job_control.wait(job, SECONDS) == "succeeded", (
+        job_control.failure(job),
+        job.output_file.read_text(encoding="utf-8"),
+    )
 
 
 def losses(version: VersionFolder, name: str) -> list[float]:
@@ -118,18 +121,18 @@ def test_killed_and_cancelled_in_the_middle_all_of_them_end_and_it_is_resumed(
     assert len(below) >= 3, "the launcher and two processes"
     os.kill(read_json(job.pid_file)["pid"], signal.SIGKILL)
     psutil.wait_procs(below, timeout=20)
-    assert job.state() == "interrupted" and not job.family() and not before_me(describe_machine(workspace))
+    assert job.state() == "interrupted" and not job.family() and not jobs_ahead(describe_machine(workspace))
 
     reached = max(sealed_checkpoints(version.models / "checkpoints"))
-    jobs.resume(job, workspace)
+    job_control.resume(job, workspace)
     eventually(
         lambda: ((known := sealed_checkpoints(version.models / "checkpoints")) and max(known) > reached) or job.exit(),
         SECONDS,
     )
-    assert jobs.cancel(job) == "cancelled" and not job.family()
+    assert job_control.cancel(job) == "cancelled" and not job.family()
     assert version.status() == "cancelled"
 
-    jobs.resume(job, workspace)
+    job_control.resume(job, workspace)
     succeeds(job)
     assert version.model_info().training.steps == 24
     steps = [event["step"] for event in read_jsonl(version.events_file) if "loss" in event["measures"]]
@@ -144,8 +147,8 @@ def test_what_one_of_the_processes_meets_is_the_error_of_the_job(
     content = read_json(counts)
     write_json(counts, {**content, "rows": [[row, split, 10, 5, 10, 10] for row, split, *_ in content["rows"]]})
     job = start(workspace, task, tiny_model, worker, "short", num_processes=2, max_length=16)
-    assert jobs.wait(job, SECONDS) == "failed"
-    failure = jobs.failure(job)
+    assert job_control.wait(job, SECONDS) == "failed"
+    failure = job_control.failure(job)
     assert isinstance(failure, TrainingError) and failure.details["problems"], job.output_file.read_text("utf-8")
     assert VersionFolder(task, 1).status() == "failed"
     eventually(lambda: not job.family())

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import TrainingError
-from nlp_skills.resources.files import read_yaml, write_yaml
-from nlp_skills.resources.language import speaking
+from nlp_skills.resources.foundation.errors import TrainingError
+from nlp_skills.resources.foundation.files import read_yaml, write_yaml
+from nlp_skills.resources.foundation.language import speaking
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import reserve_version
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.train.answers import PlanAnswer
 from nlp_skills.tools.train.fine_tuning import FineTuning
-from nlp_skills.tools.train.methods import make_method, methods
+from nlp_skills.tools.train.method import make_method, methods
 from nlp_skills.tools.train.plan import read_plan, under_our_names
 from nlp_skills.tools.train.planning import plan_training
 from nlp_skills.tools.train.trl_names import OURS, owner_of, written_as_ours
@@ -195,7 +195,7 @@ def test_nothing_that_trainings_set_themselves_can_be_overridden() -> None:
     given = {
         str(key.value)
         for method in methods().values()
-        for make in (FineTuning._arguments, method.trainer)  # type: ignore[attr-defined]
+        for make in (FineTuning._trainer_arguments, method.trainer)  # type: ignore[attr-defined]
         for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(make))))
         if isinstance(node, ast.Dict)
         for key in node.keys

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nlp_skills.resources.errors import TrainingError
-from nlp_skills.resources.files import read_jsonl, sha256_file
+from nlp_skills.resources.foundation.errors import TrainingError
+from nlp_skills.resources.foundation.files import read_jsonl, sha256_file
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder, version_numbers
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.train.planning import plan_training, ready_to_train
 
 SECONDS = 180.0
@@ -26,7 +26,7 @@ class Trainings:
     def start(self, task: TaskFolder, settings: dict[str, Any]) -> JobFolder:
         plan = plan_training(self.workspace, task, {"threads": 1, **settings}, "none", [], None).plan
         name = ready(self.workspace, task, plan)
-        return jobs.submit(
+        return job_control.submit(
             self.workspace,
             "train",
             ["scripts/04_train.py"],
@@ -36,24 +36,30 @@ class Trainings:
             resumable=True,
         )
 
-    def ended(self, job: JobFolder) -> str:
-        state = jobs.wait(job, SECONDS)
+    def run_to_end(self, job: JobFolder) -> str:
+        state = job_control.wait(job, SECONDS)
         assert state not in ("running", "queued"), job.output_file.read_text(encoding="utf-8")
         return state
 
-    def done(self, task: TaskFolder, settings: dict[str, Any], number: int = 1) -> VersionFolder:
+    def trained_version(self, task: TaskFolder, settings: dict[str, Any], number: int = 1) -> VersionFolder:
         """The version of that number, which this training makes."""
         job = self.start(task, settings)
-        assert self.ended(job) == "succeeded", (jobs.failure(job), job.output_file.read_text(encoding="utf-8"))
+        assert self.run_to_end(job) == "succeeded", (
+            job_control.failure(job),
+            job.output_file.read_text(encoding="utf-8"),
+        )
         return VersionFolder(task, number)
 
     def task_version(self, task: TaskFolder) -> VersionFolder:
         """The newest version."""
         return VersionFolder(task, version_numbers(task)[-1])
 
-    def resumed(self, job: JobFolder) -> None:
-        jobs.resume(job, self.workspace)
-        assert self.ended(job) == "succeeded", (jobs.failure(job), job.output_file.read_text(encoding="utf-8"))
+    def resume_job(self, job: JobFolder) -> None:
+        job_control.resume(job, self.workspace)
+        assert self.run_to_end(job) == "succeeded", (
+            job_control.failure(job),
+            job.output_file.read_text(encoding="utf-8"),
+        )
 
 
 def ready(workspace: Workspace, task: TaskFolder, plan: str) -> str:

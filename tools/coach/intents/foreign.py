@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ....resources.files import read_yaml
-from ....resources.language import Language, Text, detect_language
+from ....resources.foundation.files import read_yaml
+from ....resources.foundation.language import Language, Text, detect_language
 
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _SCRIPTS = {
@@ -33,7 +33,7 @@ class _Rules:
     words: dict[str, str]
 
 
-def folded(text: str) -> str:
+def fold_to_taiwanese(text: str) -> str:
     """`text` with Simplified characters and mainland words as Taiwan writes them, for the rules to read.
 
     Only what the rules listen for is turned; it is never shown to anybody.

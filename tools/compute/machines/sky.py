@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from ....resources.answer import NextStep
-from ....resources.errors import MissingRequirement, NlpSkillsError
+from ....resources.foundation.errors import MissingRequirement, NlpSkillsError
+from ....resources.foundation.language import Text
+from ....resources.foundation.wording import written_as
 from ....resources.job import JobFolder, active_job
-from ....resources.language import Text
-from ....resources.spending import amount
-from ....resources.wording import written_as
 from ....resources.workspace import Workspace
 from ..answers import SetUp, asks
-from ..lease import Lease, Meter
-from ..words import size
-from . import LinkedMachine, Prospect, Standing, keep_machine
+from ..jobs.words import size
+from ..machine import CheckResult, LinkedMachine, Prospect, keep_machine
+from ..remote.lease import Lease, Meter
 
 if TYPE_CHECKING:
-    from ..running import RunningJob
+    from ..jobs.running import RunningJob
     from ..skypilot.offer import Offer
 
 _STOPPABLE = ("aws", "gcp", "azure")
@@ -86,7 +85,7 @@ class Sky(LinkedMachine):
         stoppable = self.infra.partition("/")[0].lower() in _STOPPABLE and not self.spot
         return self.when_idle or ("stop" if stoppable else "down")
 
-    def wanted(self) -> dict[str, Any]:
+    def sky_resources(self) -> dict[str, Any]:
         """The machine in SkyPilot's words."""
         asked = {
             "infra": self.infra or None,
@@ -103,8 +102,8 @@ class Sky(LinkedMachine):
         from ..skypilot import looking, offer, program
 
         keep_machine(workspace, name, self)
-        if known := offer.kept(workspace, name, self):
-            return self._offered(workspace, name, known)
+        if known := offer.load_offer(workspace, name, self):
+            return self._answer_with_offer(workspace, name, known)
         found = program.find_program()
         missing = found is None or bool(program.lacks(found, self.infra))
         if missing and not confirm:
@@ -130,7 +129,7 @@ class Sky(LinkedMachine):
         from ..skypilot import offer, program
 
         program.require_program(name, self.infra)
-        known = offer.kept(workspace, name, self)
+        known = offer.load_offer(workspace, name, self)
         if known is None:
             raise MissingRequirement(
                 Text(f"What {name} costs today has not been looked up yet.", f"還沒查詢 {name} 今天的價格。"),
@@ -140,7 +139,7 @@ class Sky(LinkedMachine):
                 ),
                 field="machine",
             )
-        return Prospect(known.hardware(self.disk_gb), known.shown(), known.price_per_hour, rented=True)
+        return Prospect(known.hardware(self.disk_gb), known.format_offer(), known.price_per_hour, rented=True)
 
     def lease(self, job: RunningJob, name: str, meter: Meter) -> Lease:
         from ..skypilot.rental import rent
@@ -152,7 +151,7 @@ class Sky(LinkedMachine):
 
         give_back_later(name, job)
 
-    def examine(self, name: str) -> list[Standing]:
+    def examine(self, name: str) -> list[CheckResult]:
         from ..skypilot import leftovers, program
 
         try:
@@ -160,7 +159,7 @@ class Sky(LinkedMachine):
             return [*leftovers.access(found, name, self), *leftovers.leftovers(Workspace(), found)]
         except MissingRequirement as error:
             return [
-                Standing(
+                CheckResult(
                     "warning",
                     Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
                     error.fix,
@@ -168,13 +167,15 @@ class Sky(LinkedMachine):
             ]
         except NlpSkillsError as error:
             return [
-                Standing(
+                CheckResult(
                     "broken", Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"), error.fix
                 )
             ]
 
-    def _offered(self, workspace: Workspace, name: str, known: Offer) -> SetUp:
-        words = said_of(name, known)
+    def _answer_with_offer(self, workspace: Workspace, name: str, known: Offer) -> SetUp:
+        from ..skypilot.offer import describe_offer
+
+        words = describe_offer(name, known)
         say = Text(
             f"Train there with train(task=…, machine={name!r}): the cost of that training is shown and asked first.",
             f"要在那裡訓練請呼叫 train(task=…, machine={name!r})：會先算出費用並徵求同意。",
@@ -184,19 +185,3 @@ class Sky(LinkedMachine):
             plan={"machine": name, **known.model_dump(mode="json", exclude={"settings"})},
             next_step=NextStep(say=str(say), tool="train", arguments={"task": "<the task>", "machine": name}),
         )
-
-
-def said_of(name: str, known: Offer) -> Text:
-    """What it is and costs, in a sentence."""
-    price = amount(known.price_per_hour)
-    kind = (
-        Text("spot price, which moves, and the machine may be taken away", "spot 價格，會浮動，機器也可能被收回")
-        if known.spot
-        else Text("on demand", "隨選價格")
-    )
-    return Text(
-        f"{name}: SkyPilot would rent {known.shown()} for {price} USD an hour ({kind.en}; as of {known.seen}). Nothing is "
-        "rented before a training is confirmed.",
-        f"{name}：SkyPilot 會租用 {known.shown()}，每小時 {price} 美元（{kind.zh}；{known.seen} 查得）。"
-        "在你確認訓練之前，不會租用任何東西。",
-    )

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field, field_validator
 
 from ....resources import spending
-from ....resources.access import AccessError
 from ....resources.answer import NextStep
-from ....resources.errors import MachineError, MachineUnreachable, MissingRequirement, NlpSkillsError
+from ....resources.foundation.access import AccessError
+from ....resources.foundation.errors import MachineError, MachineUnreachable, MissingRequirement, NlpSkillsError
+from ....resources.foundation.language import Text, several
+from ....resources.foundation.wording import written_as
 from ....resources.job import JobFolder
-from ....resources.language import Text, several
-from ....resources.wording import written_as
 from ....resources.workspace import Workspace
 from ..answers import SetUp, asks, stands
-from ..far import Far, greet
-from ..host_keys import ChangedHostKey, UnknownHostKey
-from ..lease import Lease, Meter
-from ..link import Link
-from ..words import size
-from . import LinkedMachine, Prospect, Standing, keep_machine
+from ..jobs.words import size
+from ..machine import CheckResult, LinkedMachine, Prospect, keep_machine
+from ..remote.host_keys import ChangedHostKey, UnknownHostKey
+from ..remote.lease import Lease, Meter
+from ..remote.link import Link
+from ..remote.remote import RemoteMachine, connect_machine
 
 if TYPE_CHECKING:
-    from ..running import RunningJob
+    from ..jobs.running import RunningJob
 
 _ROOMY_DISK = 8_000_000_000
 
@@ -60,7 +60,7 @@ class Ssh(LinkedMachine):
         return host
 
     @contextmanager
-    def reached(self, name: str, fingerprint: str | None = None) -> Iterator[Far]:
+    def connect_to(self, name: str, fingerprint: str | None = None) -> Iterator[RemoteMachine]:
         """The machine with a link to it, looked at.
 
         Raises:
@@ -68,33 +68,36 @@ class Ssh(LinkedMachine):
         """
         with Link(name, self.host) as link:
             link.connect(fingerprint)
-            yield greet(link, self.folder, self.python)
+            yield connect_machine(link, self.folder, self.python)
 
     def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: dict[str, Any]) -> SetUp | JobFolder:
         """Its host key is asked first; then it is kept, and what would be installed there is told or done."""
-        from ..bootstrap import build_there, needed_disk  # what tends a machine is not needed to start the server
+        from ..remote.remote_environment import (  # what tends a machine is not needed to start the server
+            needed_disk,
+            submit_build,
+        )
 
         fingerprint = str(extra.get("fingerprint") or "")
         try:
-            with self.reached(name, fingerprint if fingerprint and confirm else None) as far:
+            with self.connect_to(name, fingerprint if fingerprint and confirm else None) as remote:
                 keep_machine(workspace, name, self)
                 try:
-                    worker = far.require_worker()
+                    worker = remote.require_worker()
                 except MissingRequirement:
                     if self.python:
                         raise
-                    download, disk = needed_disk(far)
+                    download, disk = needed_disk(remote)
                 else:
                     return stands(
                         Text(
-                            f"{name} is ready: {worker} ({far.libraries_shown()}).",
-                            f"{name} 可以使用了：{worker}（{far.libraries_shown()}）。",
+                            f"{name} is ready: {worker} ({remote.libraries_shown()}).",
+                            f"{name} 可以使用了：{worker}（{remote.libraries_shown()}）。",
                         ),
                         worker,
                     )
                 if confirm and not fingerprint:  # the yes to a host key is not one to an installation
-                    return build_there(workspace, name)
-                return _asks_to_install(name, far, download, disk)
+                    return submit_build(workspace, name)
+                return _asks_to_install(name, remote, download, disk)
         except UnknownHostKey as unknown:
             if fingerprint and confirm and fingerprint == unknown.details["fingerprint"]:
                 raise
@@ -104,19 +107,19 @@ class Ssh(LinkedMachine):
         return self.host
 
     def prospect(self, workspace: Workspace, name: str) -> Prospect:
-        with self.reached(name) as far:
-            far.require_worker()
-            return Prospect(far.machine, self.host, self.price_per_hour or 0.0)
+        with self.connect_to(name) as remote:
+            remote.require_worker()
+            return Prospect(remote.machine, self.host, self.price_per_hour or 0.0)
 
     def lease(self, job: RunningJob, name: str, meter: Meter) -> Lease:
         meter.start()
         return Lease(self.host, meter)
 
     def stop(self, name: str, job: JobFolder) -> None:
-        with self.reached(name) as far:
-            far.verb("cancel", run=job.id)
+        with self.connect_to(name) as remote:
+            remote.verb("cancel", run=job.id)
         if task := job.task():
-            spending.closed(task, job.id, name)
+            spending.record_rate_end(task, job.id, name)
 
     def _asks_for_trust(self, name: str, unknown: UnknownHostKey) -> SetUp:
         step = NextStep(
@@ -135,10 +138,10 @@ class Ssh(LinkedMachine):
         )
         return SetUp(message=str(unknown.problem), plan={"machine": name, **unknown.details}, next_step=step)
 
-    def examine(self, name: str) -> list[Standing]:
+    def examine(self, name: str) -> list[CheckResult]:
         try:
-            with self.reached(name) as far:
-                return list(self._standing(name, far))
+            with self.connect_to(name) as remote:
+                return list(self._check_results(name, remote))
         except (
             AccessError,
             UnknownHostKey,
@@ -148,36 +151,36 @@ class Ssh(LinkedMachine):
             MissingRequirement,
         ) as error:
             return [
-                Standing(
+                CheckResult(
                     "broken",
                     Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
                     _mend(name, error),
                 )
             ]
 
-    def _standing(self, name: str, far: Far) -> Iterator[Standing]:
-        hardware = far.machine
+    def _check_results(self, name: str, remote: RemoteMachine) -> Iterator[CheckResult]:
+        hardware = remote.machine
         gpus = ", ".join(gpu.name for gpu in hardware.gpus)
-        yield Standing(
+        yield CheckResult(
             "ok",
             Text(
-                f"Machine {name}: {self.host} answers, host key trusted; Python {far.python_version}, "
+                f"Machine {name}: {self.host} answers, host key trusted; Python {remote.python_version}, "
                 f"{several(hardware.cores, 'core')}, {size(hardware.free_memory)} of memory free, "
                 f"{f'GPU {gpus}' if gpus else 'no NVIDIA GPU'}",
-                f"機器 {name}：{self.host} 有回應，主機金鑰可信；Python {far.python_version}、{hardware.cores} 核心、"
+                f"機器 {name}：{self.host} 有回應，主機金鑰可信；Python {remote.python_version}、{hardware.cores} 核心、"
                 f"可用記憶體 {size(hardware.free_memory)}、{f'GPU：{gpus}' if gpus else '沒有 NVIDIA GPU'}",
             ),
             hardware=hardware,
-            libraries=far.libraries,
+            libraries=remote.libraries,
         )
         room = Text(
-            f"Machine {name}: {size(hardware.disk_free)} of disk free in {far.folder}",
-            f"機器 {name}：{far.folder} 可用磁碟 {size(hardware.disk_free)}",
+            f"Machine {name}: {size(hardware.disk_free)} of disk free in {remote.folder}",
+            f"機器 {name}：{remote.folder} 可用磁碟 {size(hardware.disk_free)}",
         )
         yield (
-            Standing("ok", room)
+            CheckResult("ok", room)
             if hardware.disk_free >= _ROOMY_DISK
-            else Standing(
+            else CheckResult(
                 "warning",
                 room,
                 Text(
@@ -187,39 +190,39 @@ class Ssh(LinkedMachine):
             )
         )
         try:
-            far.require_worker()
+            remote.require_worker()
         except NlpSkillsError as error:
-            yield Standing(
+            yield CheckResult(
                 "warning", Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"), error.fix
             )
             return
-        yield Standing(
+        yield CheckResult(
             "ok",
             Text(
-                f"Machine {name}: worker environment {far.worker}: {far.libraries_shown()}",
-                f"機器 {name}：工作環境 {far.worker}：{far.libraries_shown()}",
+                f"Machine {name}: worker environment {remote.worker}: {remote.libraries_shown()}",
+                f"機器 {name}：工作環境 {remote.worker}：{remote.libraries_shown()}",
             ),
         )
         for warning in hardware.warnings():
-            yield Standing("warning", Text(f"Machine {name}: {warning.en}", f"機器 {name}：{warning.zh}"))
+            yield CheckResult("warning", Text(f"Machine {name}: {warning.en}", f"機器 {name}：{warning.zh}"))
 
 
-def _asks_to_install(name: str, far: Far, download: int, disk: int) -> SetUp:
+def _asks_to_install(name: str, remote: RemoteMachine, download: int, disk: int) -> SetUp:
     words = Text(
-        f"{name} answers (Python {far.python_version}, {several(far.machine.cores, 'core')}, {len(far.machine.gpus)} GPU) "
+        f"{name} answers (Python {remote.python_version}, {several(remote.machine.cores, 'core')}, {len(remote.machine.gpus)} GPU) "
         f"and is kept in machines.yaml. It has no worker environment yet: about {size(download)} to download and "
-        f"{size(disk)} on disk ({size(far.machine.disk_free)} free) in {far.folder}.",
-        f"{name} 有回應（Python {far.python_version}、{far.machine.cores} 核心、{len(far.machine.gpus)} 張 GPU），"
+        f"{size(disk)} on disk ({size(remote.machine.disk_free)} free) in {remote.folder}.",
+        f"{name} 有回應（Python {remote.python_version}、{remote.machine.cores} 核心、{len(remote.machine.gpus)} 張 GPU），"
         f"已記在 machines.yaml。它還沒有工作環境：下載約 {size(download)}，占用磁碟約 {size(disk)}"
-        f"（可用 {size(far.machine.disk_free)}），位置 {far.folder}。",
+        f"（可用 {size(remote.machine.disk_free)}），位置 {remote.folder}。",
     )
     plan = {
         "machine": name,
-        "folder": far.folder,
+        "folder": remote.folder,
         "download": download,
         "disk": disk,
-        "disk_free": far.machine.disk_free,
-        "gpus": [gpu.name for gpu in far.machine.gpus],
+        "disk_free": remote.machine.disk_free,
+        "gpus": [gpu.name for gpu in remote.machine.gpus],
     }
     return asks(plan, words, "machine", name)
 

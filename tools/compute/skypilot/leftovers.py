@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ....resources.files import sha256_bytes
+from ....resources.foundation.files import sha256_bytes
+from ....resources.foundation.language import Text
 from ....resources.job import ACTIVE_STATES, JobFolder, job_folders
-from ....resources.language import Text
 from ....resources.workspace import Workspace
-from ..machines import Standing
+from ..machine import CheckResult
 from .program import Program, cloud_of
 
 if TYPE_CHECKING:
@@ -25,18 +25,18 @@ def cluster_name(workspace: Workspace, job: str) -> str:
     return f"{_prefix(workspace)}-{day[4:]}-{moment}-{last}"
 
 
-def access(program: Program, name: str, machine: Sky) -> Iterator[Standing]:
+def access(program: Program, name: str, machine: Sky) -> Iterator[CheckResult]:
     """Whether the machine's cloud can be used: SkyPilot's own check of the person's credentials."""
     cloud = cloud_of(machine.infra)
     said = program.ask("check", *([cloud] if cloud else []))
     enabled = [line.strip() for line in said.text.splitlines() if ": enabled" in line]
     if enabled and (not cloud or any(cloud in line.lower() or cloud == "k8s" for line in enabled)):
         shown = "; ".join(line.replace(": enabled", "") for line in enabled)
-        yield Standing(
+        yield CheckResult(
             "ok", Text(f"Machine {name}: SkyPilot may use {shown}", f"機器 {name}：SkyPilot 可以使用 {shown}")
         )
         return
-    yield Standing(
+    yield CheckResult(
         "warning",
         Text(
             f"Machine {name}: SkyPilot may not use {cloud or 'any cloud'} yet: {said.last()}",
@@ -46,24 +46,24 @@ def access(program: Program, name: str, machine: Sky) -> Iterator[Standing]:
     )
 
 
-def leftovers(workspace: Workspace, program: Program) -> Iterator[Standing]:
+def leftovers(workspace: Workspace, program: Program) -> Iterator[CheckResult]:
     """The clusters of this workspace that SkyPilot still has, each with the job it was rented for."""
     owners = {cluster_name(workspace, job.id): job for job in job_folders(workspace) if job.id.count("-") >= 4}
-    found = [one for one in program.told("status", "--refresh") if str(one["name"]).startswith(_prefix(workspace))]
+    found = [one for one in program.ask_json("status", "--refresh") if str(one["name"]).startswith(_prefix(workspace))]
     for one in found:
-        yield _standing(one, owners.get(str(one["name"])))
+        yield _check_cluster(one, owners.get(str(one["name"])))
 
 
-def _standing(cluster: dict[str, Any], job: JobFolder | None) -> Standing:
+def _check_cluster(cluster: dict[str, Any], job: JobFolder | None) -> CheckResult:
     name, state = cluster["name"], str(cluster["status"])
     hours = (datetime.now(UTC).timestamp() - float(cluster.get("launched_at") or 0)) / 3600
     where = f"{name} ({cluster.get('cloud')}, {state}, {hours:.1f} h)"
     if job and job.state() in ACTIVE_STATES:
-        return Standing("ok", Text(f"Rented: {where}, for job {job.id}", f"租用中：{where}，工作 {job.id} 使用"))
+        return CheckResult("ok", Text(f"Rented: {where}, for job {job.id}", f"租用中：{where}，工作 {job.id} 使用"))
     says = Text(f"Still rented, and no job is running on it: {where}.", f"仍在租用，但沒有工作在執行：{where}。")
     if job is None:
-        return Standing("warning", says, Text(f"In a terminal: sky down {name}", f"請在終端機執行：sky down {name}"))
-    return Standing(
+        return CheckResult("warning", says, Text(f"In a terminal: sky down {name}", f"請在終端機執行：sky down {name}"))
+    return CheckResult(
         "warning",
         says,
         Text(

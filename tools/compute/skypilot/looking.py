@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+from ....resources.foundation.language import Text
 from ....resources.job import JobFolder
-from ....resources.language import Text
 from ....resources.workspace import Workspace
-from .. import jobs
-from ..machines import named_machine
-from ..machines.sky import Sky, said_of
-from ..running import RunningJob, run_job
+from ..jobs import job_control
+from ..jobs.running import RunningJob, run_job
+from ..machine import named_machine
 from .leftovers import leftovers
-from .offer import keep, look_up
+from .offer import describe_offer, keep, look_up
 from .program import install, require_program
 from .task_file import write_task_file
+
+if TYPE_CHECKING:
+    from ..machines.sky import Sky
 
 ENTRY = ["-m", "nlp_skills.tools.compute.skypilot.looking"]
 KIND = "price"
@@ -28,7 +30,7 @@ KIND = "price"
 def look_for(workspace: Workspace, name: str, install: bool) -> JobFolder:
     """The job that looks it up."""
     arguments = ["--machine", name, *(["--install"] if install else [])]
-    return jobs.submit(workspace, KIND, ENTRY, arguments, python=sys.executable, resumable=True)
+    return job_control.submit(workspace, KIND, ENTRY, arguments, python=sys.executable, resumable=True)
 
 
 def main(arguments: list[str]) -> int:
@@ -49,8 +51,7 @@ def look(job: RunningJob, name: str, may_install: bool) -> dict[str, Any]:
         MissingRequirement: SkyPilot is not installed, and must not be.
     """
     workspace = Workspace()
-    machine = named_machine(workspace, name)
-    assert isinstance(machine, Sky)
+    machine = cast("Sky", named_machine(workspace, name))
     program = install(job, machine.infra) if may_install else require_program(name, machine.infra)
     job.progress(1, 2, Text("asking SkyPilot for its price", "向 SkyPilot 查詢價格"), even=False)
     offer = look_up(program, name, machine, write_task_file(machine, job.folder.id, job.folder.root / "sky"))
@@ -66,7 +67,7 @@ def look(job: RunningJob, name: str, may_install: bool) -> dict[str, Any]:
     return {
         "machine": name,
         "offer": offer.model_dump(mode="json", exclude={"settings"}),
-        "message": said_of(name, offer)._asdict(),
+        "message": describe_offer(name, offer)._asdict(),
         "next_step": {
             "tool": "train",
             "arguments": {"task": "<the task>", "machine": name},

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from ....resources.catalogue import gpu_of
-from ....resources.clock import now
-from ....resources.errors import MachineError
-from ....resources.files import read_json, sha256_bytes, write_json
-from ....resources.language import Text
+from ....resources.foundation.clock import now
+from ....resources.foundation.errors import MachineError
+from ....resources.foundation.files import read_json, sha256_bytes, write_json
+from ....resources.foundation.language import Text
+from ....resources.spending import amount
 from ....resources.workspace import Workspace
-from ..machine import Gpu, Machine
-from .program import Program, Said, cloud_of, refused
+from ..hardware import Gpu, Machine
+from .program import Program, Said, cloud_of, sky_error
 
 if TYPE_CHECKING:
     from ..machines.sky import Sky
@@ -73,7 +74,7 @@ class Offer(BaseModel):
             device=device,
         )
 
-    def shown(self) -> str:
+    def format_offer(self) -> str:
         """`AWS (us-east-1) g5.xlarge, A10G:1, spot`; on demand where it does not say so."""
         spot = "spot" if self.spot else ""
         return ", ".join(part for part in (f"{self.infra} {self.instance}".strip(), self.gpus, spot) if part)
@@ -87,14 +88,14 @@ def look_up(program: Program, name: str, machine: Sky, task_file: Path) -> Offer
     """
     said = program.ask("launch", "--dryrun", "-y", "-c", "nlps-look", str(task_file), seconds=_DRY_RUN_SECONDS)
     if said.code:
-        raise explained(name, machine, said)
+        raise explain_no_offer(name, machine, said)
     row = chosen_row(said.text)
     if row is None:
-        raise refused("launch --dryrun", said)
+        raise sky_error("launch --dryrun", said)
     try:
         price = float(row["COST ($)"].replace(",", ""))
     except ValueError:
-        raise refused("launch --dryrun", said) from None
+        raise sky_error("launch --dryrun", said) from None
     spot = _SPOT in row["INSTANCE"]
     if spot != machine.spot and cloud_of(machine.infra) not in _WITHOUT_SPOT:
         raise _other_pricing(name, machine, row, price)
@@ -141,7 +142,7 @@ def chosen_row(text: str) -> dict[str, str] | None:
     return None
 
 
-def explained(name: str, machine: Sky, said: Said) -> MachineError:
+def explain_no_offer(name: str, machine: Sky, said: Said) -> MachineError:
     """Why SkyPilot offers nothing, as far as its words tell."""
     text, cloud = said.text.lower(), cloud_of(machine.infra)
     if re.search(r"no cloud access|not enabled|no enabled|is not set up|run `?sky check|credential", text):
@@ -176,7 +177,7 @@ def explained(name: str, machine: Sky, said: Said) -> MachineError:
     if re.search(
         r"no launchable resource|catalog does not contain|no resource satisfying|not found in|no cluster is able", text
     ):
-        wanted = ", ".join(f"{key}={value}" for key, value in machine.wanted().items())
+        wanted = ", ".join(f"{key}={value}" for key, value in machine.sky_resources().items())
         return MachineError(
             Text(
                 f"{machine.infra or 'No enabled cloud'} offers no machine with {wanted}: {said.last()}",
@@ -188,14 +189,14 @@ def explained(name: str, machine: Sky, said: Said) -> MachineError:
             ),
             field="settings.gpus",
         )
-    return refused("launch --dryrun", said)
+    return sky_error("launch --dryrun", said)
 
 
 def keep(workspace: Workspace, name: str, offer: Offer) -> None:
     write_json(_file(workspace, name), offer.model_dump(mode="json"))
 
 
-def kept(workspace: Workspace, name: str, machine: Sky) -> Offer | None:
+def load_offer(workspace: Workspace, name: str, machine: Sky) -> Offer | None:
     """What was offered within the hour for these very settings."""
     try:
         offer = Offer.model_validate(read_json(_file(workspace, name)))
@@ -231,3 +232,19 @@ def _memory_in(gpu: str) -> float | None:
     """`A100-80GB`."""
     found = re.search(r"(\d+)GB$", gpu)
     return float(found[1]) if found else None
+
+
+def describe_offer(name: str, known: Offer) -> Text:
+    """What it is and costs, in a sentence."""
+    price = amount(known.price_per_hour)
+    kind = (
+        Text("spot price, which moves, and the machine may be taken away", "spot 價格，會浮動，機器也可能被收回")
+        if known.spot
+        else Text("on demand", "隨選價格")
+    )
+    return Text(
+        f"{name}: SkyPilot would rent {known.format_offer()} for {price} USD an hour ({kind.en}; as of {known.seen}). Nothing is "
+        "rented before a training is confirmed.",
+        f"{name}：SkyPilot 會租用 {known.format_offer()}，每小時 {price} 美元（{kind.zh}；{known.seen} 查得）。"
+        "在你確認訓練之前，不會租用任何東西。",
+    )

@@ -15,14 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ....resources.errors import JobError, MachineError, MissingRequirement
-from ....resources.files import read_json, write_json
+from ....resources.foundation.errors import JobError, MachineError, MissingRequirement
+from ....resources.foundation.files import read_json, write_json
+from ....resources.foundation.language import Text
+from ....resources.foundation.reasons import reason_of
 from ....resources.job import FAMILY_VARIABLE, JOB_VARIABLE
-from ....resources.language import Text
-from ....resources.reasons import reason_of
 from ....resources.workspace import cache_folder
-from ..redaction import without_secrets
-from ..running import RunningJob
+from ..jobs.redaction import without_secrets
+from ..jobs.running import RunningJob
 from ..worker import interpreter
 
 VERSION = "0.14.1"
@@ -102,7 +102,7 @@ class Program:
                 ) from error
             return Said(done.returncode, _read(output))
 
-    def told(self, *arguments: str) -> Any:
+    def ask_json(self, *arguments: str) -> Any:
         """The JSON that a command with `-o json` answers.
 
         Raises:
@@ -112,7 +112,7 @@ class Program:
         for begun in re.finditer(r"^[\[{]", said.text, re.MULTILINE):
             with contextlib.suppress(ValueError):
                 return json.JSONDecoder().raw_decode(said.text, begun.start())[0]
-        raise refused(arguments[0], said)
+        raise sky_error(arguments[0], said)
 
     def follow(self, job: RunningJob, tell: Callable[[str], None], *arguments: str) -> Said:
         """Run a long command, its output into the job's log and each line to `tell`; ended with the job.
@@ -154,8 +154,8 @@ def find_program() -> Program | None:
     own = shutil.which("sky")
     if own and _new_enough(own):
         return Program([own])
-    built = _built() / ("Scripts/sky.exe" if sys.platform == "win32" else "bin/sky")
-    return Program([str(built)]) if (_built() / "whole.json").is_file() and built.is_file() else None
+    built = _built_environment() / ("Scripts/sky.exe" if sys.platform == "win32" else "bin/sky")
+    return Program([str(built)]) if (_built_environment() / "whole.json").is_file() and built.is_file() else None
 
 
 def require_program(name: str, infra: str) -> Program:
@@ -183,10 +183,10 @@ def require_program(name: str, infra: str) -> Program:
 
 def lacks(program: Program, infra: str) -> str | None:
     """The extra that an environment built here has not got yet; the person's own is theirs to keep."""
-    if program.command != [str(_built() / "bin" / "sky")]:
+    if program.command != [str(_built_environment() / "bin" / "sky")]:
         return None
     extra = extra_of(infra)
-    return None if extra in read_json(_built() / "whole.json")["extras"] else extra
+    return None if extra in read_json(_built_environment() / "whole.json")["extras"] else extra
 
 
 def install(job: RunningJob, infra: str) -> Program:
@@ -195,7 +195,7 @@ def install(job: RunningJob, infra: str) -> Program:
     Raises:
         JobError: the installer failed; its last words are told.
     """
-    place = _built()
+    place = _built_environment()
     before = read_json(place / "whole.json")["extras"] if (place / "whole.json").is_file() else []
     extras = sorted({*before, extra_of(infra)})
     python, uv = str(interpreter(place)), shutil.which("uv")
@@ -216,7 +216,7 @@ def install(job: RunningJob, infra: str) -> Program:
             raise JobError(
                 Text(f"SkyPilot could not be installed: {said.last()}", f"SkyPilot 安裝失敗：{said.last()}"),
                 Text(
-                    "Mend that and resume the job, or install it yourself so that `sky` is found on PATH.",
+                    "Fix that and resume the job, or install it yourself so that `sky` is found on PATH.",
                     "排除後接續這個工作，或自行安裝，讓 PATH 找得到 sky。",
                 ),
                 field="machine",
@@ -237,12 +237,12 @@ def extra_of(infra: str) -> str:
     return _EXTRAS.get(cloud, cloud) or "aws,gcp,runpod"
 
 
-def refused(what: str, said: Said) -> MachineError:
+def sky_error(what: str, said: Said) -> MachineError:
     """SkyPilot's own words as an error."""
     return MachineError(
         Text(f"SkyPilot's `{what}` failed: {said.last()}", f"SkyPilot 的 {what} 失敗：{said.last()}"),
         Text(
-            "Mend what it names; `sky check` in a terminal tells more. Then call the same tool again.",
+            "Fix what it names; `sky check` in a terminal tells more. Then call the same tool again.",
             "請依其說明排除；在終端機執行 sky check 可看到更多。之後再呼叫同一個工具。",
         ),
         field="machine",
@@ -253,14 +253,14 @@ def _silent(what: str) -> MachineError:
     return MachineError(
         Text(f"SkyPilot's `{what}` did not answer in time.", f"SkyPilot 的 {what} 沒有在時限內回應。"),
         Text(
-            "Look at its server: sky api info; sky api stop starts it anew at the next call.",
+            "Look at its server: sky api info; sky api stop restarts it at the next call.",
             "請檢查它的伺服器：sky api info；sky api stop 之後，下一次呼叫會重新啟動。",
         ),
         field="machine",
     )
 
 
-def _built() -> Path:
+def _built_environment() -> Path:
     return cache_folder() / f"skypilot-{VERSION}"
 
 

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ....resources.clock import now
-from ....resources.errors import BudgetError, Cancelled, MachineError, NlpSkillsError, WorkspaceError
-from ....resources.files import append_jsonl, dump_yaml, write_atomic
+from ....resources.foundation.clock import now
+from ....resources.foundation.errors import BudgetError, Cancelled, MachineError, NlpSkillsError, WorkspaceError
+from ....resources.foundation.files import append_jsonl, dump_yaml, write_atomic
+from ....resources.foundation.language import Text
 from ....resources.job import JobFolder
-from ....resources.language import Text
 from ....resources.spending import amount
 from ....resources.workspace import Workspace
-from .. import jobs
-from ..lease import Lease, Meter, goes_on
-from ..link import Link
-from ..machines.sky import Sky
-from ..rented import GIVE_BACK, Record, giving_back
-from ..running import RunningJob
-from ..tending import Keep, Tending
+from ..jobs import job_control
+from ..jobs.rented import GIVE_BACK, Record, giving_back
+from ..jobs.running import RunningJob
+from ..remote.lease import Lease, Meter, goes_on
+from ..remote.link import Link
+from ..remote.remote_job import Keep, RemoteJob
 from .leftovers import cluster_name
 from .offer import look_up
 from .program import Program, Said, cloud_of, require_program
 from .task_file import BY_TIME, run_script, write_task_file
+
+if TYPE_CHECKING:
+    from ..machines.sky import Sky
 
 _DOWN_SECONDS = 600.0
 _LOOK_SECONDS, _GONE_SECONDS = 2.0, 60.0
@@ -64,7 +66,7 @@ class Rental(Lease):
         task_file = write_task_file(
             self.machine, self.owner.id, folder, self.meter.seconds_left(), agreed and agreed * _DEARER + _ROUNDED
         )
-        self._agreed(look_up(self.program, self.name, self.machine, task_file).price_per_hour)
+        self._check_price(look_up(self.program, self.name, self.machine, task_file).price_per_hour)
         self.meter.start()
         assert self.pinned is not None
         self.pinned.unlink(missing_ok=True)
@@ -83,7 +85,7 @@ class Rental(Lease):
         """
         status = self.status()
         if status is None and self.record.stood:
-            raise self._lost()
+            raise self._lost_error()
         if status == "STOPPED":
             self.meter.start()
             ending = ["--down"] if self.machine.ends_idle == "down" else []
@@ -97,13 +99,13 @@ class Rental(Lease):
 
     def status(self) -> str | None:
         """`UP`, `INIT`, `STOPPED` as SkyPilot finds it now; None where there is no such machine any more."""
-        found: list[dict[str, Any]] = self.program.told("status", "--refresh", self.host)
+        found: list[dict[str, Any]] = self.program.ask_json("status", "--refresh", self.host)
         return str(found[0]["status"]) if found else None
 
-    def ready(self, tended: Tending) -> None:
+    def ready(self, remote_job: RemoteJob) -> None:
         looked = time.monotonic()
-        while not tended.verb("look", events=0, log=0)["attended"]:
-            tended.job.progress(
+        while not remote_job.verb("look", events=0, log=0)["attended"]:
+            remote_job.job.progress(
                 0,
                 None,
                 Text(
@@ -115,11 +117,11 @@ class Rental(Lease):
                 self._see_to_attendant()
                 looked = time.monotonic()
             time.sleep(_LOOK_SECONDS)
-        tended.look_anew()
+        remote_job.forget_machine()
 
     def _see_to_attendant(self) -> None:
         """Raise `MachineError` where what was to be installed there could not be; where it ended, begin it again."""
-        queue = self.program.told("queue", self.host)
+        queue = self.program.ask_json("queue", self.host)
         newest = max(queue.get(self.host) or [{"job_id": 0, "status": "SUCCEEDED"}], key=lambda one: int(one["job_id"]))
         if newest["status"] == "SUCCEEDED":
             self.attend()
@@ -129,7 +131,7 @@ class Rental(Lease):
             raise MachineError(
                 Text(f"{self.name} could not be made ready: {said.last()}", f"{self.name} 無法準備就緒：{said.last()}"),
                 Text(
-                    "The job's log holds the rest. Mend it (another image, a machine with Python 3.11 or newer, python=…), "
+                    "The job's log holds the rest. Fix it (another image, a machine with Python 3.11 or newer, python=…), "
                     "and train again.",
                     "其餘內容在這個工作的紀錄裡。請排除（換 image、選有 Python 3.11 以上的機器、設定 python），再訓練一次。",
                 ),
@@ -159,7 +161,7 @@ class Rental(Lease):
         self._looked = time.monotonic()
         status = self.status()
         if status is None:
-            raise self._lost()
+            raise self._lost_error()
         if status == "STOPPED":
             self.meter.stop()
             self._gone = True
@@ -175,12 +177,12 @@ class Rental(Lease):
                 field="machine",
             )
 
-    def end(self, tended: Tending, error: BaseException | None) -> None:
+    def end(self, remote_job: RemoteJob, error: BaseException | None) -> None:
         if self._gone:
             return
-        if isinstance(error, Cancelled) and not goes_on(tended, error):
+        if isinstance(error, Cancelled) and not goes_on(remote_job, error):
             return  # given back by a job of its own, see `give_back_later`
-        if goes_on(tended, error) or (isinstance(error, WorkspaceError) and not tended.failed_there):
+        if goes_on(remote_job, error) or (isinstance(error, WorkspaceError) and not remote_job.failed_remotely):
             ends = (
                 Text("the batch system's time limit ends it", "批次系統的時限到了就會結束")
                 if cloud_of(self.machine.infra) in BY_TIME
@@ -189,7 +191,7 @@ class Rental(Lease):
                     f"閒置 {self.machine.idle_minutes} 分鐘後會自動結束",
                 )
             )
-            tended.job.warn(
+            remote_job.job.warn(
                 Text(
                     f"{self.name} stays rented ({self.host}); {ends.en}.",
                     f"{self.name} 仍在租用（{self.host}）；{ends.zh}。",
@@ -197,8 +199,8 @@ class Rental(Lease):
             )
             return
         if error is not None:
-            tended.keep()
-        tended.job.event("giving_back", cluster=self.host)
+            remote_job.keep()
+        remote_job.job.event("giving_back", cluster=self.host)
         self.down()
 
     def down(self) -> None:
@@ -220,7 +222,7 @@ class Rental(Lease):
             )
         )
 
-    def _agreed(self, price: float) -> None:
+    def _check_price(self, price: float) -> None:
         agreed = self.meter.cost.per_hour if self.meter.cost else 0.0
         if price <= agreed * _DEARER + 1e-9:
             return
@@ -236,7 +238,7 @@ class Rental(Lease):
             field="machine",
         )
 
-    def _lost(self) -> MachineError:
+    def _lost_error(self) -> MachineError:
         self._gone = True
         self.record = self.record.back(self.owner)
         self.meter.stop()
@@ -289,7 +291,7 @@ def give_back_later(name: str, job: JobFolder) -> None:
         return
     spec, task, closing = job.spec(), job.task(), giving_back(job)
     if closing is None:
-        closing = jobs.submit(
+        closing = job_control.submit(
             Workspace(job.root.parents[2]),
             GIVE_BACK,
             spec.entry,
@@ -323,10 +325,10 @@ def give_back(job: RunningJob, owner: JobFolder, name: str, machine: Sky, meter:
         job.progress(0, 2, Text(f"looking at {record.cluster}", f"查看 {record.cluster}"), even=False)
         if record.stood and rental.status() == "UP":
             with Link(name, rental.host, rental.pinned) as link:
-                tended = Tending(job, name, machine, link, rental, owner.id, keep)
-                tended.ending = True
-                tended.end_there()
-                tended.keep()
+                remote_job = RemoteJob(job, name, machine, link, rental, owner.id, keep)
+                remote_job.ending = True
+                remote_job.cancel_remote()
+                remote_job.keep()
         job.progress(1, 2, Text(f"giving {record.cluster} back", f"退租 {record.cluster}"), even=False)
         rental.down()
         if rental.record.up:

@@ -10,17 +10,18 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ....resources.files import dump_yaml, write_atomic
+from ....resources.foundation.files import dump_yaml, write_atomic
 from ....resources.workspace import Workspace
-from .. import far_side
-from ..far import WHEEL_NAME, environment_key, own_wheel
-from ..pins import pins_of_here
+from ..environments.pins import pins_of_here
+from ..remote import remote_agent
+from ..remote.remote import WHEEL_NAME, build_own_wheel, environment_key
 from .program import cloud_of
 
 if TYPE_CHECKING:
     from ..machines.sky import Sky
 
 _THERE = "~/.nlp-skills-setup"
+_AGENT = "far_side.py"  # machines rented before it was renamed have it by this name
 _CHECKED = ("torch", "transformers", "trl", "peft", "datasets")
 _WAIT_SECONDS = 3600  # for the data to be sent, before the machine counts as idle
 BY_TIME = ("slurm",)  # no idle stop there: the batch system's own time limit ends it
@@ -47,7 +48,7 @@ if [ ! -f "$ready" ]; then
   mkdir -p "$job"; rm -f "$job/exit.json"
   cp {there}/{wheel} "$run/{wheel}"
   printf '%s\n' {note} > "$job/note.json"
-  "$python" -I {there}/far_side.py build "$folder" setup-{key}
+  "$python" -I {there}/{agent} build "$folder" setup-{key}
   cat "$job/exit.json"; echo
   [ -f "$ready" ]
   rm -rf "$run"
@@ -66,8 +67,8 @@ def write_task_file(
         dearest: US dollars an hour that it may cost.
     """
     place.mkdir(parents=True, exist_ok=True)
-    write_atomic(place / "far_side.py", Path(far_side.__file__).read_bytes())
-    write_atomic(place / WHEEL_NAME, own_wheel())
+    write_atomic(place / _AGENT, Path(remote_agent.__file__).read_bytes())
+    write_atomic(place / WHEEL_NAME, build_own_wheel())
     path = place / "sky.yaml"
     write_atomic(
         path,
@@ -75,7 +76,7 @@ def write_task_file(
             {
                 **content(machine, run, seconds, dearest),
                 "file_mounts": {
-                    f"{_THERE}/far_side.py": str(place / "far_side.py"),
+                    f"{_THERE}/{_AGENT}": str(place / _AGENT),
                     f"{_THERE}/{WHEEL_NAME}": str(place / WHEEL_NAME),
                 },
             }
@@ -110,7 +111,7 @@ def resources(machine: Sky, dearest: float | None = None) -> dict[str, Any]:
         if cloud_of(machine.infra) in BY_TIME
         else {"autostop": {"idle_minutes": machine.idle_minutes, "down": machine.ends_idle == "down"}}
     )
-    return {**machine.wanted(), **bound, **idle}
+    return {**machine.sky_resources(), **bound, **idle}
 
 
 def setup_script(machine: Sky) -> str:
@@ -127,14 +128,14 @@ def setup_script(machine: Sky) -> str:
             "constraints": pins_of_here(Workspace()),
         }
     )
-    return _head(machine) + _BUILD.format(key=environment_key(), wheel=WHEEL_NAME, there=_THERE, note=shlex.quote(note))
+    return _head(machine) + _BUILD.format(
+        key=environment_key(), wheel=WHEEL_NAME, there=_THERE, agent=_AGENT, note=shlex.quote(note)
+    )
 
 
 def run_script(machine: Sky, run: str) -> str:
     """Attends the run: SkyPilot counts the machine as busy while it trains, and idle afterwards."""
-    return (
-        _head(machine) + f'exec "$python" -I {_THERE}/far_side.py attend "$folder" {shlex.quote(run)} {_WAIT_SECONDS}\n'
-    )
+    return _head(machine) + f'exec "$python" -I {_THERE}/{_AGENT} attend "$folder" {shlex.quote(run)} {_WAIT_SECONDS}\n'
 
 
 def _head(machine: Sky) -> str:

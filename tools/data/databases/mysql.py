@@ -10,11 +10,11 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ....resources.errors import DataSourceError, MissingRequirement
-from ....resources.language import Text
-from ....resources.secrets import redact
-from ..retrying import PassingTrouble
-from . import BATCH, QUOTED, Query, Record, checked_addresses, date_text, without_date, writes
+from ....resources.foundation.errors import DataSourceError, MissingRequirement
+from ....resources.foundation.language import Text
+from ....resources.foundation.secrets import redact
+from ..database_query import BATCH, QUOTED, Query, Record, checked_addresses, date_text, without_date, writes
+from ..retrying import TransientError
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection  # type: ignore[import-untyped, import-not-found, unused-ignore]
@@ -48,9 +48,9 @@ def read(query: Query) -> Generator[list[Record], None, None]:
 
     text = _with_date(query)
     try:
-        connection = _connected(query)
+        connection = _open_connection(query)
     except (pymysql.Error, OSError, RuntimeError, ValueError) as error:
-        raise _described(error, query, "connection") from None  # its text may hold the address
+        raise _describe_error(error, query, "connection") from None  # its text may hold the address
     cursor, whole = connection.cursor(SSDictCursor), False
     try:
         with connection.cursor() as setting:
@@ -69,7 +69,7 @@ def read(query: Query) -> Generator[list[Record], None, None]:
         whole = True
         if (result := getattr(cursor, "_result", None)) is not None:
             result.unbuffered_active = False  # PyMySQL would read on from a wire that was cut
-        raise _described(error, query, "query") from None
+        raise _describe_error(error, query, "query") from None
     finally:
         if not whole:
             _stop(connection, query)
@@ -79,7 +79,7 @@ def read(query: Query) -> Generator[list[Record], None, None]:
             connection.close()
 
 
-def _connected(query: Query) -> Connection[Any]:
+def _open_connection(query: Query) -> Connection[Any]:
     import pymysql
 
     parts = urlsplit(query.address)
@@ -135,25 +135,25 @@ def _stop(connection: Connection[Any], query: Query) -> None:
     """End a query that is read no further; else closing would first take in all of its rows."""
     import pymysql
 
-    with contextlib.suppress(pymysql.Error, OSError, RuntimeError), _connected(query) as other:
+    with contextlib.suppress(pymysql.Error, OSError, RuntimeError), _open_connection(query) as other:
         other.cursor().execute(f"KILL QUERY {int(connection.thread_id())}")
 
 
 def _with_date(query: Query) -> str:
     wanted = False
 
-    def bound(found: re.Match[str]) -> str:
+    def bind_date(found: re.Match[str]) -> str:
         nonlocal wanted
         wanted = wanted or found[1] is not None
         return _DATE_VARIABLE if found[1] else found[0]
 
-    text = _DATE.sub(bound, query.text)
+    text = _DATE.sub(bind_date, query.text)
     if wanted and query.snapshot_date is None:
         raise without_date(query)
     return text
 
 
-def _described(error: Exception, query: Query, part: str) -> DataSourceError:
+def _describe_error(error: Exception, query: Query, part: str) -> DataSourceError:
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     said, where = redact(str(error.args[-1] if error.args else error))[:300], query.where
     field = f"{query.field}.{part}"
@@ -208,7 +208,7 @@ def _described(error: Exception, query: Query, part: str) -> DataSourceError:
     for codes, (problem, fix) in told.items():
         if code in codes:
             passes = codes in (_UNREACHABLE, _FULL) or (codes == _LOST and part == "connection")
-            return (PassingTrouble if passes else DataSourceError)(problem, fix, field=field)
+            return (TransientError if passes else DataSourceError)(problem, fix, field=field)
     return DataSourceError(
         Text(
             f"Reading {where} failed (MySQL error {code or type(error).__name__}).",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from ....resources.answer import HIDDEN
-from ..database_errors import described
-from . import BATCH, Query, Record, checked_addresses, moment_of, with_date, without_date
+from ..database_errors import describe_database_error
+from ..database_query import BATCH, Query, Record, checked_addresses, moment_of, with_date, without_date
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -60,7 +60,9 @@ async def _stream(query: Query) -> AsyncIterator[list[Record]]:
             server_settings={"default_transaction_read_only": "on", "application_name": "nlp-skills"},
         )
     except (OSError, ssl.SSLError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        raise described(error, query.where, f"{query.field}.connection") from None  # its text may hold the address
+        raise describe_database_error(
+            error, query.where, f"{query.field}.connection"
+        ) from None  # its text may hold the address
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             async for batch in _batches(connection, query):
@@ -68,7 +70,7 @@ async def _stream(query: Query) -> AsyncIterator[list[Record]]:
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         first = error.__context__  # on a connection that was cut, leaving the transaction fails too and says less
         told = first if isinstance(first, OSError | asyncpg.PostgresError) else error
-        raise described(told, query.where, f"{query.field}.query") from None
+        raise describe_database_error(told, query.where, f"{query.field}.query") from None
     finally:
         await _close(connection)
 
@@ -101,7 +103,7 @@ async def _batches(connection: Connection, query: Query) -> AsyncIterator[list[R
     except asyncpg.PostgresError as error:
         if not query.private:
             raise
-        raise described(error, query.where, f"{query.field}.query", str(HIDDEN)) from None
+        raise describe_database_error(error, query.where, f"{query.field}.query", str(HIDDEN)) from None
 
 
 def _arguments(statement: PreparedStatement[Any], query: Query) -> list[Any]:

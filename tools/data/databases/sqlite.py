@@ -10,12 +10,12 @@ from itertools import islice
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from ....resources.errors import DataSourceError
-from ....resources.language import Text
-from ....resources.paths import expanded, readable, resolved_path
+from ....resources.foundation.errors import DataSourceError
+from ....resources.foundation.language import Text
+from ....resources.paths import expand_home, readable, resolved_path
+from ..database_query import BATCH, Query, Record, date_text, without_date, writes
 from ..encoding import likely_encodings, possible
 from ..reading import LONGEST_ROW
-from . import BATCH, Query, Record, date_text, without_date, writes
 
 SUFFIXES = (".db", ".db3", ".sqlite", ".sqlite3")
 _LOOKED_AT = 2000  # rows, for what encoding they are in
@@ -25,7 +25,7 @@ _STEPS = 10_000  # of SQLite's machine, between two looks at the clock
 
 def file_of(address: str, folder: Path) -> Path:
     """`sqlite:///relative.db` from the task's folder, `sqlite:////absolute.db`, `sqlite:///~/home.db`."""
-    named = expanded(unquote(urlsplit(address).path.removeprefix("/")))
+    named = expand_home(unquote(urlsplit(address).path.removeprefix("/")))
     return resolved_path(folder / named)
 
 
@@ -46,7 +46,7 @@ def read(query: Query) -> Generator[list[Record], None, None]:
     try:
         connection = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=query.connect_seconds)
     except sqlite3.Error as error:
-        raise _described(error, file, query) from error
+        raise _describe_error(error, file, query) from error
     with closing(connection):
         try:
             connection.execute("PRAGMA query_only = ON")
@@ -55,7 +55,7 @@ def read(query: Query) -> Generator[list[Record], None, None]:
             ends = [time.monotonic() + query.batch_seconds]
             connection.set_progress_handler(lambda: time.monotonic() > ends[0], _STEPS)
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_ROW)
-            connection.text_factory = lambda content: _decoded(content, query.encoding)
+            connection.text_factory = lambda content: _decode_text(content, query.encoding)
             if query.private:  # what is wrong with the query itself quotes no row
                 _compile(connection, file, query)
             cursor = connection.execute(query.text, _arguments(query))
@@ -68,7 +68,7 @@ def read(query: Query) -> Generator[list[Record], None, None]:
             ends = [time.monotonic() + query.batch_seconds]
             raise _not_utf8(connection, file, query) from None  # its text holds the row's
         except (sqlite3.Error, sqlite3.Warning) as error:
-            raise _described(error, file, query, query.shown(str(error))) from None
+            raise _describe_error(error, file, query, query.hide_values(str(error))) from None
 
 
 def _batch(cursor: sqlite3.Cursor) -> list[Record]:
@@ -86,10 +86,10 @@ def _compile(connection: sqlite3.Connection, file: Path, query: Query) -> None:
     try:
         connection.execute(f"EXPLAIN {query.text}", _arguments(query)).close()
     except (sqlite3.Error, sqlite3.Warning) as error:
-        raise _described(error, file, query) from error
+        raise _describe_error(error, file, query) from error
 
 
-def _decoded(content: bytes, encoding: str | None) -> str:
+def _decode_text(content: bytes, encoding: str | None) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
@@ -150,7 +150,9 @@ def _arguments(query: Query) -> dict[str, str]:
     return {} if query.snapshot_date is None else {"snapshot_date": date_text(query)}
 
 
-def _described(error: sqlite3.Error | sqlite3.Warning, file: Path, query: Query, shown: str = "") -> DataSourceError:
+def _describe_error(
+    error: sqlite3.Error | sqlite3.Warning, file: Path, query: Query, shown: str = ""
+) -> DataSourceError:
     """The error in the person's terms; `shown`: what to say in place of SQLite's own words."""
     said, field = str(error), f"{query.field}.query"
     shown = shown or said

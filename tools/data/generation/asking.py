@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ....resources.access import Need
-from ....resources.clock import now
-from ....resources.errors import DataSourceError, MissingRequirement
-from ....resources.files import read_json, sha256_bytes, write_json
-from ....resources.language import Text
-from ....resources.secrets import host_of, redact, resolve, resolve_address
+from ....resources.foundation.access import Need
+from ....resources.foundation.clock import now
+from ....resources.foundation.errors import DataSourceError, MissingRequirement
+from ....resources.foundation.files import read_json, sha256_bytes, write_json
+from ....resources.foundation.language import Text
+from ....resources.foundation.secrets import host_of, redact, resolve, resolve_address
 from ...compute.addresses import check_host
 from ..expense import tokens_of
 from ..web.client import retry_after
@@ -87,7 +87,7 @@ class Endpoint:
         completion = self._completion(messages, most_tokens)
         choices = getattr(completion, "choices", None)
         if not isinstance(choices, list):  # a page, or JSON of something else
-            raise self._described(ValueError("its answer is no chat completion"))
+            raise self._describe_error(ValueError("its answer is no chat completion"))
         usage, written = completion.usage, choices[0].message.content or "" if choices else ""
         return Said(
             redact(written),
@@ -113,11 +113,11 @@ class Endpoint:
             if wishes:  # many servers do not know them
                 self._wishes = {}
                 return self._completion(messages, most_tokens)
-            raise self._described(error) from None
+            raise self._describe_error(error) from None
         except (openai.OpenAIError, ValueError) as error:
-            raise self._described(error) from None
+            raise self._describe_error(error) from None
 
-    def _described(self, error: Exception) -> DataSourceError:
+    def _describe_error(self, error: Exception) -> DataSourceError:
         import openai
 
         where, field = self.base_url or "api.openai.com", self._field
@@ -202,7 +202,7 @@ class KeptAnswers:
         self._folder = folder
         self._asked = {"model": model, "base_url": base_url, "temperature": temperature}
 
-    def kept(self, messages: list[dict[str, str]], number: int) -> Said | None:
+    def find_answer(self, messages: list[dict[str, str]], number: int) -> Said | None:
         """The answer to `messages` where it was given before; `number` tells apart requests that say the same."""
         file = self._file(self._request(messages, number))
         if not file.is_file():
@@ -271,7 +271,7 @@ def _client(base_url: str | None, key: str, timeout: float, retries: int) -> Ope
     )
 
 
-def needed(base_url: str | None, api_key: str | None, field: str) -> list[Need]:
+def missing_permissions(base_url: str | None, api_key: str | None, field: str) -> list[Need]:
     """What the person has to allow before that endpoint is asked with that key."""
     return needs_of(base_url or OPENAI_URL, f"{field}.base_url", (api_key,))
 

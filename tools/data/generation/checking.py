@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ....resources.data_source import Quality
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ....resources.task import Task
 from ..near_copies import NearCopies
 from ..rows import Row
-from ..types import Spelling, Unfit, task_kind
+from ..task_kind import Spelling, Unfit, task_kind
 
 _REASONS = {
     "too_short": Text("it is shorter than data_source.yaml's quality.min_characters", "比 quality.min_characters 短"),
@@ -37,7 +37,7 @@ class RowChecks:
         self._labels, self._quality, self._known = task.labels, quality, known
         self._kind, self._spelling = task_kind(task.type), Spelling(task.labels, {})
 
-    def checked(self, given: Mapping[str, Any], label: str = "") -> Row | Refused:
+    def check_row(self, given: Mapping[str, Any], label: str = "") -> Row | Refused:
         """The canonical fields of the row, or why it is refused.
 
         Arguments:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ..rows import Row
-from ..types import TaskKind
+from ..task_kind import TaskKind
 
 
 def shape(kind: TaskKind) -> str:

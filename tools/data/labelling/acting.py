@@ -5,34 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, get_args
 
-from ....resources import secrets
 from ....resources.answer import NextStep
 from ....resources.data_source import load_data_source
-from ....resources.errors import DataError
+from ....resources.foundation import secrets
+from ....resources.foundation.errors import DataError
+from ....resources.foundation.language import Text, several
 from ....resources.job import JobFolder
-from ....resources.language import Text, several
 from ....resources.task import TaskFolder
 from ....resources.workspace import Workspace
-from ...compute.jobs import submit
+from ...compute.jobs.job_control import submit
 from ...compute.worker import light_python
 from ..decisions import who
 from ..definition import rotate_notice
 from ..expense import require_room
 from ..prompting import task_prompt
 from . import endpoint
-from .answer import Action, ByModel, LabellingAnswer, Wish
+from .answer import Action, ByModel, LabellingAnswer, LabellingRequest
 from .chat import batch, record_proposals
 from .examples import add_examples, lacking
 from .importing import import_sheet
 from .review import accept_rest, decide, pick, row_of
 from .rules import propose_by_rules, read_rules, require_rules
 from .sheets import write_sheet
-from .standing import Labelling, hidden, look, next_call
+from .standing import Labelling, hides_rows, load_labelling, next_call
 
 _BATCH_ROWS, _SHEET_ROWS, _MOST_ROWS = 20, 500, 50
 
 
-def act(workspace: Workspace, task: TaskFolder, wish: Wish, by_model: ByModel) -> LabellingAnswer | JobFolder:
+def act(
+    workspace: Workspace, task: TaskFolder, wish: LabellingRequest, by_model: ByModel
+) -> LabellingAnswer | JobFolder:
     """Do what is wished.
 
     Arguments:
@@ -46,7 +48,7 @@ def act(workspace: Workspace, task: TaskFolder, wish: Wish, by_model: ByModel) -
     return _ACTIONS[wish.action](task, wish)
 
 
-def _add(task: TaskFolder, wish: Wish) -> LabellingAnswer:
+def _add(task: TaskFolder, wish: LabellingRequest) -> LabellingAnswer:
     kept, refused = add_examples(task, wish.examples or [], wish.by or "chat")
     per_label = wish.settings.get("per_label")
     wanted = lacking(task, per_label)
@@ -83,8 +85,10 @@ def _add(task: TaskFolder, wish: Wish) -> LabellingAnswer:
     )
 
 
-def _propose(workspace: Workspace, task: TaskFolder, wish: Wish, by_model: ByModel) -> LabellingAnswer | JobFolder:
-    here = look(task)
+def _propose(
+    workspace: Workspace, task: TaskFolder, wish: LabellingRequest, by_model: ByModel
+) -> LabellingAnswer | JobFolder:
+    here = load_labelling(task)
     written = getattr(load_data_source(task), "labelling", None) or {}
     own_rules = wish.settings.get("rules") or (written.get("rules") if isinstance(written, dict) else None)
     by = wish.by or ("rules" if own_rules else "chat")
@@ -95,7 +99,7 @@ def _propose(workspace: Workspace, task: TaskFolder, wish: Wish, by_model: ByMod
         field_name = "settings.rules" if "rules" in wish.settings else "labelling.rules"
         rules = read_rules(own_rules, here.pool.task.labels, field_name)
         given, silent = propose_by_rules(task, here.pool, [here.pool.rows[number] for number in here.open], rules)
-        return _answer(look(task), _ruled(given, silent))
+        return _answer(load_labelling(task), _describe_rules_result(given, silent))
     if by == "chat":
         return _propose_in_chat(here, wish)
     if by == "endpoint":
@@ -103,7 +107,7 @@ def _propose(workspace: Workspace, task: TaskFolder, wish: Wish, by_model: ByMod
     return by_model(workspace, task, by, wish.settings, wish.confirm)
 
 
-def _ruled(given: int, silent: int) -> Text:
+def _describe_rules_result(given: int, silent: int) -> Text:
     rest = (
         Text(
             f"; about {several(silent, 'other')} they say nothing, or not the same",
@@ -117,7 +121,7 @@ def _ruled(given: int, silent: int) -> Text:
     )
 
 
-def _propose_in_chat(here: Labelling, wish: Wish) -> LabellingAnswer:
+def _propose_in_chat(here: Labelling, wish: LabellingRequest) -> LabellingAnswer:
     _may_show(
         here,
         Text(
@@ -128,7 +132,7 @@ def _propose_in_chat(here: Labelling, wish: Wish) -> LabellingAnswer:
     said, refused = Text("", ""), list[dict[str, Any]]()
     if wish.examples:
         count, refused = record_proposals(here, wish.examples)
-        here = look(here.folder)
+        here = load_labelling(here.folder)
         said = Text(
             f"{several(count, 'proposal')} recorded, {len(refused)} refused. ",
             f"記下 {count} 個提案，退回 {len(refused)} 個。",
@@ -139,7 +143,7 @@ def _propose_in_chat(here: Labelling, wish: Wish) -> LabellingAnswer:
             here, Text(f"{said.en}Every open row has a proposal.", f"{said.zh}每一列都有提案了。"), refused=refused
         )
     rows = batch(here, ids, min(wish.count or _BATCH_ROWS, _MOST_ROWS))
-    asked = _asked(here)
+    asked = _describe_question(here)
     message = Text(
         f"{said.en}{len(rows)} of {several(len(ids), 'row')} without a proposal. {asked.en}",
         f"{said.zh}這是 {len(ids)} 列待提案中的 {len(rows)} 列。{asked.zh}",
@@ -159,7 +163,7 @@ def _propose_in_chat(here: Labelling, wish: Wish) -> LabellingAnswer:
     return LabellingAnswer(message=str(message), next_step=step, rows=rows, refused=refused, figures=here.figures())
 
 
-def _propose_by_endpoint(workspace: Workspace, here: Labelling, wish: Wish) -> LabellingAnswer | JobFolder:
+def _propose_by_endpoint(workspace: Workspace, here: Labelling, wish: LabellingRequest) -> LabellingAnswer | JobFolder:
     clean, moved = secrets.move_inline(wish.settings, prefix="endpoint_")
     settings = endpoint.with_end(here, endpoint.read_settings(clean, here.pool.task))
     expected, notice = endpoint.expense(here, settings), rotate_notice(moved)
@@ -198,11 +202,11 @@ def _propose_by_endpoint(workspace: Workspace, here: Labelling, wish: Wish) -> L
     )
 
 
-def _review(task: TaskFolder, wish: Wish) -> LabellingAnswer:
-    here, reviewer = look(task), wish.by or who()
+def _review(task: TaskFolder, wish: LabellingRequest) -> LabellingAnswer:
+    here, reviewer = load_labelling(task), wish.by or who()
     if wish.examples:
         counted = decide(here, wish.examples, reviewer, confirm=wish.confirm)
-        return _answer(look(task), _decided(counted, reviewer))
+        return _answer(load_labelling(task), _describe_decisions(counted, reviewer))
     _may_show(
         here,
         Text(
@@ -214,7 +218,7 @@ def _review(task: TaskFolder, wish: Wish) -> LabellingAnswer:
     if not ids:
         return _answer(here, Text("There is nothing to review.", "沒有要審閱的列。"))
     rows = batch(here, ids, min(wish.count or _BATCH_ROWS, _MOST_ROWS), proposals=not wish.settings.get("blind"))
-    asked, key = _asked(here), here.pool.kind.key
+    asked, key = _describe_question(here), here.pool.kind.key
     message = Text(
         f"{len(rows)} of {several(len(ids), 'row')} to review, the most uncertain first. {asked.en}",
         f"待審 {len(ids)} 列中的 {len(rows)} 列，最不確定的在前。{asked.zh}",
@@ -232,7 +236,7 @@ def _review(task: TaskFolder, wish: Wish) -> LabellingAnswer:
     return LabellingAnswer(message=str(message), next_step=step, rows=rows, figures=here.figures())
 
 
-def _asked(here: Labelling) -> Text:
+def _describe_question(here: Labelling) -> Text:
     """What is to be said about each row: the labels, or what the task's model is asked."""
     labels, prompt = here.pool.task.labels, task_prompt(here.pool.task)
     if labels:
@@ -240,15 +244,15 @@ def _asked(here: Labelling) -> Text:
     return Text(f"What is asked for: {prompt.system}", f"要回答的是：{prompt.system}")
 
 
-def _accept(task: TaskFolder, wish: Wish) -> LabellingAnswer:
-    here = look(task)
+def _accept(task: TaskFolder, wish: LabellingRequest) -> LabellingAnswer:
+    here = load_labelling(task)
     least = float(wish.settings.get("confidence") or 0)
     count, agreed = accept_rest(here, wish.by, who(), wish.confirm, least)
     told = ", ".join(f"{name}: {one['agreement']:.0%} of {one['rows']}" for name, one in agreed.items())
     told_zh = "、".join(f"{name}：{one['rows']} 列中 {one['agreement']:.0%}" for name, one in agreed.items())
     if wish.confirm:
         return _answer(
-            look(task), Text(f"{several(count, 'proposal')} accepted unseen.", f"已直接接受 {count} 個提案。")
+            load_labelling(task), Text(f"{several(count, 'proposal')} accepted unseen.", f"已直接接受 {count} 個提案。")
         )
     if not count:
         return _answer(here, Text("No proposal is left to accept.", "沒有可以直接接受的提案。"))
@@ -274,8 +278,8 @@ def _accept(task: TaskFolder, wish: Wish) -> LabellingAnswer:
     return LabellingAnswer(message=str(message), next_step=step, figures=here.figures())
 
 
-def _sheet(task: TaskFolder, wish: Wish) -> LabellingAnswer:
-    here, which = look(task), str(wish.settings.get("which") or "open")
+def _sheet(task: TaskFolder, wish: LabellingRequest) -> LabellingAnswer:
+    here, which = load_labelling(task), str(wish.settings.get("which") or "open")
     ids = pick(here, which, wish.by or who())[: wish.count or _SHEET_ROWS]
     if not ids:
         return _answer(here, Text("There is nothing to put on a sheet.", "沒有要放進審閱表的列。"))
@@ -300,16 +304,16 @@ def _sheet(task: TaskFolder, wish: Wish) -> LabellingAnswer:
     return LabellingAnswer(message=str(message), next_step=step, files=files, figures=here.figures())
 
 
-def _import(task: TaskFolder, wish: Wish) -> LabellingAnswer:
+def _import(task: TaskFolder, wish: LabellingRequest) -> LabellingAnswer:
     if not wish.path:
         raise DataError(
             Text("Which file came back?", "交回的檔案在哪裡？"),
             Text("Give its absolute path as path.", "請在 path 填絕對路徑。"),
             field="path",
         )
-    before = look(task)
+    before = load_labelling(task)
     counted, reviewer, empty, newer = import_sheet(before, wish.path, wish.by or who(), wish.confirm)
-    decided = _decided(counted, reviewer)
+    decided = _describe_decisions(counted, reviewer)
     rest = Text(
         f" Left empty, and still open: {several(empty, 'row')}." if empty else "",
         f"有 {empty} 列空白，維持待審。" if empty else "",
@@ -318,11 +322,11 @@ def _import(task: TaskFolder, wish: Wish) -> LabellingAnswer:
         f" Not on this sheet, but added since or on another: {several(newer, 'open row')}." if newer else "",
         f"另有 {newer} 列待審的不在這份表上（之後才進來，或在別份表）。" if newer else "",
     )
-    return _answer(look(task), Text(f"{decided.en}{rest.en}{grown.en}", f"{decided.zh}{rest.zh}{grown.zh}"))
+    return _answer(load_labelling(task), Text(f"{decided.en}{rest.en}{grown.en}", f"{decided.zh}{rest.zh}{grown.zh}"))
 
 
-def _status(task: TaskFolder, _wish: Wish) -> LabellingAnswer:
-    here = look(task)
+def _status(task: TaskFolder, _wish: LabellingRequest) -> LabellingAnswer:
+    here = load_labelling(task)
     figures = here.figures()
     message = Text(
         f"{several(figures['open'], 'row waits', 'rows wait')} for a decision ({figures['proposed']} with a proposal); "
@@ -334,7 +338,7 @@ def _status(task: TaskFolder, _wish: Wish) -> LabellingAnswer:
     return answered.model_copy(update={"figures": {**figures, "lacking": lacking(task)}})
 
 
-def _decided(counted: dict[str, int], reviewer: str) -> Text:
+def _describe_decisions(counted: dict[str, int], reviewer: str) -> Text:
     return Text(
         f"{reviewer}: {counted['accepted']} accepted as proposed, {counted['changed']} changed, {counted['labelled']} "
         f"labelled without a proposal, {counted['left_out']} left out, {counted['already']} already so.",
@@ -372,7 +376,7 @@ def _kappa(one: dict[str, Any]) -> Text:
 
 
 def _may_show(here: Labelling, otherwise: Text) -> None:
-    if hidden(here.pool.task):
+    if hides_rows(here.pool.task):
         raise DataError(
             Text(
                 "This task's data stays on-premise, so its texts are not shown in a chat.",
@@ -383,7 +387,7 @@ def _may_show(here: Labelling, otherwise: Text) -> None:
         )
 
 
-_ACTIONS: dict[Action, Callable[[TaskFolder, Wish], LabellingAnswer]] = {
+_ACTIONS: dict[Action, Callable[[TaskFolder, LabellingRequest], LabellingAnswer]] = {
     "add": _add,
     "review": _review,
     "accept": _accept,

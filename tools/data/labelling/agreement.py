@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from ..types import TaskKind
+from ..task_kind import TaskKind
 from .decisions import Decided
 
 _FEWEST_FOR_KAPPA = 30  # rows: with fewer, chance moves kappa by more than the steps it is read in
@@ -39,13 +39,13 @@ def agreements(decided: Mapping[str, Decided], kind: TaskKind) -> dict[str, Any]
             if not line.get("bulk") and not line.get("settles"):
                 first.setdefault(line["reviewer"], line)
         said = {
-            reviewer: _LEFT_OUT if line["label"] is None else _compared(kind, line["label"])
+            reviewer: _LEFT_OUT if line["label"] is None else _comparable_answer(kind, line["label"])
             for reviewer, line in first.items()
         }
         for reviewer, line in first.items():
             if line["proposed"]:
                 proposed.setdefault(line["proposed"]["by"], []).append(
-                    (_compared(kind, line["proposed"]["label"]), said[reviewer])
+                    (_comparable_answer(kind, line["proposed"]["label"]), said[reviewer])
                 )
         for one, other in combinations(sorted(said), 2):
             between.setdefault(f"{one} · {other}", []).append((said[one], said[other]))
@@ -58,5 +58,5 @@ def agreements(decided: Mapping[str, Decided], kind: TaskKind) -> dict[str, Any]
     }
 
 
-def _compared(kind: TaskKind, answer: str) -> str:
+def _comparable_answer(kind: TaskKind, answer: str) -> str:
     return kind.read(answer, [answer]) or answer

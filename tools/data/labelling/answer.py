@@ -1,4 +1,4 @@
-"""What can be asked of labelling, and what it answers; light, for the door."""
+"""What can be asked of labelling, and what it answers; light, for the tool module."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LabellingAnswer(Answer):
 
 
 @dataclass(frozen=True)
-class Wish:
+class LabellingRequest:
     """What was asked for.
 
     Arguments:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ..cells import as_text
-from ..rows import normalised
-from ..types import Unfit
+from ..rows import normalise
+from ..task_kind import Unfit
 from .proposals import Proposer
 from .review import row_of
 from .standing import Labelling
@@ -46,15 +46,15 @@ def _beside(here: Labelling, number: str) -> dict[str, Any]:
     if proposal := here.proposals.get(number):
         kind = here.pool.kind
         found = {
-            "proposed": kind.shown(proposal.label),
+            "proposed": kind.display_answer(proposal.label),
             "by": proposal.by,
             **({} if proposal.confidence is None else {"confidence": proposal.confidence}),
-            **({"rivals": list(map(kind.shown, proposal.rivals))} if proposal.rivals else {}),
+            **({"rivals": list(map(kind.display_answer, proposal.rivals))} if proposal.rivals else {}),
             **({"proposed_entity": proposal.entity} if proposal.entity else {}),
         }
     if (decided := here.decided.get(number)) and decided.standing == "disputed":
         found["said"] = {
-            who: line["label"] and here.pool.kind.shown(line["label"]) for who, line in decided.latest.items()
+            who: line["label"] and here.pool.kind.display_answer(line["label"]) for who, line in decided.latest.items()
         }
     return found
 
@@ -94,7 +94,7 @@ def _label(here: Labelling, one: Mapping[str, Any]) -> str | Text:
     if row is None:
         return Text("no open row has this id", "沒有這個編號的待標列")
     try:
-        label = kind.taken(row["text"], one.get(kind.key), labels)
+        label = kind.accept_answer(row["text"], one.get(kind.key), labels)
     except Unfit as unfit:
         if unfit.code in ("unknown_label", "label"):
             return Text(f"the label is none of: {', '.join(labels)}", f"標籤必須是：{'、'.join(labels)}")
@@ -106,7 +106,7 @@ def _label(here: Labelling, one: Mapping[str, Any]) -> str | Text:
     if (
         here.pool.needs_entity
         and not row.get("entity")
-        and (not entity or normalised(entity).casefold() not in normalised(row["text"]).casefold())
+        and (not entity or normalise(entity).casefold() not in normalise(row["text"]).casefold())
     ):
         return Text("the row needs an entity that stands in its text", "這一列需要 entity，而且要出現在文字裡")
     return label

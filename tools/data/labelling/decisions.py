@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ....resources.clock import now
-from ....resources.files import describing_disk_errors, dump_jsonl, lock, read_jsonl
+from ....resources.foundation.clock import now
+from ....resources.foundation.files import describing_disk_errors, dump_jsonl, lock, read_jsonl
 from ....resources.task import TaskFolder
-from ...compute.events import close_torn_line
+from ...compute.jobs.events import close_torn_line
 from ..rows import Row, row_id
-from ..types import task_kind
+from ..task_kind import task_kind
 from .proposals import Proposal
 
-Standing = Literal["accepted", "rejected", "disputed"]
+ReviewStatus = Literal["accepted", "rejected", "disputed"]
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Decided:
         self.latest[line["reviewer"]] = line
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> ReviewStatus:
         wanted = {(line["label"], line.get("entity")) for line in self.latest.values()}
         if len(wanted) > 1:
             return "disputed"
@@ -129,7 +129,7 @@ def accepted_records(task: TaskFolder) -> list[dict[str, Any]]:
         found[row_id(last["text"], last.get("entity"))] = {
             **own,
             kind.key: last["label"],
-            "labelled": _labelled(decided),
+            "labelled": _label_record(decided),
         }
     return [found[number] for number in sorted(found)]
 
@@ -137,7 +137,7 @@ def accepted_records(task: TaskFolder) -> list[dict[str, Any]]:
 _BOOKKEEPING = ("id", "label", "proposed", "reviewer", "at", "via", "bulk", "settles", "before", "source", "provenance")
 
 
-def _labelled(decided: Decided) -> dict[str, Any]:
+def _label_record(decided: Decided) -> dict[str, Any]:
     """Who proposed, with what, when; who accepted; what it was before; where the text came from."""
     last = decided.lines[-1]
     proposed, label = last["proposed"], last["label"]

@@ -16,22 +16,22 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ....resources.access import refusal, require
-from ....resources.errors import DataError
-from ....resources.language import Text, several
+from ....resources.foundation.access import refusal, require
+from ....resources.foundation.errors import DataError
+from ....resources.foundation.language import Text, several
+from ....resources.foundation.wording import misfit_of
 from ....resources.spending import amount
 from ....resources.task import Task, TaskFolder
-from ....resources.wording import misfit_of
-from ...compute.running import RunningJob, run_job
-from ..expense import Expense, Prices, Purse, is_here, require_room, tokens_of
-from ..generation.asking import OPENAI_URL, Endpoint, Said, key_for, needed
+from ...compute.jobs.running import RunningJob, run_job
+from ..expense import Expense, Prices, SpendTracker, is_here, require_room, tokens_of
+from ..generation.asking import OPENAI_URL, Endpoint, Said, key_for, missing_permissions
 from ..prompting import task_prompt
 from ..reach import needs_to_leave
 from ..rows import Row
-from ..types import role_title, task_kind
+from ..task_kind import role_title, task_kind
 from .pool import Pool
 from .proposals import Proposer
-from .standing import Labelling, look, next_call
+from .standing import Labelling, load_labelling, next_call
 
 MODULE = "nlp_skills.tools.data.labelling.endpoint"
 KIND = "label"
@@ -88,7 +88,7 @@ def read_settings(given: dict[str, Any], task: Task) -> EndpointSettings:
             field=place,
         ) from None
     address = settings.base_url or OPENAI_URL
-    if needs := [*needed(settings.base_url, settings.api_key, "settings"), *needs_to_leave(task, address)]:
+    if needs := [*missing_permissions(settings.base_url, settings.api_key, "settings"), *needs_to_leave(task, address)]:
         require(refusal(needs, "settings.base_url"))
     return settings
 
@@ -109,7 +109,7 @@ def proposer_of(task: TaskFolder, definition: Task, settings: EndpointSettings) 
 
 def to_ask(here: Labelling, settings: EndpointSettings) -> list[Row]:
     """The rows this model has not answered about yet."""
-    known = proposer_of(here.folder, here.pool.task, settings).answered()
+    known = proposer_of(here.folder, here.pool.task, settings).read_answers()
     rows = [
         here.pool.rows[number]
         for number in here.open
@@ -122,7 +122,7 @@ def with_end(here: Labelling, settings: EndpointSettings) -> EndpointSettings:
     """The settings of a job that asks at most `limit` more rows, however often it is resumed."""
     if settings.limit is None:
         return settings
-    known = proposer_of(here.folder, here.pool.task, settings).answered()
+    known = proposer_of(here.folder, here.pool.task, settings).read_answers()
     return settings.model_copy(update={"up_to": len(known) + settings.limit})
 
 
@@ -167,11 +167,11 @@ def propose(task: TaskFolder, job: RunningJob, settings: EndpointSettings) -> di
         BudgetError: the task's budget does not allow it, or is used up.
         DataSourceError: the endpoint cannot be reached, refuses the key or the model, or keeps failing.
     """
-    here = look(task)
+    here = load_labelling(task)
     definition, prompt = here.pool.task, task_prompt(here.pool.task)
     proposer, rows = proposer_of(task, definition, settings), to_ask(here, settings)
     require_room(task, [expense(here, settings)])
-    purse = Purse(task, job.folder.id, settings.model, settings.prices)
+    tracker = SpendTracker(task, job.folder.id, settings.model, settings.prices)
     used = useless = 0
     wishes = {"max_tokens": _MOST_TOKENS, "logprobs": True}
     key = key_for(settings.base_url, settings.api_key)
@@ -190,7 +190,7 @@ def propose(task: TaskFolder, job: RunningJob, settings: EndpointSettings) -> di
     ):
         for begin in range(0, len(rows), settings.parallel):
             job.progress(begin, len(rows), Text(f"asking {settings.model}", f"詢問 {settings.model}"))
-            purse.check()
+            tracker.check()
             if used >= settings.max_total_tokens:
                 raise _used_up(used, settings)
             batch = rows[begin : begin + settings.parallel]
@@ -203,7 +203,7 @@ def propose(task: TaskFolder, job: RunningJob, settings: EndpointSettings) -> di
             )
             if lines:
                 proposer.add(lines)
-                purse.pay(*(sum(line["tokens"][side] for line in lines) for side in (0, 1)))
+                tracker.pay(*(sum(line["tokens"][side] for line in lines) for side in (0, 1)))
             if failure:
                 raise failure
             used += sum(line["tokens"][0] + line["tokens"][1] for line in lines)
@@ -212,7 +212,7 @@ def propose(task: TaskFolder, job: RunningJob, settings: EndpointSettings) -> di
             if useless >= _USELESS_IN_A_ROW:
                 raise _no_labels(settings, lines[-1]["raw"], definition)
     job.progress(len(rows), len(rows))
-    return _told(task, proposer, settings)
+    return _build_result(task, proposer, settings)
 
 
 def _answers(
@@ -230,7 +230,7 @@ def _answers(
 
 
 def _line(row: Row, said: Said, of: Pool) -> dict[str, Any]:
-    label = of.kind.proposed(row["text"], said.text, of.task.labels)
+    label = of.kind.parse_proposal(row["text"], said.text, of.task.labels)
     return {
         "id": row["id"],
         "label": label,
@@ -240,8 +240,8 @@ def _line(row: Row, said: Said, of: Pool) -> dict[str, Any]:
     }
 
 
-def _told(task: TaskFolder, proposer: Proposer, settings: EndpointSettings) -> dict[str, Any]:
-    lines = list(proposer.answered().values())
+def _build_result(task: TaskFolder, proposer: Proposer, settings: EndpointSettings) -> dict[str, Any]:
+    lines = list(proposer.read_answers().values())
     asked, written = (sum(line["tokens"][side] for line in lines) for side in (0, 1))
     cost, money = settings.prices.cost(asked, written), task.load().budget.money
     labelled = sum(line["label"] is not None for line in lines)
@@ -252,7 +252,7 @@ def _told(task: TaskFolder, proposer: Proposer, settings: EndpointSettings) -> d
         **({} if cost is None else {"cost": cost}),
     }
     paid = f", {amount(cost)} {money}" if cost else ""
-    say, tool, arguments = next_call(look(task))
+    say, tool, arguments = next_call(load_labelling(task))
     return {
         "proposed": labelled,
         "no_label": len(lines) - labelled,

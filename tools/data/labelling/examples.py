@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ....resources.clock import now
 from ....resources.data_source import load_data_source
-from ....resources.errors import DataError
 from ....resources.figures import figure
-from ....resources.files import describing_disk_errors, dump_jsonl, lock, read_jsonl
-from ....resources.language import Text
+from ....resources.foundation.clock import now
+from ....resources.foundation.errors import DataError
+from ....resources.foundation.files import describing_disk_errors, dump_jsonl, lock, read_jsonl
+from ....resources.foundation.language import Text
 from ....resources.task import Task, TaskFolder
-from ...compute.events import close_torn_line
+from ...compute.jobs.events import close_torn_line
 from ..benchmark import held_out_rows
 from ..cells import as_text
 from ..generation.checking import Refused, RowChecks
 from ..generation.shape import columns, record_of
 from ..near_copies import NearCopies
-from ..types import task_kind
+from ..task_kind import task_kind
 from .pool import snapshot_rows
 
 MOST_AT_ONCE = 200
@@ -46,11 +46,11 @@ def add_examples(
     _check(definition, examples)
     path = examples_file(task)
     with lock(path), describing_disk_errors(path):
-        checks = RowChecks(definition, load_data_source(task).quality, _known(task))
+        checks = RowChecks(definition, load_data_source(task).quality, _known_texts(task))
         kept: list[dict[str, Any]] = []
         refused: list[dict[str, Any]] = []
         for place, example in enumerate(examples, start=1):
-            row = checks.checked(dict(example))
+            row = checks.check_row(dict(example))
             if isinstance(row, Refused):
                 refused.append(
                     {
@@ -104,10 +104,10 @@ def _check(task: Task, examples: Sequence[Mapping[str, Any]]) -> None:
             )
 
 
-def _known(task: TaskFolder) -> NearCopies:
+def _known_texts(task: TaskFolder) -> NearCopies:
     """What an example must not repeat: what is tested on, what is real, what was written before."""
     known = NearCopies()
-    for row in (*held_out_rows(task), *snapshot_rows(task), *_kept(task)):
+    for row in (*held_out_rows(task), *snapshot_rows(task), *_read_kept_rows(task)):
         known.add(row["text"])
     return known
 
@@ -118,7 +118,7 @@ def example_records(task: TaskFolder) -> list[dict[str, Any]]:
     kind = task_kind(definition.type)
     return [
         {**record_of(kind, row), "written": {"by": row["by"], "at": row["at"]}}
-        for row in _kept(task)
+        for row in _read_kept_rows(task)
         if set(kind.labels_of(row)) <= set(definition.labels)
     ]
 
@@ -151,7 +151,7 @@ def lacking(task: TaskFolder, per_label: Mapping[str, int] | None = None) -> dic
     have = Counter(
         label for row in snapshot_rows(task, ("train",)) if not row.get("synthetic") for label in kind.labels_of(row)
     )
-    have.update(label for row in _kept(task) for label in kind.labels_of(row))
+    have.update(label for row in _read_kept_rows(task) for label in kind.labels_of(row))
     most = max([*(have[label] for label in labels), round(figure("rows_per_label"))])
     wanted = dict(per_label) if per_label else dict.fromkeys(labels, most)
     return {label: count - have[label] for label, count in wanted.items() if count > have[label]}
@@ -161,6 +161,6 @@ def examples_file(task: TaskFolder) -> Path:
     return task.data / "labelling" / "examples.jsonl"
 
 
-def _kept(task: TaskFolder) -> list[dict[str, Any]]:
+def _read_kept_rows(task: TaskFolder) -> list[dict[str, Any]]:
     path = examples_file(task)
     return list(read_jsonl(path)) if path.is_file() else []

@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ....resources.errors import DataError
-from ....resources.language import Text
-from ....resources.paths import expanded, readable
+from ....resources.foundation.errors import DataError
+from ....resources.foundation.language import Text
+from ....resources.paths import expand_home, readable
 from ....resources.task import TaskFolder
 from ..cells import as_text
 from ..filled_sheet import NO, YES, filled_rows, same_text
-from ..harmless import row_id_in, unharmed
+from ..harmless import restore_text, row_id_in
 from ..rows import Row
 from .review import decide
 from .sheets import sheet_settings
@@ -41,7 +41,7 @@ def import_sheet(here: Labelling, path: str, reviewer: str, confirm: bool) -> tu
             row); nothing is recorded.
         ConflictError: the reviewer decided otherwise since.
     """
-    file = expanded(path)
+    file = expand_home(path)
     file = file if file.is_absolute() else here.folder.root / file
     file = readable(file, "path", task=here.folder.root)
     records = _records(here.folder, file)
@@ -60,13 +60,13 @@ def import_sheet(here: Labelling, path: str, reviewer: str, confirm: bool) -> tu
     given, names, empty, who = [], [], 0, set[str]()
     wrong: list[Text] = []
     for place, record in enumerate(records, start=1):
-        said = unharmed(as_text(record.get("decision")))
+        said = restore_text(as_text(record.get("decision")))
         if not said:
             empty += 1
             continue
         named = str(Text(f"row {record.get('row') or place}", f"第 {record.get('row') or place} 列"))
         record["id"] = _row_of(record, on_sheet)
-        if problem := _misplaced(record, on_sheet):
+        if problem := _describe_misplaced(record, on_sheet):
             wrong.append(Text(f"{named}: {problem.en}", f"{named}：{problem.zh}"))
             continue
         who.add(as_text(record.get("reviewer")) or reviewer)
@@ -118,7 +118,7 @@ def _row_of(record: dict[str, Any], rows: dict[str, Row]) -> str:
 
 
 def _decision(here: Labelling, record: dict[str, Any], said: str) -> dict[str, Any]:
-    entity = unharmed(as_text(record.get("entity")))
+    entity = restore_text(as_text(record.get("entity")))
     one: dict[str, Any] = {"id": as_text(record.get("id")), **({"entity": entity} if entity else {})}
     plain = {label.casefold(): label for label in here.pool.task.labels}
     if label := plain.get(said.casefold()):
@@ -126,13 +126,13 @@ def _decision(here: Labelling, record: dict[str, Any], said: str) -> dict[str, A
     if said.casefold() in NO:
         return {**one, "label": None}
     if said.casefold() in YES:
-        proposed = unharmed(as_text(record.get("proposed")))
+        proposed = restore_text(as_text(record.get("proposed")))
         # A sheet without proposals has nothing to say yes to, and a yes is no text.
         return {**one, "label": proposed or (said if here.pool.kind.one_label else "")}
     return {**one, "label": said}
 
 
-def _misplaced(record: dict[str, Any], rows: dict[str, Row]) -> Text | None:
+def _describe_misplaced(record: dict[str, Any], rows: dict[str, Row]) -> Text | None:
     """What is wrong with where the decision stands: an unknown id, or a text that belongs to another id."""
     number = as_text(record.get("id"))
     row = rows.get(number)
@@ -141,7 +141,7 @@ def _misplaced(record: dict[str, Any], rows: dict[str, Row]) -> Text | None:
             f"the id {number[:24] or '(empty)'!r} is not on this sheet",
             f"編號「{number[:24] or '（空白）'}」不在這份表上",
         )
-    text = unharmed(as_text(record.get("text")))
+    text = restore_text(as_text(record.get("text")))
     if text and not same_text(text, row["text"]):
         return Text(
             f"its text is not that of {number}: were cells moved without their row, or was it saved in an "
@@ -190,7 +190,7 @@ def _saved_by_page(file: Path) -> list[dict[str, Any]]:
         raise DataError(
             Text(f"{file} is not what the review page saves.", f"{file} 不是審閱頁存下來的檔案。"),
             Text(
-                "Open the page again and save anew; what was filled in is still there.",
+                "Open the page again and save again; what was filled in is still there.",
                 "請重新打開審閱頁再存一次，填過的內容還在。",
             ),
             field="path",
@@ -205,7 +205,7 @@ def _wrong(file: Path, wrong: list[Text]) -> DataError:
             f"{file}：{'；'.join(one.zh for one in wrong[:_NAMED])}{more}。什麼都沒有記錄。",
         ),
         Text(
-            "Correct these rows, or take the sheet anew (action='sheet') and fill it again.",
+            "Correct these rows, or take the sheet again (action='sheet') and fill it again.",
             "請修正這些列；或重新取得審閱表（action='sheet'）再填。",
         ),
         field="path",

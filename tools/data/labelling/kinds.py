@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from ....resources.task import TaskFolder
-from ..sources import Record, SourceKind
+from ..source import Record, SourceKind
 from ..watching import Watch
 from .decisions import accepted_records, any_accepted
 from .examples import example_records, examples_file

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ....resources.errors import DataError
-from ....resources.files import read_jsonl
-from ....resources.language import Text, several
+from ....resources.foundation.errors import DataError
+from ....resources.foundation.files import read_jsonl
+from ....resources.foundation.language import Text, several
 from ....resources.task import TaskFolder
-from ..types import role_title, task_kind
-from .standing import look, next_call
+from ..task_kind import role_title, task_kind
+from .standing import load_labelling, next_call
 
 
 def kept_apart(task: TaskFolder, files: Sequence[Path]) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def kept_apart(task: TaskFolder, files: Sequence[Path]) -> dict[str, Any]:
         return {}
     count = sum(1 for file in files for _ in read_jsonl(file))
     try:
-        waiting = {"to_label": len(look(task).open)}
+        waiting = {"to_label": len(load_labelling(task).open)}
     except DataError:  # a task of another type, or without labels: nothing to offer yet
         waiting = {}
     return {"unlabelled": count, **waiting, "unlabelled_files": [str(file) for file in files]}
@@ -44,7 +44,7 @@ def only_unlabelled(task: TaskFolder, fetched: int, files: Sequence[Path]) -> di
 
 def _step(task: TaskFolder) -> dict[str, Any]:
     try:
-        say, tool, arguments = next_call(look(task))
+        say, tool, arguments = next_call(load_labelling(task))
     except DataError as error:
         return {
             "tool": "update_task" if error.field == "labels" else "coach",

@@ -17,7 +17,7 @@ from threading import Timer
 from types import TracebackType
 from typing import Any, Self
 
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 
 Span = tuple[int, int]
 LONGEST_PATTERN = 1000  # characters
@@ -113,7 +113,7 @@ class Patterns:
         return found
 
     def _places_apart(self, pattern: str, texts: Sequence[str]) -> list[list[Span]]:
-        process, begun = self._started(), time.monotonic()
+        process, begun = self._start_process(), time.monotonic()
         ending = Timer(max(self._left, 0.0), process.kill)
         ending.start()
         try:
@@ -135,7 +135,7 @@ class Patterns:
             )
         return [[(start, end) for start, end in spans] for spans in answer]
 
-    def _started(self) -> subprocess.Popen[str]:
+    def _start_process(self) -> subprocess.Popen[str]:
         if self._apart is None or self._apart.poll() is not None:
             self._apart = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _PROGRAM],

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ....resources.errors import DataError
-from ....resources.files import read_json
-from ....resources.language import Text
+from ....resources.foundation.errors import DataError
+from ....resources.foundation.files import read_json
+from ....resources.foundation.language import Text
 from ....resources.task import Task, TaskFolder
 from ..benchmark import held_out_rows
 from ..rows import Row, row_id
 from ..split import SPLITS
 from ..store import Snapshot
-from ..types import TaskKind, task_kind
+from ..task_kind import TaskKind, task_kind
 from ..unlabelled import unlabelled_rows
 
 

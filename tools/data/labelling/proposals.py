@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ....resources.clock import now
-from ....resources.files import (
+from ....resources.foundation.clock import now
+from ....resources.foundation.files import (
     describing_disk_errors,
     dump_jsonl,
     lock,
@@ -19,8 +19,8 @@ from ....resources.files import (
     write_json,
 )
 from ....resources.task import TaskFolder
-from ...compute.events import close_torn_line
-from ..types import task_kind
+from ...compute.jobs.events import close_torn_line
+from ..task_kind import task_kind
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Proposer:
         self.file = self._folder / f"{self.key}.jsonl"
         self._content = content
 
-    def answered(self) -> dict[str, dict[str, Any]]:
+    def read_answers(self) -> dict[str, dict[str, Any]]:
         """Its lines so far by row id, the newest where there are several."""
         return {line["id"]: line for line in read_jsonl(self.file)} if self.file.is_file() else {}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ....resources.errors import ConflictError, DataError
-from ....resources.language import Text
-from ....resources.wording import nearest
+from ....resources.foundation.errors import ConflictError, DataError
+from ....resources.foundation.language import Text
+from ....resources.foundation.wording import nearest
 from ..cells import as_text
-from ..rows import Row, normalised
-from ..types import Unfit
+from ..rows import Row, normalise
+from ..task_kind import Unfit
 from .decisions import Decision, record
 from .standing import Labelling
 
@@ -196,7 +196,7 @@ def _decision(here: Labelling, one: Mapping[str, Any], named: str, rows: Mapping
     if label is None:
         return Decision(row, None)
     try:
-        label = kind.taken(row["text"], label, here.pool.task.labels)
+        label = kind.accept_answer(row["text"], label, here.pool.task.labels)
     except Unfit as unfit:
         if kind.one_label:
             return _unknown_label(here, named, as_text(label))
@@ -206,7 +206,7 @@ def _decision(here: Labelling, one: Mapping[str, Any], named: str, rows: Mapping
     if (
         here.pool.needs_entity
         and not row.get("entity")
-        and (entity is None or normalised(entity).casefold() not in normalised(row["text"]).casefold())
+        and (entity is None or normalise(entity).casefold() not in normalise(row["text"]).casefold())
     ):
         return Text(
             f"{named}: row {number} needs an entity that stands in its text",
@@ -219,7 +219,7 @@ def _unknown_label(here: Labelling, named: str, label: str) -> Text:
     labels = here.pool.task.labels
     near = nearest(label, labels, cutoff=0.5)
     return Text(
-        f"{named}: {label[:40]!r} is no label of this task" + (f" (did you mean {near[0]!r}?)" if near else ""),
+        f"{named}: {label[:40]!r} is not a label of this task" + (f" (did you mean {near[0]!r}?)" if near else ""),
         f"{named}：「{label[:40]}」不是這個任務的標籤" + (f"（是不是「{near[0]}」？）" if near else ""),
     )
 

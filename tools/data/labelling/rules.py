@@ -10,12 +10,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ....resources.errors import DataError
-from ....resources.language import Text
+from ....resources.foundation.errors import DataError
+from ....resources.foundation.language import Text
+from ....resources.foundation.wording import misfit_of
 from ....resources.task import TaskFolder
-from ....resources.wording import misfit_of
-from ..rows import Row, normalised
-from ..types import Answers
+from ..rows import Row, normalise
+from ..task_kind import Answers
 from .patterns import LONGEST_PATTERN, LONGEST_TEXT, PatternProblem, Patterns, Span
 from .pool import Pool
 from .proposals import Proposer
@@ -43,7 +43,7 @@ class Rule(BaseModel):
 
     def fits(self, texts: Sequence[str], patterns: Patterns) -> list[bool]:
         """Whether it speaks about each of `texts`, which are normalised and case-folded."""
-        words = [normalised(word).casefold() for word in self.keywords if word.strip()]
+        words = [normalise(word).casefold() for word in self.keywords if word.strip()]
         named = [any(word in text for word in words) for text in texts]
         if not self.pattern:
             return named
@@ -104,7 +104,7 @@ def read_rules(given: Any, labels: Sequence[str], field: str) -> list[Rule]:
     with Patterns() as patterns:
         for number, rule in enumerate(rules):
             if rule.pattern:
-                with _named(f"{field}[{number}]"):
+                with _name_field(f"{field}[{number}]"):
                     patterns.check(rule.pattern)
     return rules
 
@@ -129,9 +129,9 @@ def propose_by_rules(task: TaskFolder, pool: Pool, rows: Sequence[Row], rules: S
         how many rows got a proposal, and how many no rule spoke about or rules spoke differently about.
     """
     proposer = Proposer(task, "rules", {"rules": [rule.model_dump(mode="json") for rule in rules]})
-    known = proposer.answered()
+    known = proposer.read_answers()
     asked = [row for row in rows if row["id"] not in known and (row.get("entity") or not pool.needs_entity)]
-    with Patterns() as patterns, _named("rules"):
+    with Patterns() as patterns, _name_field("rules"):
         lines = _PROPOSE[pool.kind.answers](asked, rules, pool, patterns)
     if lines:
         proposer.add(lines)
@@ -140,7 +140,7 @@ def propose_by_rules(task: TaskFolder, pool: Pool, rows: Sequence[Row], rules: S
 
 
 @contextmanager
-def _named(field: str) -> Iterator[None]:
+def _name_field(field: str) -> Iterator[None]:
     """Turn what is wrong with a pattern into the error of `field`."""
     try:
         yield
@@ -173,7 +173,7 @@ def _spans(rows: Sequence[Row], rules: Sequence[Rule], pool: Pool, patterns: Pat
         )
         spans = _apart(row["text"], places)
         lines.append(
-            {"id": row["id"], "label": pool.kind.taken(row["text"], spans, pool.task.labels) if spans else None}
+            {"id": row["id"], "label": pool.kind.accept_answer(row["text"], spans, pool.task.labels) if spans else None}
         )
     return lines
 
@@ -190,7 +190,7 @@ def _apart(text: str, places: Sequence[tuple[int, int, str]]) -> list[dict[str, 
 
 def _labels(rows: Sequence[Row], rules: Sequence[Rule], _pool: Pool, patterns: Patterns) -> list[dict[str, Any]]:
     """For each row the label most rules speak for, and their share; none where two labels have as many."""
-    texts = [normalised(row["text"]).casefold() for row in rows]
+    texts = [normalise(row["text"]).casefold() for row in rows]
     spoken = [(rule.label, rule.fits(texts, patterns)) for rule in rules]
     return [
         _label(row["id"], Counter(label for label, fits in spoken if fits[number])) for number, row in enumerate(rows)

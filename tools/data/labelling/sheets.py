@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ....resources.clock import now
-from ....resources.files import commit_folder, read_json, sha256_bytes, write_json
-from ....resources.language import Text, spoken_language
+from ....resources.foundation.clock import now
+from ....resources.foundation.files import commit_folder, read_json, sha256_bytes, write_json
+from ....resources.foundation.language import Text, spoken_language
 from ....resources.task import TaskFolder
 from ..harmless import harmless, sheet_id
 from ..rows import Row

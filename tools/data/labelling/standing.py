@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....resources.figures import figure
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ....resources.task import Task, TaskFolder
 from ....resources.version import VersionFolder, version_numbers
-from ..types import role_title, task_kind
+from ..task_kind import role_title, task_kind
 from .agreement import agreements
 from .decisions import Decided, decided_rows
 from .pool import Pool, any_unlabelled, asked_id, load_pool, snapshot_rows
@@ -70,7 +70,7 @@ class Labelling:
         return {**found, **({"agreement": agreed} if agreed else {})}
 
 
-def look(task: TaskFolder) -> Labelling:
+def load_labelling(task: TaskFolder) -> Labelling:
     """The labelling of a task as it stands now.
 
     Raises:
@@ -87,7 +87,7 @@ def concerns(task: TaskFolder) -> bool:
 
 def next_call(here: Labelling) -> tuple[Text, str, dict[str, Any]]:
     """What to say, the tool and its arguments: settle, review, propose, prepare."""
-    task, name, private = here.pool.task, here.folder.name, hidden(here.pool.task)
+    task, name, private = here.pool.task, here.folder.name, hides_rows(here.pool.task)
     if here.disputed:
         return (
             Text(
@@ -146,7 +146,7 @@ def first_call(folder: TaskFolder, task: Task) -> tuple[Text, str, dict[str, Any
             "add_examples",
             {**arguments, "by": f"v{trained[-1]}"},
         )
-    if hidden(task):
+    if hides_rows(task):
         also = (
             Text(
                 ", or propose by rules first (by='rules', settings={rules})",
@@ -174,6 +174,6 @@ def first_call(folder: TaskFolder, task: Task) -> tuple[Text, str, dict[str, Any
     )
 
 
-def hidden(task: Task) -> bool:
+def hides_rows(task: Task) -> bool:
     """Whether row texts must not be shown in a result."""
     return task.constraints.privacy == "on-premise"

@@ -11,22 +11,22 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ....resources.access import Need
-from ....resources.errors import DataSourceError
-from ....resources.files import sha256_bytes
-from ....resources.language import Text
-from ....resources.masking import remember, remember_pair
-from ....resources.secrets import host_of, resolve, resolve_address
+from ....resources.foundation.access import Need
+from ....resources.foundation.errors import DataSourceError
+from ....resources.foundation.files import sha256_bytes
+from ....resources.foundation.language import Text
+from ....resources.foundation.masking import remember, remember_pair
+from ....resources.foundation.secrets import host_of, resolve, resolve_address
 from ..cells import plain_value
+from ..source import Record, SourceKind
 from ..watching import Watch
-from ..web.client import Answer, Ask, Limits, Web, shown
+from ..web.client import Answer, Ask, Limits, Web, hide_url_secrets
 from ..web.decoding import json_text
-from ..web.failures import refused
+from ..web.failures import refused_error
 from ..web.needs import needs_of
 from ..web.paging import Pagination, at_path
-from ..web.tables import table_format, table_rows, unpacked
+from ..web.tables import table_format, table_rows, unpack_body
 from ..web.totals import announced_total
-from . import Record, SourceKind
 
 _DEEPEST_COLUMN = 4
 _DEEPEST = 4  # objects within objects in which rows are looked for
@@ -132,7 +132,7 @@ class ApiSource(SourceKind):
             yield from self._pages(web, field, watch)
 
     def origin(self, folder: Path) -> str:
-        return shown(self.endpoint)
+        return hide_url_secrets(self.endpoint)
 
     def needs(self, folder: Path, field: str) -> list[Need]:
         sent = (self.params, self.headers, self.body, self.auth.model_dump() if self.auth else None)
@@ -147,7 +147,7 @@ class ApiSource(SourceKind):
         link: str | None = None
         for page in range(1, self.max_pages + 1):
             answer = web.ask(self._ask(address, paged, link))
-            content = self._parsed(answer, field, watch)
+            content = self._parse_answer(answer, field, watch)
             place = _place_of_rows(content, place)
             records = self._records(content, place, field, watch)
             watch.provenance["pages"] = page
@@ -160,23 +160,23 @@ class ApiSource(SourceKind):
             held += [_Standing(page, number, record) for number, record in enumerate(records, start=1)]
             kept: list[Record] = []
             if not fruitless:
-                kept, held = _given(held[: self.max_rows - rows], watch), []
+                kept, held = _collect_records(held[: self.max_rows - rows], watch), []
                 rows += len(kept)
             yield kept
             try:
                 following = self.pagination.following(paged, len(records), content, answer.headers, answer.url)
             except ValueError:  # the address of the next page is none
-                raise refused(shown(self.endpoint), f"{field}.pagination") from None
+                raise refused_error(hide_url_secrets(self.endpoint), f"{field}.pagination") from None
             if rows >= self.max_rows and (following or (not fruitless and len(kept) < len(records))):
                 watch.incomplete(
                     Text(
-                        f"{shown(self.endpoint)}: stopped at max_rows ({self.max_rows}); there may be more.",
-                        f"{shown(self.endpoint)}：到 max_rows（{self.max_rows}）為止，後面可能還有資料。",
+                        f"{hide_url_secrets(self.endpoint)}: stopped at max_rows ({self.max_rows}); there may be more.",
+                        f"{hide_url_secrets(self.endpoint)}：到 max_rows（{self.max_rows}）為止，後面可能還有資料。",
                     )
                 )
                 return
             if following is None:
-                last = _given(held[: self.max_rows - rows], watch)
+                last = _collect_records(held[: self.max_rows - rows], watch)
                 if not self._notice_total(total, rows + len(last), watch):
                     self._notice_more(content, page, watch)
                 yield last
@@ -187,8 +187,8 @@ class ApiSource(SourceKind):
                 paged, link = following, None
         raise DataSourceError(
             Text(
-                f"{shown(self.endpoint)} has more than {self.max_pages} pages.",
-                f"{shown(self.endpoint)} 超過 {self.max_pages} 頁。",
+                f"{hide_url_secrets(self.endpoint)} has more than {self.max_pages} pages.",
+                f"{hide_url_secrets(self.endpoint)} 超過 {self.max_pages} 頁。",
             ),
             Text(
                 "Ask for larger pages, or raise max_pages if that is right.",
@@ -222,12 +222,12 @@ class ApiSource(SourceKind):
             (body if body is not None else {}) if self.method == "POST" else None,
         )
 
-    def _parsed(self, answer: Answer, field: str, watch: Watch) -> Any:
-        content = unpacked(answer, int(self.max_answer_mb * (1 << 20)), field)
+    def _parse_answer(self, answer: Answer, field: str, watch: Watch) -> Any:
+        content = unpack_body(answer, int(self.max_answer_mb * (1 << 20)), field)
         if format := table_format(answer, content):
             return table_rows(answer, content, format, self.encoding, field, watch)
         text = json_text(content, self.encoding or answer.charset)
-        where = shown(answer.url)
+        where = hide_url_secrets(answer.url)
         if text is None:
             raise DataSourceError(
                 Text(
@@ -235,7 +235,7 @@ class ApiSource(SourceKind):
                     f"{where} 的回應編碼與宣告的不符（{answer.charset or '未宣告'}）。",
                 ),
                 Text(
-                    "JSON is UTF-8: ask whoever runs the API to mend it, or save the data as a file and name its "
+                    "JSON is UTF-8: ask whoever runs the API to fix it, or save the data as a file and name its "
                     "encoding there.",
                     "JSON 應為 UTF-8：請管理者修正，或把資料存成檔案並指定 encoding。",
                 ),
@@ -274,9 +274,9 @@ class ApiSource(SourceKind):
         if isinstance(found, list) and (nulls := sum(row is None for row in found)):
             watch.incomplete(
                 Text(
-                    f"{shown(self.endpoint)}: of {len(found):,} rows in its answer {nulls:,} {'is' if nulls == 1 else 'are'} null and "
+                    f"{hide_url_secrets(self.endpoint)}: of {len(found):,} rows in its answer {nulls:,} {'is' if nulls == 1 else 'are'} null and "
                     "left out.",
-                    f"{shown(self.endpoint)}：回應的 {len(found):,} 列裡有 {nulls:,} 列是 null，已略過。",
+                    f"{hide_url_secrets(self.endpoint)}：回應的 {len(found):,} 列裡有 {nulls:,} 列是 null，已略過。",
                 )
             )
             found = [row for row in found if row is not None]
@@ -286,8 +286,8 @@ class ApiSource(SourceKind):
         raise DataSourceError(
             Text(
                 f"No rows {f'at {self.records!r}' if self.records else 'were found'} in the answer of "
-                f"{shown(self.endpoint)}.",
-                f"{shown(self.endpoint)} 的回應裡{f'，「{self.records}」' if self.records else ''}找不到資料列。",
+                f"{hide_url_secrets(self.endpoint)}.",
+                f"{hide_url_secrets(self.endpoint)} 的回應裡{f'，「{self.records}」' if self.records else ''}找不到資料列。",
             ),
             Text(
                 f"Set records to where the list of rows is; lists in the answer: {there or 'none'}.",
@@ -301,8 +301,8 @@ class ApiSource(SourceKind):
         if page == 2 and self.pagination.type in ("page", "offset", "cursor"):
             raise DataSourceError(
                 Text(
-                    f"{shown(self.endpoint)} gives the same rows for every page.",
-                    f"{shown(self.endpoint)} 每一頁都給相同的資料。",
+                    f"{hide_url_secrets(self.endpoint)} gives the same rows for every page.",
+                    f"{hide_url_secrets(self.endpoint)} 每一頁都給相同的資料。",
                 ),
                 Text(
                     "The server does not know that parameter: correct pagination (type, param), or set "
@@ -313,8 +313,8 @@ class ApiSource(SourceKind):
             )
         watch.warn(
             Text(
-                f"{shown(self.endpoint)}: page {page} repeats earlier rows; reading ended there.",
-                f"{shown(self.endpoint)}：第 {page} 頁都是先前的資料，讀取到此為止。",
+                f"{hide_url_secrets(self.endpoint)}: page {page} repeats earlier rows; reading ended there.",
+                f"{hide_url_secrets(self.endpoint)}：第 {page} 頁都是先前的資料，讀取到此為止。",
             )
         )
 
@@ -324,9 +324,9 @@ class ApiSource(SourceKind):
             return False
         watch.incomplete(
             Text(
-                f"{shown(self.endpoint)} says it has {total:,} rows and gave {rows:,}: {total - rows:,} are missing. Set pagination "
+                f"{hide_url_secrets(self.endpoint)} says it has {total:,} rows and gave {rows:,}: {total - rows:,} are missing. Set pagination "
                 "as its documentation says, such as {type: page, param: page}, {type: offset} or {type: cursor, next: …}.",
-                f"{shown(self.endpoint)} 自稱有 {total:,} 筆，只給了 {rows:,} 筆：少了 {total - rows:,} 筆。"
+                f"{hide_url_secrets(self.endpoint)} 自稱有 {total:,} 筆，只給了 {rows:,} 筆：少了 {total - rows:,} 筆。"
                 "請依它的文件設定 pagination，例如 {type: page, param: page}、{type: offset} 或 {type: cursor, next: …}。",
             )
         )
@@ -347,9 +347,9 @@ class ApiSource(SourceKind):
         if hints:
             watch.incomplete(
                 Text(
-                    f"{shown(self.endpoint)}: only the first page was read; the answer points to more ({hints[0]}). "
+                    f"{hide_url_secrets(self.endpoint)}: only the first page was read; the answer points to more ({hints[0]}). "
                     f"Set pagination, perhaps {{type: cursor, param: …, next: {hints[0]}}}.",
-                    f"{shown(self.endpoint)}：只讀了第一頁，但回應顯示還有更多（{hints[0]}）。"
+                    f"{hide_url_secrets(self.endpoint)}：只讀了第一頁，但回應顯示還有更多（{hints[0]}）。"
                     f"請設定 pagination，例如 {{type: cursor, param: …, next: {hints[0]}}}。",
                 )
             )
@@ -363,7 +363,7 @@ class _Standing(NamedTuple):
     record: Record
 
 
-def _given(standing: list[_Standing], watch: Watch) -> list[Record]:
+def _collect_records(standing: list[_Standing], watch: Watch) -> list[Record]:
     """The records, their places noted."""
     page = None
     for each in standing:
@@ -388,7 +388,7 @@ class _Address:
     @classmethod
     def of(cls, source: ApiSource) -> _Address:
         host = host_of(source.endpoint)
-        auth, headers = source.auth, _resolved(source.headers, host)
+        auth, headers = source.auth, _resolve_value(source.headers, host)
         for name, value in headers.items():
             if name.lower() == "cookie":  # a server may repeat one of several
                 remember(
@@ -396,20 +396,20 @@ class _Address:
                 )
         return cls(
             url=resolve_address(source.endpoint),
-            params=_resolved(source.params, host),
+            params=_resolve_value(source.params, host),
             auth_params=auth.params(host) if auth else {},
             headers={"Accept": "application/json"},
             private={**headers, **(auth.headers(host) if auth else {})},
-            body=_resolved(source.body, host),
+            body=_resolve_value(source.body, host),
         )
 
 
-def _resolved(value: Any, host: str) -> Any:
+def _resolve_value(value: Any, host: str) -> Any:
     if isinstance(value, str):
         return resolve(value, host=host)
     if isinstance(value, Mapping):
-        return {str(key): _resolved(inner, host) for key, inner in value.items()}
-    return [_resolved(inner, host) for inner in value] if isinstance(value, list) else value
+        return {str(key): _resolve_value(inner, host) for key, inner in value.items()}
+    return [_resolve_value(inner, host) for inner in value] if isinstance(value, list) else value
 
 
 def _with_params(url: str, params: Mapping[str, Any]) -> str:
@@ -417,7 +417,7 @@ def _with_params(url: str, params: Mapping[str, Any]) -> str:
     parts = urlsplit(url)
     kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in params]
     added = [
-        (name, _written(one))
+        (name, _format_value(one))
         for name, value in params.items()
         if value is not None
         for one in (value if isinstance(value, list) else [value])
@@ -425,7 +425,7 @@ def _with_params(url: str, params: Mapping[str, Any]) -> str:
     return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(kept + added), ""))
 
 
-def _written(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 

@@ -11,18 +11,19 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pydantic import Field
 
-from ....resources.access import Need
-from ....resources.errors import DataSourceError
-from ....resources.language import Text
+from ....resources.foundation.access import Need
+from ....resources.foundation.errors import DataSourceError
+from ....resources.foundation.language import Text
+from ....resources.foundation.secrets import redact, resolve_address
 from ....resources.paths import is_on_premise, unmet_need
-from ....resources.secrets import redact, resolve_address
 from ...compute.addresses import check_host
-from ..databases import Query, Reader, mysql, postgresql, sqlite, uses_date
+from ..database_query import Query, Reader, uses_date
+from ..databases import mysql, postgresql, sqlite
 from ..encoding import known_encoding
-from ..retrying import patiently
+from ..retrying import retry
+from ..source import Record, SourceKind
 from ..watching import Watch
 from ..web.needs import needs_of
-from . import Record, SourceKind
 
 _READERS: dict[str, Reader] = {
     "postgresql": postgresql.read,
@@ -77,16 +78,16 @@ class DatabaseSource(SourceKind):
             check_host(address, f"{field}.connection", _HERE)
         read = _READERS[urlsplit(address).scheme]
 
-        def begun() -> tuple[list[Record], Generator[list[Record], None, None]]:
+        def begin_query() -> tuple[list[Record], Generator[list[Record], None, None]]:
             rows = read(query)
             return next(rows, []), rows
 
         # Once rows have come nothing is asked again: they could come twice.
-        first, rest = patiently(begun, self.retries, self.retry_seconds, watch)
+        first, rest = retry(begin_query, self.retries, self.retry_seconds, watch)
         with closing(rest):
             self._note_date(query, watch)
             for rows in chain([first], rest):
-                yield [_decoded(row, query.encoding) for row in rows] if query.encoding else rows
+                yield [_decode_row(row, query.encoding) for row in rows] if query.encoding else rows
 
     def _note_date(self, query: Query, watch: Watch) -> None:
         if self.snapshot_date is None:
@@ -167,7 +168,7 @@ def _check_options(address: SplitResult, field: str) -> None:
     )
 
 
-def _decoded(row: Record, encoding: str) -> Record:
+def _decode_row(row: Record, encoding: str) -> Record:
     """The row with its bytes as text, where that encoding reads them and UTF-8 does not."""
     return {name: _text(value, encoding) if isinstance(value, bytes) else value for name, value in row.items()}
 

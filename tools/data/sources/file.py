@@ -9,21 +9,21 @@ from typing import Literal
 
 from pydantic import Field
 
-from ....resources.access import Need
-from ....resources.errors import DataError, DataSourceError
-from ....resources.language import Text
-from ....resources.paths import expanded, is_on_premise, is_protected, readable, unmet_need
+from ....resources.foundation.access import Need
+from ....resources.foundation.errors import DataError, DataSourceError
+from ....resources.foundation.language import Text
+from ....resources.paths import expand_home, is_on_premise, is_protected, readable, unmet_need
 from ....resources.task import TaskFolder
 from ..compression import unpacked_name
 from ..delimited import delimited_records
-from ..encoding import check_encoding, detect_encoding, titled
+from ..encoding import check_encoding, detect_encoding, encoding_title
 from ..excel import excel_records
 from ..file_patterns import WILD, files_below, files_like
 from ..parquet import parquet_records
 from ..places import Places
 from ..reading import json_records, jsonl_records
+from ..source import Record, SourceKind
 from ..watching import Watch
-from . import Record, SourceKind
 
 FileFormat = Literal["csv", "tsv", "json", "jsonl", "parquet", "xlsx"]
 _SUFFIXES: dict[str, FileFormat] = {
@@ -77,29 +77,29 @@ class FileSource(SourceKind):
         watch = watch or Watch()
         if several:
             watch.provenance["files"] = len(files)
-        top, places = self._located(folder), watch.places
+        top, places = self._locate_file(folder), watch.places
         for file in files:
             name = str(file.relative_to(top)) if top.is_dir() else file.name
             places.begin(**({"file": name} if several else {}))
-            records = self._records(_checked(file, field), folder, field, watch)
+            records = self._records(_check_path(file, field), folder, field, watch)
             if several:
                 records = ({"file": name, **record} for record in records)
             while batch := list(islice(records, _BATCH)):
                 yield batch
 
     def origin(self, folder: Path) -> str:
-        return str(self._located(folder))
+        return str(self._locate_file(folder))
 
     def needs(self, folder: Path, field: str) -> list[Need]:
-        need = unmet_need(self._located(folder), f"{field}.path", task=folder, suffixes=_READ_SUFFIXES)
+        need = unmet_need(self._locate_file(folder), f"{field}.path", task=folder, suffixes=_READ_SUFFIXES)
         return [need] if need else []
 
-    def _located(self, folder: Path) -> Path:
-        return (folder / expanded(self.path)).absolute()
+    def _locate_file(self, folder: Path) -> Path:
+        return (folder / expand_home(self.path)).absolute()
 
     def _files(self, folder: Path, field: str) -> tuple[list[Path], bool]:
         """The files meant, in the order of their names; whether a folder or a pattern was given."""
-        path = self._located(folder)
+        path = self._locate_file(folder)
         readable(path, f"{field}.path", task=folder, suffixes=_READ_SUFFIXES)
         if path.is_file():
             return [path], False
@@ -145,7 +145,7 @@ class FileSource(SourceKind):
                 field=f"{field}.path",
             )
         if kind == "parquet":
-            return _counted(parquet_records(path, field), places)
+            return _number_records(parquet_records(path, field), places)
         if kind == "xlsx":
             return excel_records(
                 path,
@@ -180,7 +180,12 @@ class FileSource(SourceKind):
         task = TaskFolder(folder)
         found = detect_encoding(path, field, task if task.file.is_file() else None)
         if not found.startswith("utf"):
-            watch.note(Text(f"{path.name} is read as {titled(found)}.", f"{path.name} 以 {titled(found)} 編碼讀取。"))
+            watch.note(
+                Text(
+                    f"{path.name} is read as {encoding_title(found)}.",
+                    f"{path.name} 以 {encoding_title(found)} 編碼讀取。",
+                )
+            )
         return found
 
 
@@ -234,14 +239,14 @@ def _unknown_format(path: Path, field: str) -> DataSourceError:
     )
 
 
-def _counted(records: Iterator[Record], places: Places) -> Iterator[Record]:
+def _number_records(records: Iterator[Record], places: Places) -> Iterator[Record]:
     """The records of a file that numbers them no other way than by their order."""
     for number, record in enumerate(records, start=1):
         places.at(number)
         yield record
 
 
-def _checked(path: Path, field: str) -> Path:
+def _check_path(path: Path, field: str) -> Path:
     if not path.stat().st_size:
         raise DataError(
             Text(f"{path} is empty.", f"{path} 是空檔案。"),

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from ....resources.access import Need
-from ....resources.errors import DataSourceError, MissingRequirement
-from ....resources.language import Text
-from ....resources.secrets import host_of, lookup, redact, references, resolve, unbound
-from ....resources.wording import written_as
+from ....resources.foundation.access import Need
+from ....resources.foundation.errors import DataSourceError, MissingRequirement
+from ....resources.foundation.language import Text
+from ....resources.foundation.secrets import host_of, lookup, redact, references, resolve, unbound
+from ....resources.foundation.wording import written_as
 from ..compression import unpacked_name
 from ..own_split import split_called
-from ..retrying import PassingTrouble, patiently
+from ..retrying import TransientError, retry
+from ..source import Record, SourceKind
 from ..watching import Watch
-from . import Record, SourceKind
 from .file import FileSource
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class HuggingfaceSource(SourceKind):
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
         watch = watch or Watch()
         token = resolve(self.token, host=host_of(_endpoint())) if self.token else lookup(_TOKEN)
-        commit, paths, unread = patiently(lambda: self._files(token, field), self.retries, self.retry_seconds, watch)
+        commit, paths, unread = retry(lambda: self._files(token, field), self.retries, self.retry_seconds, watch)
         if self.revision is None:
             watch.warn(
                 Text(
@@ -66,8 +66,8 @@ class HuggingfaceSource(SourceKind):
         watch.provenance |= {"revision": commit, "files": paths, **({"unread_splits": unread} if unread else {})}
         for path in paths:
             watch.check()
-            file = patiently(
-                partial(self._downloaded, path, commit, token, field), self.retries, self.retry_seconds, watch
+            file = retry(
+                partial(self._download_file, path, commit, token, field), self.retries, self.retry_seconds, watch
             )
             reader = FileSource(type="file", path=str(file))
             watch.places.begin(file=path)
@@ -85,7 +85,7 @@ class HuggingfaceSource(SourceKind):
         with _described(self.dataset, self.revision, field):
             info = _hub(token).dataset_info(self.dataset, revision=self.revision)
         there = [str(entry.rfilename) for entry in info.siblings or []]
-        wanted = [path for path in there if self._wanted(path)]
+        wanted = [path for path in there if self._is_wanted(path)]
         if self.files is None and (best := _best(wanted)):
             wanted = [path for path in wanted if path.lower().removesuffix(".gz").removesuffix(".zst").endswith(best)]
         if not wanted:
@@ -105,7 +105,7 @@ class HuggingfaceSource(SourceKind):
             )
         return str(info.sha), sorted(wanted), self._unread(there)
 
-    def _wanted(self, path: str) -> bool:
+    def _is_wanted(self, path: str) -> bool:
         if self.files is not None:
             return fnmatch.fnmatchcase(path, self.files)
         return self._of_config(path) and (
@@ -130,7 +130,7 @@ class HuggingfaceSource(SourceKind):
             else []
         )
 
-    def _downloaded(self, path: str, commit: str, token: str | None, field: str) -> Path:
+    def _download_file(self, path: str, commit: str, token: str | None, field: str) -> Path:
         with _described(self.dataset, self.revision, field):
             from huggingface_hub import hf_hub_download
 
@@ -206,7 +206,7 @@ class _described:
                 raise DataSourceError(problem, fix, field=f"{self._field}.{part}") from None
         if isinstance(error, OSError) or type(error).__module__.startswith(("httpx", "httpcore", "huggingface_hub")):
             passes = status is None or status == 429 or status >= 500
-            raise (PassingTrouble if passes else DataSourceError)(
+            raise (TransientError if passes else DataSourceError)(
                 Text(
                     f"The hub cannot be read: {redact(str(error))[:200]}", f"無法讀取 Hub：{redact(str(error))[:200]}"
                 ),

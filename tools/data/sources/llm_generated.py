@@ -11,23 +11,23 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from ....resources.access import Need
-from ....resources.clock import now
 from ....resources.data_source import load_data_source
-from ....resources.errors import DataSourceError, SecretError
-from ....resources.language import Text
+from ....resources.foundation.access import Need
+from ....resources.foundation.clock import now
+from ....resources.foundation.errors import DataSourceError, SecretError
+from ....resources.foundation.language import Text
 from ....resources.spending import amount
 from ....resources.task import Task, TaskFolder
 from ..benchmark import held_out_rows
-from ..expense import Expense, Prices, Purse, host_of, require_yes, tokens_of
-from ..generation.asking import Endpoint, KeptAnswers, Said, key_for, needed, parsed_rows
+from ..expense import Expense, Prices, SpendTracker, host_of, require_yes, tokens_of
+from ..generation.asking import Endpoint, KeptAnswers, Said, key_for, missing_permissions, parsed_rows
 from ..generation.checking import Refused, RowChecks
 from ..generation.shape import record_of, response_format, shape
 from ..near_copies import NearCopies
 from ..rows import Row
-from ..types import filled, task_kind
+from ..source import Record, SourceKind
+from ..task_kind import fill_template, task_kind
 from ..watching import Watch
-from . import Record, SourceKind
 
 _USELESS_IN_A_ROW = 3
 _SPARE_REQUESTS = 3  # how often over what is needed a label's rows are asked for, where many are rejected
@@ -147,10 +147,10 @@ class LlmGeneratedSource(SourceKind):
             share = _Share(wanted, self.rows_per_request)
             while size := share.next_size():
                 messages = self._messages(task, label, share.number, size)
-                if kept := answers.kept(messages, share.number):
+                if kept := answers.find_answer(messages, share.number):
                     given = parsed_rows(kept.text, task_kind(task.type).sample)
                     seen.add(kept, messages, size)
-                    share.took(sum(not isinstance(checks.checked(row, label), Refused) for row in given))
+                    share.took(sum(not isinstance(checks.check_row(row, label), Refused) for row in given))
                 else:
                     asked.append(messages)
                     rows += size
@@ -190,7 +190,7 @@ class LlmGeneratedSource(SourceKind):
         return KeptAnswers(task.data / "generation", self.model, self.base_url, self.temperature)
 
     def needs(self, folder: Path, field: str) -> list[Need]:
-        return needed(self.base_url, self.api_key, field)
+        return missing_permissions(self.base_url, self.api_key, field)
 
     def _key(self) -> str:
         try:
@@ -213,7 +213,7 @@ class LlmGeneratedSource(SourceKind):
             rows = [
                 row
                 for given in parsed_rows(said.text, kind.sample)
-                if (row := run.counted(checks.checked(given, label), label))
+                if (row := run.count_row(checks.check_row(given, label), label))
             ]
             kept = rows[: wanted - share.have]
             share.took(len(rows))
@@ -242,20 +242,20 @@ class LlmGeneratedSource(SourceKind):
             template = template.replace(f"{{{name}}}", value)
         kind, chinese = task_kind(task.type), task.language == "zh-TW"
 
-        def said(text: Text) -> str:
+        def in_language(text: Text) -> str:
             return text.zh if chinese else text.en
 
         rules = [
-            said(Text(f"Answer with JSON alone: {shape(kind)}.", f"只回答 JSON：{shape(kind)}。")),
-            said(kind.wanted(rows, label)),
-            *(filled(said(hint), {"text": ""}, task.labels) for hint in kind.hints),
-            said(
+            in_language(Text(f"Answer with JSON alone: {shape(kind)}.", f"只回答 JSON：{shape(kind)}。")),
+            in_language(kind.describe_request(rows, label)),
+            *(fill_template(in_language(hint), {"text": ""}, task.labels) for hint in kind.hints),
+            in_language(
                 Text(
                     "Vary situation, length and wording from row to row.",
                     "使用臺灣繁體中文，每筆的情境、長短與用詞都要不同。",
                 )
             ),
-            said(Text(f"(Batch {self.round}-{number + 1}.)", f"（第 {self.round}-{number + 1} 批）")),
+            in_language(Text(f"(Batch {self.round}-{number + 1}.)", f"（第 {self.round}-{number + 1} 批）")),
         ]
         return [{"role": "system", "content": "\n".join(rules)}, {"role": "user", "content": template}]
 
@@ -309,7 +309,7 @@ class _Run:
     ) -> None:
         self._source, self.watch, self._task, self._endpoint, self.field = source, watch, task, endpoint, field
         self._answers = source.answers(task)
-        self._purse = Purse(task, watch.allowance.job or f"generate-{now()}", source.model, source.prices)
+        self._tracker = SpendTracker(task, watch.allowance.job or f"generate-{now()}", source.model, source.prices)
         self._rejected: Counter[str] = Counter()
         self._rejected_by_label: dict[str, Counter[str]] = {}
         self._why: dict[str, Text] = {}
@@ -327,7 +327,7 @@ class _Run:
             BudgetError: the task's budget is used up.
         """
         self.watch.check()
-        said = self._answers.kept(messages, number)
+        said = self._answers.find_answer(messages, number)
         if said is None:
             more = self._source.expense_of(self._task.load(), [messages], rows, self._seen)
             self._check()
@@ -336,7 +336,7 @@ class _Run:
                 return None
             said = self._answers.ask(self._endpoint, messages, number, self._most_written(more))
             self._new += said.prompt_tokens + said.completion_tokens
-            self.watch.allowance.spent += self._purse.pay(said.prompt_tokens, said.completion_tokens)
+            self.watch.allowance.spent += self._tracker.pay(said.prompt_tokens, said.completion_tokens)
         self._seen.add(said, messages, rows)
         self.watch.count("answers_kept" if said.kept else "requests")
         self._asked, self._written = self._asked + said.prompt_tokens, self._written + said.completion_tokens
@@ -364,7 +364,7 @@ class _Run:
             more = source.expense(self._task.root, self.field)
             agreed = math.inf if self.watch.agreed else 0.0
             require_yes(self._task, [more], agreed, f"prepare_data(task={self._task.name!r}")
-        self._purse.check()
+        self._tracker.check()
         if self._new >= source.max_total_tokens:
             raise DataSourceError(
                 Text(
@@ -378,7 +378,7 @@ class _Run:
                 field=f"{self.field}.max_total_tokens",
             )
 
-    def counted(self, checked: Row | Refused, label: str) -> Row | None:
+    def count_row(self, checked: Row | Refused, label: str) -> Row | None:
         """The row that was let through; None, its reason counted, where it was refused."""
         if isinstance(checked, Refused):
             self._rejected[checked.code] += 1

@@ -11,21 +11,21 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from ....resources.access import AccessError, Need
-from ....resources.errors import DataSourceError
-from ....resources.language import Text, several
-from ....resources.secrets import redact, references, resolve_address
-from ..rows import normalised
+from ....resources.foundation.access import AccessError, Need
+from ....resources.foundation.errors import DataSourceError
+from ....resources.foundation.language import Text, several
+from ....resources.foundation.secrets import redact, references, resolve_address
+from ..rows import normalise
+from ..source import Record, SourceKind
 from ..watching import Watch
-from ..web.client import Answer, Ask, Limits, Web, shown
+from ..web.client import Answer, Ask, Limits, Web, hide_url_secrets
 from ..web.decoding import page_text
 from ..web.failures import Outage, TimeIsUp
 from ..web.kept import KeptPages
 from ..web.needs import needs_of
-from ..web.pages import main_text, selected
+from ..web.pages import main_text, select_records
 from ..web.robots import Robots
 from ..web.sitemaps import sitemap_pages
-from . import Record, SourceKind
 
 _PAGES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml", "")
 _LOOKED_UP = 20  # hosts, one after the other, before anything is read
@@ -94,7 +94,7 @@ class WebScrapeSource(SourceKind):
 
     def origin(self, folder: Path) -> str:
         named = [*self.urls, *self.sitemaps]
-        return shown(named[0]) + (f" (+{len(named) - 1})" if len(named) > 1 else "")
+        return hide_url_secrets(named[0]) + (f" (+{len(named) - 1})" if len(named) > 1 else "")
 
     def _pages(
         self, web: Web, robots: Robots, field: str, watch: Watch, before: KeptPages
@@ -123,7 +123,7 @@ class WebScrapeSource(SourceKind):
                 elif not isinstance(error, _Forbidden):  # of which the site was not asked
                     silent.clear()
                 if max(silent.values(), default=0) >= _OUTAGE:
-                    raise self._stopped(error, read, answered) from None
+                    raise self._stopped_error(error, read, answered) from None
                 if isinstance(error, TimeIsUp):
                     if read:
                         self._notice_end(error, read, watch)
@@ -143,7 +143,9 @@ class WebScrapeSource(SourceKind):
         if read and not kept:
             raise self._nothing_found(read, field)
 
-    def _stopped(self, error: DataSourceError | AccessError, read: int, answered: int) -> DataSourceError | AccessError:
+    def _stopped_error(
+        self, error: DataSourceError | AccessError, read: int, answered: int
+    ) -> DataSourceError | AccessError:
         """The error of a site that no longer answers, with what became of the pages that were read.
 
         Arguments:
@@ -259,18 +261,18 @@ class WebScrapeSource(SourceKind):
         web.check(url)
         rows = before.get(url)
         if rows is None:
-            rows = self._asked(web, robots, url, field, watch)
+            rows = self._fetch_rows(web, robots, url, field, watch)
             before.keep(url, rows)
         else:
             watch.count("kept_pages")
         watch.count("pages")
         if not rows:
             watch.count("without_text")
-        kept = [row for row in rows if self._wanted(row)]
+        kept = [row for row in rows if self._is_wanted(row)]
         watch.count("without_keyword", len(rows) - len(kept))
         return kept
 
-    def _asked(self, web: Web, robots: Robots, url: str, field: str, watch: Watch) -> list[Record]:
+    def _fetch_rows(self, web: Web, robots: Robots, url: str, field: str, watch: Watch) -> list[Record]:
         """The rows of the page, as the site has it now."""
         self._keep_to(robots, url, field, watch)
         answer = web.ask(Ask(url, headers={"Accept": "text/html,application/xhtml+xml,text/plain;q=0.8"}))
@@ -285,8 +287,8 @@ class WebScrapeSource(SourceKind):
         watch.count("forbidden")
         raise _Forbidden(
             Text(
-                f"The robots.txt of {urlsplit(url).netloc} forbids reading {shown(url)}; it was not read.",
-                f"{urlsplit(url).netloc} 的 robots.txt 不允許讀取 {shown(url)}，因此沒有讀。",
+                f"The robots.txt of {urlsplit(url).netloc} forbids reading {hide_url_secrets(url)}; it was not read.",
+                f"{urlsplit(url).netloc} 的 robots.txt 不允許讀取 {hide_url_secrets(url)}，因此沒有讀。",
             ),
             Text("Leave the page out, or ask the site's owner for the data.", "請移除該頁，或向網站管理者索取資料。"),
             field=f"{field}.urls",
@@ -296,8 +298,8 @@ class WebScrapeSource(SourceKind):
         if answer.media_type not in _PAGES:
             raise DataSourceError(
                 Text(
-                    f"{shown(answer.url)} is not a page but {answer.media_type}.",
-                    f"{shown(answer.url)} 不是網頁，而是 {answer.media_type}。",
+                    f"{hide_url_secrets(answer.url)} is not a page but {answer.media_type}.",
+                    f"{hide_url_secrets(answer.url)} 不是網頁，而是 {answer.media_type}。",
                 ),
                 Text("Download it and add it as a source of type file.", "請下載後以 file 類型加入。"),
                 field=f"{field}.urls",
@@ -306,32 +308,30 @@ class WebScrapeSource(SourceKind):
         if text is None:
             raise DataSourceError(
                 Text(
-                    f"{shown(answer.url)} is in no encoding that can be recognised.",
-                    f"無法判斷 {shown(answer.url)} 的文字編碼。",
+                    f"{hide_url_secrets(answer.url)} is in no encoding that can be recognised.",
+                    f"無法判斷 {hide_url_secrets(answer.url)} 的文字編碼。",
                 ),
                 Text("Save the page as a UTF-8 file and add that.", "請把網頁另存成 UTF-8 檔案再加入。"),
                 field=f"{field}.urls",
             )
         url = redact(answer.url)
         if self.selectors:
-            rows = selected(text, url, self.selectors, field)
+            rows = select_records(text, url, self.selectors, field)
         elif answer.media_type == "text/plain":
             rows = [{"url": url, "text": text.strip()}] if text.strip() else []
         else:
             found = main_text(text, url)
             rows = [found] if found else []
-        return [each for row in rows for each in self._cut(row)]
+        return [each for row in rows for each in self._cut_row(row)]
 
-    def _cut(self, row: Record) -> list[Record]:
+    def _cut_row(self, row: Record) -> list[Record]:
         text = row.get("text")
         if self.per == "page" or not isinstance(text, str):
             return [row]
         return [{**row, "text": line.strip()} for line in text.splitlines() if line.strip()]
 
-    def _wanted(self, row: Record) -> bool:
+    def _is_wanted(self, row: Record) -> bool:
         if not self.keywords:
             return True
-        whole = normalised(
-            " ".join(str(value) for column, value in row.items() if value and column != "url")
-        ).casefold()
-        return any(normalised(keyword).casefold() in whole for keyword in self.keywords)
+        whole = normalise(" ".join(str(value) for column, value in row.items() if value and column != "url")).casefold()
+        return any(normalise(keyword).casefold() in whole for keyword in self.keywords)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ....resources.language import Language, Text, several
+from ....resources.foundation.language import Language, Text, several
 from ....resources.task import Prompt
 from ..cells import as_structure, as_text
 from ..conversation import (
@@ -19,7 +19,7 @@ from ..conversation import (
 )
 from ..reading_answers import without_reasoning
 from ..rows import Row
-from . import Answers, Message, Spelling, TaskKind, Unfit
+from ..task_kind import Answers, Message, Spelling, TaskKind, Unfit
 
 
 class Chat(TaskKind):
@@ -62,7 +62,7 @@ class Chat(TaskKind):
     }
     problems: ClassVar[Mapping[str, Text]] = {
         "messages_unreadable": Text(
-            "messages is no JSON list of {role, content}", "messages 不是由 {role, content} 組成的 JSON 串列"
+            "messages is not a JSON list of {role, content}", "messages 不是由 {role, content} 組成的 JSON 串列"
         ),
         "not_text": Text(
             "a turn holds a picture or sound, which a text model cannot read", "對話裡有圖片或聲音，文字模型讀不到"
@@ -94,12 +94,12 @@ class Chat(TaskKind):
     def messages(self, row: Mapping[str, Any], prompt: Prompt, labels: Sequence[str]) -> list[Message]:
         return as_messages(with_system(row["messages"][:-1], prompt.system), row.get("tools") or ())
 
-    def shortened(self, row: Mapping[str, Any], characters: int) -> Row:
+    def shorten_row(self, row: Mapping[str, Any], characters: int) -> Row:
         from ..shortening import turns_without_middle
 
         return {**row, "messages": [*turns_without_middle(row["messages"][:-1], characters), row["messages"][-1]]}
 
-    def unanswered(self, text: str) -> Row:
+    def unknown_answer(self, text: str) -> Row:
         return {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": ""}]}
 
     def answer(self, row: Mapping[str, Any]) -> str:

@@ -3,12 +3,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ....resources.language import Language, Text, several
+from ....resources.foundation.language import Language, Text, several
 from ....resources.task import Prompt
 from ..cells import as_structure, as_text
 from ..reading_answers import parse_label
 from ..rows import Row
-from . import Answers, Spelling, TaskKind, Unfit
+from ..task_kind import Answers, Spelling, TaskKind, Unfit
 
 
 class Classification(TaskKind):
@@ -40,7 +40,7 @@ class Classification(TaskKind):
 
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
         needed = {
-            role: self.required({role: _only_one(values.get(role)) if role == "label" else values.get(role)}, role)
+            role: self.require_text({role: _only_one(values.get(role)) if role == "label" else values.get(role)}, role)
             for role in self.roles
         }
         row = {"text": needed["text"]}
@@ -49,7 +49,7 @@ class Classification(TaskKind):
         row["label"] = spelling.of(needed["label"])
         return row
 
-    def taken(self, text: str, said: Any, labels: Sequence[str]) -> str:
+    def accept_answer(self, text: str, said: Any, labels: Sequence[str]) -> str:
         label = as_text(said)
         if label not in labels:
             raise Unfit("unknown_label" if label else "label")
@@ -61,9 +61,9 @@ class Classification(TaskKind):
     def with_label(self, values: Mapping[str, Any], label: str) -> Mapping[str, Any]:
         return {**values, "label": values.get("label") or label}
 
-    def wanted(self, rows: int, label: str) -> Text:
+    def describe_request(self, rows: int, label: str) -> Text:
         if not label:
-            return super().wanted(rows, label)
+            return super().describe_request(rows, label)
         return Text(
             f"Write {several(rows, 'row')}, each with the label {label!r}.", f"寫 {rows} 筆，label 一律是「{label}」。"
         )

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ....resources.language import Language, Text
+from ....resources.foundation.language import Language, Text
 from ....resources.task import Prompt
-from ..rows import normalised
+from ..rows import normalise
 from .classification import Classification
 
 
@@ -35,4 +35,4 @@ class EntityClassification(Classification):
         return super().fault(row, labels, wanted) or (None if self.answerable(row) else "entity_not_in_text")
 
     def answerable(self, row: Mapping[str, Any]) -> bool:
-        return normalised(row["entity"]).casefold() in normalised(row["text"]).casefold()
+        return normalise(row["entity"]).casefold() in normalise(row["text"]).casefold()

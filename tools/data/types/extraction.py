@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ....resources.language import Language, Text, several
+from ....resources.foundation.language import Language, Text, several
 from ....resources.task import Prompt
 from ..cells import as_structure, as_text
 from ..reading_answers import parse_json
-from ..rows import Row, normalised
-from . import Answers, Spelling, TaskKind, Unfit
+from ..rows import Row, normalise
+from ..task_kind import Answers, Spelling, TaskKind, Unfit
 
 _TYPE_NAMES = ("type", "label", "entity", "entity_group", "tag", "labels", "entity_type", "category", "tag_name")
 _TEXT_NAMES = ("text", "word", "span", "value")
@@ -57,7 +57,9 @@ class Extraction(TaskKind):
         ),
     }
     problems: ClassVar[Mapping[str, Text]] = {
-        "spans_unreadable": Text("spans is no JSON list or object of spans", "spans 不是由片段組成的 JSON 串列或物件"),
+        "spans_unreadable": Text(
+            "spans is not a JSON list or object of spans", "spans 不是由片段組成的 JSON 串列或物件"
+        ),
         "spans_not_in_text": Text(
             "spans names a part that the text does not contain (or positions outside of it)",
             "spans 標出的片段不在文字裡（或位置超出範圍）",
@@ -65,39 +67,39 @@ class Extraction(TaskKind):
     }
 
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
-        text = self.required(values, "text")
+        text = self.require_text(values, "text")
         raw = values.get("spans")
         found = as_structure(raw) if as_text(raw) else None
         if found is None:
             raise Unfit("spans_unreadable" if as_text(raw) else "spans")
         # Positions count in the cell as it was, the row's text is trimmed.
         whole = str(values.get("text"))
-        spans = [_located(span, text, len(whole) - len(whole.lstrip()), spelling) for span in _listed(found)]
+        spans = [_locate_span(span, text, len(whole) - len(whole.lstrip()), spelling) for span in _list_spans(found)]
         return {"text": text, "spans": sorted(spans, key=lambda span: (span["start"], span["end"], span["type"]))}
 
-    def taken(self, text: str, said: Any, labels: Sequence[str]) -> str:
+    def accept_answer(self, text: str, said: Any, labels: Sequence[str]) -> str:
         row = self.fields({"text": text, "spans": said}, Spelling(labels, {}))
         if code := self.fault(row, labels):
             raise Unfit(code)
         # The same parts are the same answer, wherever else they stand in the text too.
         return self.answer(self.fields({"text": text, "spans": self.answer(row)}, Spelling(labels, {})))
 
-    def proposed(self, text: str, answer: str, labels: Sequence[str]) -> str | None:
+    def parse_proposal(self, text: str, answer: str, labels: Sequence[str]) -> str | None:
         found = parse_json(answer)
         try:
-            return self.taken(text, found, labels) if isinstance(found, dict) else None
+            return self.accept_answer(text, found, labels) if isinstance(found, dict) else None
         except Unfit:
             return None
 
     def holds(self, answer: str, labels: Sequence[str]) -> bool:
-        return set(self.shown(answer)) <= set(labels)
+        return set(self.display_answer(answer)) <= set(labels)
 
-    def shown(self, answer: str) -> Any:
+    def display_answer(self, answer: str) -> Any:
         return json.loads(answer)
 
-    def wanted(self, rows: int, label: str) -> Text:
+    def describe_request(self, rows: int, label: str) -> Text:
         if not label:
-            return super().wanted(rows, label)
+            return super().describe_request(rows, label)
         return Text(
             f"Write {several(rows, 'row')}, each with at least one part of the type {label!r}.",
             f"寫 {rows} 筆，每筆至少有一個「{label}」的片段。",
@@ -106,7 +108,7 @@ class Extraction(TaskKind):
     def answerable(self, row: Mapping[str, Any]) -> bool:
         return all(span["text"] in row["text"] for span in row["spans"])
 
-    def unanswered(self, text: str) -> Row:
+    def unknown_answer(self, text: str) -> Row:
         return {"spans": []}
 
     def answer(self, row: Mapping[str, Any]) -> str:
@@ -118,7 +120,7 @@ class Extraction(TaskKind):
         return json.dumps(by_type, ensure_ascii=False)
 
     def gold(self, row: Mapping[str, Any]) -> str:
-        return compared((span["type"], span["text"]) for span in row["spans"])
+        return comparable_pairs((span["type"], span["text"]) for span in row["spans"])
 
     def read(self, answer: str, labels: Sequence[str]) -> str | None:
         found = parse_json(answer)
@@ -130,7 +132,7 @@ class Extraction(TaskKind):
                 if not isinstance(part, str):
                     return None
                 pairs.append((str(kind), part))
-        return compared(pairs)
+        return comparable_pairs(pairs)
 
     def labels_of(self, row: Mapping[str, Any]) -> list[str]:
         return list(dict.fromkeys(str(span["type"]) for span in row.get("spans") or ()))
@@ -139,7 +141,7 @@ class Extraction(TaskKind):
         return [role for role in self.roles if not row.get(role) and row.get(role) != []]
 
 
-def _listed(found: Any) -> list[dict[str, Any]]:
+def _list_spans(found: Any) -> list[dict[str, Any]]:
     """Spans written as one object by type, or as a list of objects, as the latter."""
     if isinstance(found, dict) and isinstance(found.get("entities"), list):
         found = found["entities"]
@@ -149,10 +151,10 @@ def _listed(found: Any) -> list[dict[str, Any]]:
             for kind, parts in found.items()
             for part in (parts if isinstance(parts, list) else [parts])
         ]
-    return [_named(span) for span in found]
+    return [_name_parts(span) for span in found]
 
 
-def _named(span: Any) -> dict[str, Any]:
+def _name_parts(span: Any) -> dict[str, Any]:
     """A span with its parts by name: an object, one whose parts stand under `value`, or a triple with the type first or last.
 
     Raises:
@@ -168,7 +170,7 @@ def _named(span: Any) -> dict[str, Any]:
     raise Unfit("spans_unreadable")
 
 
-def _located(span: Mapping[str, Any], text: str, shift: int, spelling: Spelling) -> dict[str, Any]:
+def _locate_span(span: Mapping[str, Any], text: str, shift: int, spelling: Spelling) -> dict[str, Any]:
     given = next((span[name] for name in _TYPE_NAMES if span.get(name)), None)
     kind = as_text(given[0] if isinstance(given, list) and len(given) == 1 else given)
     if not kind or (isinstance(given, list) and len(given) > 1):
@@ -193,9 +195,9 @@ def _positions(span: Mapping[str, Any], shift: int) -> tuple[int, int]:
     return (start - shift, end - shift) if isinstance(start, int) and isinstance(end, int) else (-1, -1)
 
 
-def compared(pairs: Iterable[tuple[str, str]]) -> str:
+def comparable_pairs(pairs: Iterable[tuple[str, str]]) -> str:
     """(type, part) in the form answers are compared in: each once, in one order, width and white space made alike."""
     by_type: dict[str, set[str]] = {}
     for kind, part in pairs:
-        by_type.setdefault(kind, set()).add(normalised(part))
+        by_type.setdefault(kind, set()).add(normalise(part))
     return json.dumps({kind: sorted(by_type[kind]) for kind in sorted(by_type)}, ensure_ascii=False)

@@ -3,12 +3,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ....resources.language import Language, Text
+from ....resources.foundation.language import Language, Text
 from ....resources.task import Prompt
 from ..cells import as_structure, as_text
 from ..reading_answers import without_reasoning
 from ..rows import Row, row_id
-from . import Answers, Message, Spelling, TaskKind, Unfit
+from ..task_kind import Answers, Message, Spelling, TaskKind, Unfit
 
 
 class Generation(TaskKind):
@@ -64,9 +64,9 @@ class Generation(TaskKind):
             raise Unfit("history")
         system = as_text(values.get("system"))
         return {
-            "text": self.required(values, "text"),
+            "text": self.require_text(values, "text"),
             **({"system": system} if system else {}),
-            "output": self.required(values, "output"),
+            "output": self.require_text(values, "output"),
         }
 
     def id_of(self, row: Mapping[str, Any]) -> str:

@@ -3,13 +3,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ....resources.language import Language, Text
+from ....resources.foundation.language import Language, Text
 from ....resources.task import Prompt
 from ..cells import as_text
 from ..conversation import NoConversation, Turn, as_messages, marked_turns, said_in, text_of, turns_in, with_system
 from ..reading_answers import without_reasoning
 from ..rows import Row, row_id
-from . import Answers, Message, Spelling, TaskKind, Unfit
+from ..task_kind import Answers, Message, Spelling, TaskKind, Unfit
 
 
 class Preference(TaskKind):
@@ -85,8 +85,8 @@ class Preference(TaskKind):
             answers = {role: turns or marked_turns(values.get(role)) for role, turns in answers.items()}
         said = {role: said_in(turns[-1]) if turns else as_text(values.get(role)) for role, turns in answers.items()}
         for role, content in said.items():
-            self.required({role: content}, role)
-        whole = _shared(answers["chosen"], answers["rejected"])
+            self.require_text({role: content}, role)
+        whole = _shared_turns(answers["chosen"], answers["rejected"])
         if asked is None and whole and (not text or whole[-1]["content"] == text):
             asked = whole
         if asked is None:
@@ -99,7 +99,7 @@ class Preference(TaskKind):
             raise Unfit("text")
         return with_system(asked, values.get("system")), said["chosen"], said["rejected"]
 
-    def unanswered(self, text: str) -> Row:
+    def unknown_answer(self, text: str) -> Row:
         return {"chosen": "", "rejected": ""}
 
     def id_of(self, row: Mapping[str, Any]) -> str:
@@ -110,12 +110,12 @@ class Preference(TaskKind):
             return as_messages(with_system(turns, prompt.system))
         return super().messages(row, prompt, labels)
 
-    def shortened(self, row: Mapping[str, Any], characters: int) -> Row:
+    def shorten_row(self, row: Mapping[str, Any], characters: int) -> Row:
         from ..shortening import turns_without_middle
 
         if turns := row.get("turns"):
             return {**row, "turns": turns_without_middle(turns, characters)}
-        return super().shortened(row, characters)
+        return super().shorten_row(row, characters)
 
     def answer(self, row: Mapping[str, Any]) -> str:
         return str(row["chosen"])
@@ -123,14 +123,14 @@ class Preference(TaskKind):
     def read(self, answer: str, labels: Sequence[str]) -> str | None:
         return without_reasoning(answer) or None
 
-    def rendered(self, row: Mapping[str, Any], prompt: Prompt, labels: Sequence[str]) -> dict[str, Any]:
+    def render_row(self, row: Mapping[str, Any], prompt: Prompt, labels: Sequence[str]) -> dict[str, Any]:
         return {
             "prompt": self.messages(row, prompt, labels),
             **{role: [{"role": "assistant", "content": str(row[role])}] for role in ("chosen", "rejected")},
         }
 
 
-def _shared(chosen: list[Turn] | None, rejected: list[Turn] | None) -> list[Turn]:
+def _shared_turns(chosen: list[Turn] | None, rejected: list[Turn] | None) -> list[Turn]:
     """The turns before the two answers, where both are whole conversations.
 
     Raises:

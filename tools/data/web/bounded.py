@@ -16,7 +16,7 @@ class Truncated(Exception):
     """The compressed stream ends before its end, or is no such stream."""
 
 
-def collected(chunks: Iterable[bytes], encoding: str, limit: int) -> bytes:
+def collect_bytes(chunks: Iterable[bytes], encoding: str, limit: int) -> bytes:
     """All of `chunks`, unpacked.
 
     Arguments:
@@ -30,7 +30,7 @@ def collected(chunks: Iterable[bytes], encoding: str, limit: int) -> bytes:
     if name in ("", "identity"):
         unpacked: Iterable[bytes] = chunks
     elif name in ("gzip", "x-gzip", "deflate"):
-        unpacked = _inflated(chunks, limit)
+        unpacked = _inflate(chunks, limit)
     else:
         raise ValueError(name)
     parts, size = [], 0
@@ -42,7 +42,7 @@ def collected(chunks: Iterable[bytes], encoding: str, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _inflated(chunks: Iterable[bytes], limit: int) -> Iterable[bytes]:
+def _inflate(chunks: Iterable[bytes], limit: int) -> Iterable[bytes]:
     inflater, begun, left = zlib.decompressobj(_GZIP_OR_ZLIB), False, limit + 1
     for chunk in chunks:
         waiting = chunk

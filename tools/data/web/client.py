@@ -13,13 +13,13 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import httpx
 
-from ....resources.errors import DataSourceError
-from ....resources.language import Text
-from ....resources.masking import redact, remember_pair
+from ....resources.foundation.errors import DataSourceError
+from ....resources.foundation.language import Text
+from ....resources.foundation.masking import redact, remember_pair
 from ...compute.addresses import RefusedAddress
 from ..watching import Watch
-from .bounded import TooLarge, Truncated, collected
-from .failures import Failure, TimeIsUp, refused, status_error
+from .bounded import TooLarge, Truncated, collect_bytes
+from .failures import Failure, TimeIsUp, refused_error, status_error
 from .guarded import GuardedTransport
 
 AGENT = "nlp-skills"
@@ -115,13 +115,16 @@ class Web:
         """
         current = ask
         for _ in range(_MOST_REDIRECTS + 1):
-            answer = self._retried(current, accepted)
+            answer = self._ask_with_retries(current, accepted)
             location = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not location:
                 return answer
-            current = self._redirected(current, answer, location)
+            current = self._follow_redirect(current, answer, location)
         raise DataSourceError(
-            Text(f"{shown(ask.url)} redirects round in a circle.", f"{shown(ask.url)} 一直轉址，沒有盡頭。"),
+            Text(
+                f"{hide_url_secrets(ask.url)} redirects round in a circle.",
+                f"{hide_url_secrets(ask.url)} 一直轉址，沒有盡頭。",
+            ),
             Text(
                 "Open it in a browser and use the address it ends at; it may want a login.",
                 "請用瀏覽器開啟，改用最後停下來的網址；可能需要登入。",
@@ -129,8 +132,8 @@ class Web:
             field=self.source,
         )
 
-    def _redirected(self, ask: Ask, answer: Answer, location: str) -> Ask:
-        target = self._joined(answer.url, location)
+    def _follow_redirect(self, ask: Ask, answer: Answer, location: str) -> Ask:
+        target = self._join_location(answer.url, location)
         method = "GET" if answer.status == 303 or (answer.status in (301, 302) and ask.method == "POST") else ask.method
         same = _origin(str(target)) == _origin(answer.url)
         if same and not target.userinfo:
@@ -138,21 +141,21 @@ class Web:
         if not same and method != "GET":
             raise DataSourceError(
                 Text(
-                    f"{shown(ask.url)} wants the request's body sent on to {target.host}; it was not sent.",
-                    f"{shown(ask.url)} 要把請求內容轉送到 {target.host}；沒有送出。",
+                    f"{hide_url_secrets(ask.url)} wants the request's body sent on to {target.host}; it was not sent.",
+                    f"{hide_url_secrets(ask.url)} 要把請求內容轉送到 {target.host}；沒有送出。",
                 ),
                 Text("If that host is right, name it as the endpoint.", "如果那個主機才對，請直接寫成 endpoint。"),
                 field=self.source,
             )
         return Ask(str(target), method, ask.headers, ask.private if same else {}, ask.json if method != "GET" else None)
 
-    def _joined(self, url: str, location: str) -> httpx.URL:
+    def _join_location(self, url: str, location: str) -> httpx.URL:
         try:
             return self.check(urljoin(url, location))
         except ValueError:
-            raise refused(shown(location), self.source) from None
+            raise refused_error(hide_url_secrets(location), self.source) from None
 
-    def _retried(self, ask: Ask, accepted: frozenset[int]) -> Answer:
+    def _ask_with_retries(self, ask: Ask, accepted: frozenset[int]) -> Answer:
         attempt = 0
         while True:
             failure: Failure | None = None
@@ -163,7 +166,7 @@ class Web:
             else:
                 if answer.status < 300 or answer.status in _REDIRECTS or answer.status in accepted:
                     return answer
-                error = status_error(answer, shown(ask.url), self.source)
+                error = status_error(answer, hide_url_secrets(ask.url), self.source)
                 if answer.status not in _RETRIED:
                     raise error
                 failure = Failure(error, retry_after(answer.headers))
@@ -181,7 +184,7 @@ class Web:
             self.watch.pause(wait)
 
     def _once(self, ask: Ask) -> Answer:
-        where, limits, url = shown(ask.url), self.limits, self.check(ask.url)
+        where, limits, url = hide_url_secrets(ask.url), self.limits, self.check(ask.url)
         self._take_turn(url.netloc.decode("ascii"))
         self.watch.count("requests")
         headers = {"User-Agent": AGENT, "Accept-Encoding": "gzip, deflate", **_login(url), **ask.headers, **ask.private}
@@ -203,7 +206,7 @@ class Web:
             with closing(self._transport.handle_request(request)) as response:
                 content = self._content(response, where)
         except RefusedAddress as error:
-            raise error.described(self.source) from None
+            raise error.to_access_error(self.source) from None
         except (httpx.TransportError, Truncated) as error:
             raise Failure.of(error, where, self.source) from None  # its text may hold a secret of the URL
         return Answer(ask.url, response.status_code, response.headers, content)
@@ -219,7 +222,7 @@ class Web:
                 yield chunk
 
         try:
-            return collected(timely(), response.headers.get("content-encoding", ""), self.limits.answer_bytes)
+            return collect_bytes(timely(), response.headers.get("content-encoding", ""), self.limits.answer_bytes)
         except TooLarge:
             raise DataSourceError(
                 Text(
@@ -248,9 +251,9 @@ class Web:
         try:
             parsed = httpx.URL(url)
         except (httpx.InvalidURL, ValueError):
-            raise refused(shown(url), self.source) from None
+            raise refused_error(hide_url_secrets(url), self.source) from None
         if parsed.scheme not in ("http", "https") or not parsed.host:
-            raise refused(shown(url), self.source)
+            raise refused_error(hide_url_secrets(url), self.source)
         return parsed
 
     def _take_turn(self, host: str) -> None:
@@ -268,7 +271,7 @@ class Web:
         self._next[host] = time.monotonic() + between
 
 
-def shown(url: str) -> str:
+def hide_url_secrets(url: str) -> str:
     """A URL fit for people: no user, no password, no query."""
     try:
         parts = urlsplit(url)

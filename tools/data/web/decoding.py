@@ -25,7 +25,7 @@ def page_text(content: bytes, claimed: str | None) -> str | None:
             return content.decode(name, "replace")
     if (text := _strict(content, "utf-8")) is not None:
         return text
-    claims = [name for name in (_named(content), claimed) if name and _known(name)]
+    claims = [name for name in (_declared_encoding(content), claimed) if name and _is_known(name)]
     for name in claims:
         if not is_weighed(name) and (text := _strict(content, name)) is not None:
             return text
@@ -52,15 +52,15 @@ def json_text(content: bytes, claimed: str | None) -> str | None:
         return _strict(content, "utf-16-le" if content[1] == 0 and content[0] else "utf-16-be")
     if (text := _strict(content, "utf-8")) is not None:
         return text
-    return _strict(content, claimed) if claimed and _known(claimed) else None
+    return _strict(content, claimed) if claimed and _is_known(claimed) else None
 
 
-def _named(content: bytes) -> str | None:
+def _declared_encoding(content: bytes) -> str | None:
     found = _META.search(content[:_LOOKED_AT]) or _XML.search(content[:_LOOKED_AT])
     return found[1].decode("ascii") if found else None
 
 
-def _known(name: str) -> bool:
+def _is_known(name: str) -> bool:
     try:
         return bool(codecs.lookup(name)._is_text_encoding)
     except LookupError:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from ....resources.errors import DataSourceError
-from ....resources.language import Text
-from ....resources.secrets import redact
+from ....resources.foundation.errors import DataSourceError
+from ....resources.foundation.language import Text
+from ....resources.foundation.secrets import redact
 from .bounded import Truncated
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Failure(Exception):
         )
 
 
-def refused(where: str, field: str) -> DataSourceError:
+def refused_error(where: str, field: str) -> DataSourceError:
     return DataSourceError(
         Text(f"{where or 'This'} is not a web address.", f"「{where}」不是網址。"),
         Text("Write https://host/path.", "請寫成 https://host/path。"),

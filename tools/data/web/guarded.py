@@ -10,8 +10,8 @@ from typing import Any
 import httpcore
 import httpx
 
-from ....resources.access import plain_host
-from ...compute.addresses import checked
+from ....resources.foundation.access import plain_host
+from ...compute.addresses import check_address
 
 
 class GuardedTransport(httpx.HTTPTransport):
@@ -55,7 +55,7 @@ def network(core: ModuleType) -> Any:
         ) -> Any:
             name = plain_host(host)
             try:
-                addresses = checked(name, port)
+                addresses = check_address(name, port)
             except (OSError, UnicodeError) as error:
                 raise core.ConnectError(f"the host {name} is not known") from error
             failure: Exception | None = None

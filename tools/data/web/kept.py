@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ....resources.files import sha256_bytes, write_atomic
-from ....resources.secrets import redact
+from ....resources.foundation.files import sha256_bytes, write_atomic
+from ....resources.foundation.secrets import redact
 from ..rows import Row
 
 _SECONDS = 3 * 24 * 3600  # a page may have changed since; a choice of this project
@@ -41,7 +41,7 @@ class KeptPages:
             write_atomic(self._folder / f"{_name(url)}.json", content.encode("utf-8", "surrogatepass"))
 
     def clear(self) -> None:
-        """The reading came to its end: what is read next is read anew."""
+        """The reading came to its end: what is read next is read again."""
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from ....resources.access import Need, refusal, require
-from ....resources.secrets import host_of, references, unbound
+from ....resources.foundation.access import Need, refusal, require
+from ....resources.foundation.secrets import host_of, references, unbound
 from ...compute.addresses import unmet_host
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ....resources.errors import DataSourceError, MissingRequirement
-from ....resources.language import Text
+from ....resources.foundation.errors import DataSourceError, MissingRequirement
+from ....resources.foundation.language import Text
 
 Record = dict[str, Any]
 
@@ -27,7 +27,7 @@ def main_text(html: str, url: str) -> Record | None:
     return {"url": url, "title": _of(found, "title"), "date": _of(found, "date"), "text": text}
 
 
-def selected(html: str, url: str, selectors: Mapping[str, str], field: str) -> list[Record]:
+def select_records(html: str, url: str, selectors: Mapping[str, str], field: str) -> list[Record]:
     """One record for each element that `selectors["row"]` picks (the page, where it is left out).
 
     Arguments:
@@ -58,7 +58,7 @@ def selected(html: str, url: str, selectors: Mapping[str, str], field: str) -> l
             if any(
                 (
                     record := {
-                        column: _joined(row.cssselect(css)) for column, css in selectors.items() if column != "row"
+                        column: _join_texts(row.cssselect(css)) for column, css in selectors.items() if column != "row"
                     }
                 ).values()
             )
@@ -88,6 +88,6 @@ def _of(found: Any, name: str) -> Any:
     return found.get(name) if isinstance(found, dict) else getattr(found, name, None)
 
 
-def _joined(elements: list[Any]) -> str | None:
+def _join_texts(elements: list[Any]) -> str | None:
     texts = (" ".join(element.text_content().split()) for element in elements)
     return "\n".join(text for text in texts if text) or None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ....resources.errors import DataSourceError
-from ....resources.language import Text
+from ....resources.foundation.errors import DataSourceError
+from ....resources.foundation.language import Text
 from .client import AGENT, Ask, Web
 from .decoding import page_text
 from .pages import missing

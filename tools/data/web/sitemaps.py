@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from ....resources.errors import DataSourceError
-from ....resources.language import Text
-from .bounded import TooLarge, Truncated, collected
-from .client import Ask, Web, shown
+from ....resources.foundation.errors import DataSourceError
+from ....resources.foundation.language import Text
+from .bounded import TooLarge, Truncated, collect_bytes
+from .client import Ask, Web, hide_url_secrets
 from .decoding import page_text
 from .pages import missing
 
@@ -21,7 +21,7 @@ def sitemap_pages(web: Web, url: str) -> Iterator[str]:
     """The addresses of pages, in the sitemap's order; those of an index follow each other.
 
     Raises:
-        DataSourceError: it cannot be read, is no sitemap, or never ends.
+        DataSourceError: it cannot be read, is not a sitemap, or never ends.
     """
     yield from _Reading(web).pages(url)
 
@@ -43,7 +43,7 @@ class _Reading:
         content = answer.content
         if content.startswith(_GZIP):
             try:
-                content = collected([content], "gzip", self._web.limits.answer_bytes)
+                content = collect_bytes([content], "gzip", self._web.limits.answer_bytes)
             except (TooLarge, Truncated):
                 raise _no_sitemap(self._web, url) from None
         name, places = _places(content, answer.charset)
@@ -98,7 +98,7 @@ def _endless(web: Web, url: str) -> DataSourceError:
 
 def _no_sitemap(web: Web, url: str) -> DataSourceError:
     return DataSourceError(
-        Text(f"{shown(url)} is not a sitemap.", f"{shown(url)} 不是網站地圖（sitemap）。"),
+        Text(f"{hide_url_secrets(url)} is not a sitemap.", f"{hide_url_secrets(url)} 不是網站地圖（sitemap）。"),
         Text(
             "Look for a Sitemap line in the site's /robots.txt, or list the pages in urls.",
             "請在網站的 /robots.txt 找 Sitemap 那一行，或直接把頁面列在 urls。",

@@ -1,4 +1,4 @@
-"""An answer that is no JSON document but a file of rows: lines of JSON, CSV, Excel, Parquet, packed or not."""
+"""An answer that is not JSON document but a file of rows: lines of JSON, CSV, Excel, Parquet, packed or not."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ....resources.errors import DataSourceError, NlpSkillsError
-from ....resources.language import Text
+from ....resources.foundation.errors import DataSourceError, NlpSkillsError
+from ....resources.foundation.language import Text
 from ..compression import unpacked_name
 from ..delimited import delimited_records
 from ..encoding import check_encoding, detect_encoding
@@ -18,8 +18,8 @@ from ..excel import excel_records
 from ..parquet import parquet_records
 from ..reading import jsonl_records
 from ..watching import Watch
-from .bounded import TooLarge, Truncated, collected
-from .client import Answer, shown
+from .bounded import TooLarge, Truncated, collect_bytes
+from .client import Answer, hide_url_secrets
 
 _GZIP = b"\x1f\x8b"
 _BY_TYPE = {
@@ -59,7 +59,7 @@ _SILENT = (
 )
 
 
-def unpacked(answer: Answer, limit: int, field: str) -> bytes:
+def unpack_body(answer: Answer, limit: int, field: str) -> bytes:
     """The answer's body; a file that is packed by gzip, whatever its headers say, as what is in it.
 
     Arguments:
@@ -70,9 +70,9 @@ def unpacked(answer: Answer, limit: int, field: str) -> bytes:
     """
     if not answer.content.startswith(_GZIP):
         return answer.content
-    where = shown(answer.url)
+    where = hide_url_secrets(answer.url)
     try:
-        return collected([answer.content], "gzip", limit)
+        return collect_bytes([answer.content], "gzip", limit)
     except TooLarge:
         raise DataSourceError(
             Text(
@@ -124,7 +124,7 @@ def table_rows(
         try:
             return list(_records(path, format, encoding, answer.charset, field, watch))
         except NlpSkillsError as error:
-            where = shown(answer.url)
+            where = hide_url_secrets(answer.url)
             error.problem = Text(*(text.replace(str(path), where) for text in error.problem))
             raise
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
-from ...compute.running import RunningJob
+from ...compute.jobs.running import RunningJob
 from ...data.reach import require_reach
 from ...evaluate.endpoint import Endpoint as Asked
 from ...evaluate.endpoint import base_url, check_listed
 from ..health import answers_at
-from . import Live, Target
+from ..target import Live, Target
 
 
 class Endpoint(Target):

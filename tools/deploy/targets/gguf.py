@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from ....resources.foundation.language import Text
 from ....resources.job import job_folder
-from ....resources.language import Text
 from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
-from ...compute import jobs
-from ...compute.running import RunningJob
+from ...compute.jobs import job_control
+from ...compute.jobs.running import RunningJob
 from ..gguf import Quantization, gguf_file
 from ..health import answers_at
 from ..needs import need_llama_cpp
 from ..serve import START_SECONDS, check_port, serve_again, serve_gguf, still_serves
-from . import Live, Target
+from ..target import Live, Target
 
 
 class Gguf(Target):
@@ -61,7 +61,7 @@ class Gguf(Target):
 
     def take_down(self, workspace: Workspace, live: Live) -> None:
         if live.job:
-            jobs.cancel(job_folder(workspace, live.job))
+            job_control.cancel(job_folder(workspace, live.job))
 
     def healthy(self, live: Live) -> Text | None:
         return answers_at(live)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
-from ...compute.running import RunningJob
+from ...compute.jobs.running import RunningJob
+from ..target import Live, Target
 from ..upload import Upload, check_upload, upload_version
-from . import Live, Target
 
 
 class Huggingface(Target, Upload):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from ....resources.foundation.language import Text
 from ....resources.job import job_folder
-from ....resources.language import Text
 from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
-from ...compute import jobs
-from ...compute.running import RunningJob
+from ...compute.jobs import job_control
+from ...compute.jobs.running import RunningJob
 from ...evaluate.merge import merged_model
 from ..needs import need_serving
 from ..serve import START_SECONDS, serve_merged
-from . import Live, Target
+from ..target import Live, Target
 
 
 class Merged(Target):
@@ -47,4 +47,4 @@ class Merged(Target):
 
     def take_down(self, workspace: Workspace, live: Live) -> None:
         if live.job:
-            jobs.cancel(job_folder(workspace, live.job))
+            job_control.cancel(job_folder(workspace, live.job))

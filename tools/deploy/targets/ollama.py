@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from ....resources.errors import DeploymentError, MissingRequirement
-from ....resources.files import sha256_file, write_atomic
-from ....resources.language import Text
-from ....resources.secrets import redact
+from ....resources.foundation.errors import DeploymentError, MissingRequirement
+from ....resources.foundation.files import sha256_file, write_atomic
+from ....resources.foundation.language import Text
+from ....resources.foundation.secrets import redact
+from ....resources.foundation.wording import written_as
 from ....resources.task import Task
 from ....resources.version import VersionFolder
-from ....resources.wording import written_as
 from ....resources.workspace import Workspace
 from ...compute.addresses import check_host
+from ...compute.jobs.running import RunningJob
 from ...compute.own_servers import ollama_url
-from ...compute.running import RunningJob
 from ...data.reach import require_reach
-from ...evaluate.endpoint import base_url, bounded, whole
+from ...evaluate.endpoint import base_url, read_bounded, whole
 from ...evaluate.merge import merged_model
 from ..deployments import history
 from ..gguf import gguf_file
 from ..needs import need_merging
 from ..ollama_model import ollama_model
-from . import Live, Target
+from ..target import Live, Target
 
 if TYPE_CHECKING:
     import httpx
@@ -197,9 +197,9 @@ class Ollama(Target):
                 return
             sent = client.post(f"/api/blobs/{digest}", content=_chunks(file, job))
         except httpx.HTTPError as error:
-            raise self._failed(str(error)) from error
+            raise self._failure(str(error)) from error
         if sent.status_code not in (200, 201):
-            raise self._failed(sent.text)
+            raise self._failure(sent.text)
 
     def _create(self, client: httpx.Client, request: dict[str, Any], job: RunningJob) -> None:
         """Ask for the model and follow what it says to the end."""
@@ -208,19 +208,19 @@ class Ollama(Target):
         last = ""
         try:
             with client.stream("POST", "/api/create", json=request) as answer:
-                for line in _lines(bounded(answer, _CREATE_SECONDS, _MOST_TOLD)):
+                for line in _lines(read_bounded(answer, _CREATE_SECONDS, _MOST_TOLD)):
                     said = json.loads(line)
                     if said.get("error"):
-                        raise self._failed(str(said["error"]))
+                        raise self._failure(str(said["error"]))
                     last = str(said.get("status", ""))
                     job.progress(0, None, Text(f"Ollama: {last}", f"Ollama：{last}"))
         except (httpx.HTTPError, ValueError, AttributeError, RecursionError) as error:
-            raise self._failed(str(error)) from error
+            raise self._failure(str(error)) from error
         if last != "success":
-            raise self._failed(last or "no answer")
+            raise self._failure(last or "no answer")
 
     def _check_content(self, client: httpx.Client, name: str, digest: str) -> None:
-        """The model under that name must be built from the blob just sent; a quantised one is built anew by Ollama."""
+        """The model under that name must be built from the blob just sent; a quantised one is rebuilt by Ollama."""
         shown = str(self._post(client, "/api/show", {"model": name}).get("modelfile") or "")
         blobs = set(re.findall(r"sha256[-:]([0-9a-f]{64})", shown))
         if self.quantization == "f16" and blobs and digest.removeprefix("sha256:") not in blobs:
@@ -234,7 +234,7 @@ class Ollama(Target):
             answer.raise_for_status()
             return dict(answer.json()) if answer.content.strip() else {}
         except (httpx.HTTPError, ValueError, TypeError, RecursionError) as error:
-            raise self._failed(str(error)) from error
+            raise self._failure(str(error)) from error
 
     def _delete(self, client: httpx.Client, name: str) -> None:
         import httpx
@@ -255,7 +255,7 @@ class Ollama(Target):
             field="settings.name",
         )
 
-    def _failed(self, why: str) -> DeploymentError:
+    def _failure(self, why: str) -> DeploymentError:
         said = redact(why)[:300]
         return DeploymentError(
             Text(f"Ollama could not make the model: {said}", f"Ollama 無法建立模型：{said}"),

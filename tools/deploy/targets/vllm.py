@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pydantic import Field
 
-from ....resources.files import dump_yaml, read_json, write_atomic, write_json
-from ....resources.language import Text
+from ....resources.foundation.files import dump_yaml, read_json, write_atomic, write_json
+from ....resources.foundation.language import Text
 from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
-from ...compute.running import RunningJob
+from ...compute.jobs.running import RunningJob
 from ...data.chat_template import template_of, without_clock
 from ...data.prompting import chat_messages, trained_prompt
 from ...data.reach import require_reach
@@ -22,7 +22,7 @@ from ...evaluate.merge import merged_model
 from ...evaluate.model import version_paths
 from ..health import answers_at
 from ..needs import need_merging
-from . import Live, Target
+from ..target import Live, Target
 
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what --max-lora-rank takes
 _GREEDY = {"temperature": 0}

@@ -3,11 +3,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ...data.rows import Row
-from ...data.types import Answers
+from ...data.task_kind import Answers
+from ..baseline import Baseline, answer_row
 from ..metric import Answered
-from . import Baseline, said
 
 
 class Copied(Baseline):
@@ -20,4 +20,4 @@ class Copied(Baseline):
         return "output" in train[0]  # of a conversation nobody would repeat what was said so far
 
     def answers(self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str) -> list[Answered]:
-        return [said(row, str(row["text"])) for row in rows]
+        return [answer_row(row, str(row["text"])) for row in rows]

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ...data.rows import Row
-from ...data.types import Answers
+from ...data.task_kind import Answers
+from ..baseline import Baseline, answer_row
 from ..metric import Answered
-from . import Baseline, said
 
 
 class Dictionary(Baseline):
@@ -29,7 +29,7 @@ class Dictionary(Baseline):
                 seen.setdefault(str(span["text"]), Counter())[str(span["type"])] += 1
         types = {part: min(counts, key=lambda kind: (-counts[kind], kind)) for part, counts in seen.items()}
         parts = re.compile("|".join(_whole(part) for part in sorted(types, key=len, reverse=True)) or r"(?!)")
-        return [said(row, _written(parts, types, str(row["text"]))) for row in rows]
+        return [answer_row(row, _write_answer(parts, types, str(row["text"]))) for row in rows]
 
 
 def _whole(part: str) -> str:
@@ -39,7 +39,7 @@ def _whole(part: str) -> str:
     return (before if edges[0] else "") + re.escape(part) + (after if edges[1] else "")
 
 
-def _written(parts: re.Pattern[str], types: dict[str, str], text: str) -> str:
+def _write_answer(parts: re.Pattern[str], types: dict[str, str], text: str) -> str:
     found: dict[str, list[str]] = {}
     for part in dict.fromkeys(parts.findall(text)):
         found.setdefault(types[part], []).append(part)

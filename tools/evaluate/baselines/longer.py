@@ -3,11 +3,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ...data.rows import Row
-from ...data.types import Answers
+from ...data.task_kind import Answers
+from ..baseline import Baseline
 from ..metric import Answered
-from . import Baseline
 
 
 class Longer(Baseline):

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ...data.rows import Row
-from ...data.types import Answers
+from ...data.task_kind import Answers
+from ..baseline import Baseline
 from ..metric import Answered
-from . import Baseline
 
 
 class Majority(Baseline):

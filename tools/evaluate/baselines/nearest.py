@@ -3,13 +3,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ...data.prompting import answer_of
 from ...data.rows import Row
-from ...data.types import Answers
+from ...data.task_kind import Answers
+from ..baseline import Baseline, answer_row
 from ..metric import Answered
-from ..text_features import marked, nearest_rows, text_features
-from . import Baseline, said
+from ..text_features import mark_entity, nearest_rows, text_features
 
 
 class Nearest(Baseline):
@@ -20,6 +20,6 @@ class Nearest(Baseline):
 
     def answers(self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str) -> list[Answered]:
         features = text_features(language)
-        known = features.fit_transform([marked(row) for row in train])
-        places, _ = nearest_rows(known, features.transform([marked(row) for row in rows]))
-        return [said(row, answer_of(train[place])) for row, place in zip(rows, places, strict=True)]
+        known = features.fit_transform([mark_entity(row) for row in train])
+        places, _ = nearest_rows(known, features.transform([mark_entity(row) for row in rows]))
+        return [answer_row(row, answer_of(train[place])) for row, place in zip(rows, places, strict=True)]

@@ -3,12 +3,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ...data.rows import Row
-from ...data.types import Answers
+from ...data.task_kind import Answers
+from ..baseline import Baseline
 from ..metric import Answered
-from ..text_features import marked, text_features
-from . import Baseline
+from ..text_features import mark_entity, text_features
 
 _STRENGTHS = (1.0, 10.0, 100.0)
 
@@ -32,7 +32,7 @@ class Tfidf(Baseline):
         if len(set(labels)) < 2:
             return [Answered(str(row["label"]), labels[0], labels[0]) for row in rows]
         features = text_features(language)
-        known = features.fit_transform([marked(row) for row in train])
+        known = features.fit_transform([mark_entity(row) for row in train])
         with threadpool_limits(1):  # more threads spend their time waiting for each other on problems this small
             fitted = [
                 LogisticRegression(C=strength, max_iter=2000).fit(known, labels)
@@ -40,9 +40,9 @@ class Tfidf(Baseline):
             ]
         best = fitted[0]
         if valid:
-            held_out = features.transform([marked(row) for row in valid])
+            held_out = features.transform([mark_entity(row) for row in valid])
             gold = [str(row["label"]) for row in valid]
             scores = [f1_score(gold, model.predict(held_out), average="macro") for model in fitted]
             best = fitted[scores.index(max(scores))]
-        found = best.predict(features.transform([marked(row) for row in rows]))
+        found = best.predict(features.transform([mark_entity(row) for row in rows]))
         return [Answered(str(row["label"]), str(label), str(label)) for row, label in zip(rows, found, strict=True)]

@@ -9,17 +9,17 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ....resources.data_source import load_data_source
-from ....resources.errors import EvaluationError, NlpSkillsError
 from ....resources.evaluation import Evaluation, Simplest
-from ....resources.files import read_jsonl
-from ....resources.language import Text
+from ....resources.foundation.errors import EvaluationError, NlpSkillsError
+from ....resources.foundation.files import read_jsonl
+from ....resources.foundation.language import Text
 from ....resources.model_info import TrainingFigures
 from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ....resources.version_config import VersionConfig
 from ...data.adding import arguments_with, file_to_add
-from ...data.types import Answers
-from ..baselines import fitted_title
+from ...data.task_kind import Answers
+from ..baseline import fitted_title
 from ..intervals import wilson
 from ..metric import answers_of
 from ..record import evaluated_answers
@@ -143,7 +143,7 @@ class Case:
 
     # ---- what was measured --------------------------------------------------------------------------------------
 
-    def measured(self) -> tuple[Evaluation, Result]:
+    def newest_result(self) -> tuple[Evaluation, Result]:
         """The newest evaluation and its headline.
 
         Raises:
@@ -160,7 +160,7 @@ class Case:
 
     @property
     def right_metric(self) -> str:
-        """The metric that says which share of rows is answered rightly."""
+        """The metric that says which share of rows is answered correctly."""
         return {"label": "accuracy", "pair": "preference_accuracy"}.get(self.kind, "exact_match")
 
     @property
@@ -194,7 +194,7 @@ class Case:
         Raises:
             NotKnown: there are none, or they are not the ones that were measured.
         """
-        evaluation, _ = self.measured()
+        evaluation, _ = self.newest_result()
         try:
             return evaluated_answers(self.folder, evaluation)
         except (EvaluationError, KeyError) as error:
@@ -359,7 +359,7 @@ class Case:
         return len(self.taken_for_alike) / len(self.mistakes()) if self.taken_for_alike else 0.0
 
     @staticmethod
-    def shown(label: str) -> str:
+    def display_label(label: str) -> str:
         """A label fit for a sentence: on one line, cut."""
         return " ".join(label.split())[:_LONGEST_LABEL]
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ....resources.errors import EvaluationError
-from ....resources.kinds import Registry
-from ....resources.language import Text
+from ....resources.foundation.errors import EvaluationError
+from ....resources.foundation.kinds import Registry
+from ....resources.foundation.language import Text
 
 if TYPE_CHECKING:
     from .case import Case
@@ -60,7 +60,7 @@ class Cause:
 
     Arguments:
         share: strength of the evidence, 0–1.
-        gain: how far mending it is predicted to move the score, in the metric's units; None where nothing says.
+        gain: how far fixing it is predicted to move the score, in the metric's units; None where nothing says.
         rows: `{id, split, …}` of rows that show it; `text` is added where rows may be quoted.
         change: settings for the next version, None where the remedy is another call (`call`).
     """
@@ -96,7 +96,7 @@ class CauseKind(ABC):
     says_why: ClassVar[bool] = True
 
     @abstractmethod
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         """The cause with its evidence; None where there is none.
 
         Raises:
@@ -108,7 +108,7 @@ class CauseKind(ABC):
         met = case.result is not None and case.result.standing == "met"
         return min(share, _NO_FAULT) if met else share
 
-    def found(
+    def build_cause(
         self,
         share: float,
         figures: Mapping[str, Any],

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ....resources.answer import Standing, quoted
-from ....resources.language import Text
+from ....resources.answer import GoalStatus, quote_row_text
+from ....resources.foundation.language import Text
 from ....resources.task import Task
 from ....resources.version import VersionFolder, version_numbers
 from ..deciding import Decision, decide
@@ -40,7 +40,7 @@ class Diagnosis:
     """
 
     version: VersionFolder
-    standing: Standing | None
+    standing: GoalStatus | None
     result: Result | None
     best: Result | None
     beside_best: Decision | None
@@ -65,7 +65,7 @@ def diagnose(version: VersionFolder, complaint: str = "", *, texts: bool = True)
     unknown: dict[str, Text] = {}
     for kind in known_causes():
         try:
-            cause = kind.look(case)
+            cause = kind.examine(case)
         except NotKnown as missing:
             unknown[kind.name] = missing.because
             continue
@@ -103,7 +103,7 @@ def _without_contradiction(ranked: list[Cause]) -> list[Cause]:
 
 
 def _rank(cause: Cause, complaint: str, value: float | None) -> tuple[bool, float]:
-    """By how likely it is times how far mending it is predicted to move the score, up or, of one too good, down."""
+    """By how likely it is times how far fixing it is predicted to move the score, up or, of one too good, down."""
     kind: CauseKind = next(kind for kind in known_causes() if kind.name == cause.name)
     said, gain = complaint.casefold(), cause.gain
     if gain is None and cause.expects is not None and value is not None:
@@ -140,11 +140,11 @@ def _with_texts(case: Case, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows with their text, quoted as the task allows."""
     known = case.train_texts([row["id"] for row in rows if row["split"] == "train"])
     tested = [row["id"] for row in rows if row["split"] == "test"]
-    answers = _tested(case, tested)
-    return [_quoted(case.task, row, (known | answers).get(row["id"], {}).get("text")) for row in rows]
+    answers = _read_tested_rows(case, tested)
+    return [_quote_row(case.task, row, (known | answers).get(row["id"], {}).get("text")) for row in rows]
 
 
-def _tested(case: Case, ids: list[str]) -> dict[str, dict[str, Any]]:
+def _read_tested_rows(case: Case, ids: list[str]) -> dict[str, dict[str, Any]]:
     if not ids:
         return {}
     try:
@@ -153,7 +153,7 @@ def _tested(case: Case, ids: list[str]) -> dict[str, dict[str, Any]]:
         return {}
 
 
-def _quoted(task: Task, row: dict[str, Any], text: str | None) -> dict[str, Any]:
+def _quote_row(task: Task, row: dict[str, Any], text: str | None) -> dict[str, Any]:
     by_text = _BY_ROW_TEXT if answers_of(task.type) == "label" else (*_BY_ROW_TEXT, "label", "predicted")
-    shown = {key: quoted(task, str(value), _TEXT) if key in by_text else value for key, value in row.items()}
-    return {**shown, **({"text": quoted(task, " ".join(text.split()), _TEXT)} if text else {})}
+    shown = {key: quote_row_text(task, str(value), _TEXT) if key in by_text else value for key, value in row.items()}
+    return {**shown, **({"text": quote_row_text(task, " ".join(text.split()), _TEXT)} if text else {})}

@@ -3,7 +3,7 @@ else reading the mistakes."""
 
 from __future__ import annotations
 
-from ....resources.language import Text, several
+from ....resources.foundation.language import Text, several
 from .case import Case
 from .cause import Cause
 from .rewards import PAGE as REWARDS_PAGE
@@ -33,7 +33,7 @@ def otherwise(case: Case) -> Cause | None:
         )
     if result.weakest is None or result.weakest_rows is None or result.weakest_f1 >= result.value:
         return _read_the_errors(case)
-    more, label = max(result.weakest_rows, _MORE_AT_LEAST), case.shown(result.weakest)
+    more, label = max(result.weakest_rows, _MORE_AT_LEAST), case.display_label(result.weakest)
     labels = max(1, len(case.train_counts))
     return Cause(
         "weakest_label",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ....resources.figures import figure
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ....resources.version import VersionFolder, version_numbers
-from ...compute.words import duration
+from ...compute.jobs.words import duration
 from .case import Case
 from .cause import Remedy
 from .standing import headline
@@ -24,7 +24,7 @@ def by_rewards(case: Case) -> Remedy | None:
     right = _right(case)
     if right is None or not figure("reward_lowest") <= right <= figure("reward_highest"):
         return None
-    if case.train_rows < figure("reward_rows") or _method(case.folder) != "sft" or _tried(case):
+    if case.train_rows < figure("reward_rows") or _method(case.folder) != "sft" or _is_tried_model(case):
         return None
     value = case.result.value if case.result else right
     valid = {"rewards": ["exact_match", "json_validity"]} if _metric(case) == "json_validity" else {}
@@ -82,6 +82,6 @@ def _method(folder: VersionFolder) -> str:
     return folder.config().method
 
 
-def _tried(case: Case) -> bool:
+def _is_tried_model(case: Case) -> bool:
     task = case.folder.task
     return any(_method(VersionFolder(task, number)) == "grpo" for number in version_numbers(task))

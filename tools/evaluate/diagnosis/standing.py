@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ....resources.answer import Standing
+from ....resources.answer import GoalStatus
 from ....resources.evaluation import Evaluation, Measured, Simplest
 from ....resources.figures import figure
-from ....resources.language import Text, several
+from ....resources.foundation.language import Text, several
 from ....resources.task import Task, usual_metric
 from ....resources.version import VersionFolder
-from ..baselines import BASE_MODEL, fitted_title
+from ..baseline import BASE_MODEL, fitted_title
 from ..metric import known_metrics, metric_title
 from ..verified import latest_results
 
@@ -33,7 +33,7 @@ class Result:
     high: float | None
     rows: int
     benchmark: str
-    standing: Standing
+    standing: GoalStatus
     threshold: float | None
     weakest: str | None
     weakest_f1: float
@@ -79,7 +79,7 @@ def result_of(task: Task, version: VersionFolder) -> Result | None:
         weakest=weakest,
         weakest_f1=per_class[weakest] if weakest else 0.0,
         weakest_rows=train_counts(version).get(weakest) if weakest else None,
-        invalid_rate=float(rate.value) if (rate := evaluation.measured("invalid_rate")) else 0.0,
+        invalid_rate=float(rate.value) if (rate := evaluation.find_metric("invalid_rate")) else 0.0,
         simplest=_simplest(evaluation, metric, found.value),
         parent=parent or None,
         before=_value_on(version, parent, metric, evaluation) if parent else None,
@@ -126,7 +126,7 @@ def best_of(results: Sequence[Result]) -> Result | None:
 
 def headline(evaluation: Evaluation, metric: str) -> Measured | None:
     """A metric with its interval, `recall.negative` among them; None where it was not measured."""
-    return evaluation.measured(metric)
+    return evaluation.find_metric(metric)
 
 
 def train_counts(version: VersionFolder) -> dict[str, int]:
@@ -139,7 +139,7 @@ def higher_is_better(metric: str) -> bool:
     return known is None or known.higher_is_better
 
 
-def _standing(metric: str, found: Measured, threshold: float | None) -> Standing:
+def _standing(metric: str, found: Measured, threshold: float | None) -> GoalStatus:
     if threshold is None:
         return "no_goal"
     sign = 1 if higher_is_better(metric) else -1

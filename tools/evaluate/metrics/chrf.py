@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ....resources.language import Text
-from ...data.types import Answers
+from ....resources.foundation.language import Text
+from ...data.task_kind import Answers
 from ..intervals import Counted, Counts
 from ..metric import Answered, MeanMetric, ratio
 
@@ -35,7 +35,7 @@ class Chrf(MeanMetric):
         return 3 * _ORDERS
 
     def tally(self, answers: Sequence[Answered], labels: Sequence[str]) -> list[Counts]:
-        return [_counted(row) for row in answers]
+        return [_count_ngrams(row) for row in answers]
 
     def measure(self, sums: Sequence[float]) -> list[float]:
         reached = [
@@ -52,7 +52,7 @@ class Chrf(MeanMetric):
         return [(1.0, {at: value / found.groups for at, value in enumerate(found.sums) if at % 3 != 2})]
 
 
-def _counted(row: Answered) -> Counts:
+def _count_ngrams(row: Answered) -> Counts:
     """For each order the n-grams of the answer, of what was wanted, and those both have."""
     said, wanted = "".join((row.answer or "").split()), "".join(row.gold.split())
     numbers: dict[int, float] = {}

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ....resources.language import Text
-from ...data.rows import normalised
-from ...data.types import Answers
+from ....resources.foundation.language import Text
+from ...data.rows import normalise
+from ...data.task_kind import Answers
 from ..metric import Answered, ShareMetric
 
 
@@ -19,4 +19,4 @@ class ExactMatch(ShareMetric):
     verifiable: ClassVar[bool] = True
 
     def holds(self, row: Answered) -> bool:
-        return row.answer is not None and normalised(row.answer) == normalised(row.gold)
+        return row.answer is not None and normalise(row.answer) == normalise(row.gold)

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ...data.reading_answers import parse_json
-from ...data.types import Answers
+from ...data.task_kind import Answers
 from ..metric import Answered, ShareMetric
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ....resources.language import Text
-from ...data.types import Answers
+from ....resources.foundation.language import Text
+from ...data.task_kind import Answers
 from ..metric import ClassMetric, RatioMetric, Share
 
 

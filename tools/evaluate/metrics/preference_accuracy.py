@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ....resources.language import Text
-from ...data.types import Answers
+from ....resources.foundation.language import Text
+from ...data.task_kind import Answers
 from ..metric import Answered, ShareMetric
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ..metric import MeanOfClasses
 
 

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ....resources.errors import EvaluationError, NlpSkillsError
-from ....resources.language import Text
+from ....resources.foundation.errors import EvaluationError, NlpSkillsError
+from ....resources.foundation.language import Text
 from ....resources.task import TaskFolder
 from ....resources.version import version as find_version
 from ..verified import latest_results

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ....resources.errors import NlpSkillsError
-from ....resources.language import Text
+from ....resources.foundation.errors import NlpSkillsError
+from ....resources.foundation.language import Text
 from ..diagnosis import Cause
 from ..diagnosis.cause import known_causes
 from ..metric import metric_title
@@ -56,11 +56,11 @@ def _cause(cause: Cause) -> Html:
         tag("h3", cause.title, " ", tag("span", strength, weak, class_="soft")),
         tag("ul", (tag("li", reason) for reason in cause.reasons)),
         tag("p", Text("What to change: ", "怎麼改："), tag("b", cause.say)),
-        tag("p", expected(cause), class_="predicted") if cause.expects else None,
+        tag("p", expected_effect(cause), class_="predicted") if cause.expects else None,
     )
 
 
-def expected(cause: Cause) -> Text | None:
+def expected_effect(cause: Cause) -> Text | None:
     """The effect foretold of a cause's change."""
     if cause.expects is None:
         return None

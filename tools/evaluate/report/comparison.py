@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....resources.language import Text, several
+from ....resources.foundation.language import Text, several
 from ....resources.score import lower_is_better
 from ..metric import metric_title
-from .figures import number, paragraphs, signed
+from .figures import format_signed, number, paragraphs
 from .markup import Content, Html, html, table, tag
 from .material import Compared, Material
 from .summary import outcome_of
@@ -100,11 +100,12 @@ def _row(title: Content, found: dict[str, Any], higher_is_better: bool, outcome:
         tag("td", number(found["b"]), class_="n"),
         tag(
             "td",
-            signed(gap["value"]),
+            format_signed(gap["value"]),
             tag(
                 "small",
                 Text(
-                    f"{signed(gap['low'])} to {signed(gap['high'])}", f"{signed(gap['low'])} 到 {signed(gap['high'])}"
+                    f"{format_signed(gap['low'])} to {format_signed(gap['high'])}",
+                    f"{format_signed(gap['low'])} 到 {format_signed(gap['high'])}",
                 ),
             ),
             tag("small", _WORDS[outcome], class_=outcome),

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 
+from ....resources.foundation.language import Text
 from ....resources.job import JobFolder
-from ....resources.language import Text
-from ...compute.chart import Panel, measure_name, panel_of, tick_label
-from ...compute.events import JobEvents
+from ...compute.jobs.chart import Panel, measure_name, panel_of, tick_label
+from ...compute.jobs.events import JobEvents
 from .markup import Html, html, json_script, table, tag
 from .material import Material
 

@@ -7,11 +7,11 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from ....resources.files import read_json
-from ....resources.language import Text, several
+from ....resources.foundation.files import read_json
+from ....resources.foundation.language import Text, several
 from ....resources.snapshot import DataSnapshot
-from ...compute.chart import tick_label, ticks
-from ...compute.redaction import without_secrets
+from ...compute.jobs.chart import tick_label, ticks
+from ...compute.jobs.redaction import without_secrets
 from .figures import day
 from .markup import Content, Html, definitions, html, table, tag
 from .material import Material
@@ -177,7 +177,7 @@ def _warnings(material: Material) -> Html | None:
     if material.snapshot is None or not (material.snapshot.root / "validation.json").is_file():
         return None
     report = material.snapshot.validation
-    found, accepted = report.get("warnings"), _accepted(report.get("accepted") or [])
+    found, accepted = report.get("warnings"), _accepted_findings(report.get("accepted") or [])
     if not found:
         return accepted or tag(
             "p",
@@ -193,8 +193,8 @@ def _warnings(material: Material) -> Html | None:
     )
 
 
-def _accepted(found: Sequence[dict[str, Any]]) -> Html | None:
-    def told(one: dict[str, Any]) -> Text:
+def _accepted_findings(found: Sequence[dict[str, Any]]) -> Html | None:
+    def describe_finding(one: dict[str, Any]) -> Text:
         message, decision = one["message"], one["decision"]
         return Text(
             f"{message['en']} Accepted by {decision['by']} on {day(decision['at'])}: {decision['reason']}",
@@ -204,7 +204,7 @@ def _accepted(found: Sequence[dict[str, Any]]) -> Html | None:
     return (
         html(
             tag("p", Text("What stopped the data and was accepted:", "曾擋下資料、由人接受的項目：")),
-            tag("ul", (tag("li", told(one)) for one in found)),
+            tag("ul", (tag("li", describe_finding(one)) for one in found)),
         )
         if found
         else None

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....resources.evaluation import Confusion
-from ....resources.language import Text, several
+from ....resources.foundation.language import Text, several
 from ..record import INVALID
-from .labels import said
+from .labels import display_label
 from .markup import Content, Html, html, json_script, tag
 from .material import Compared, Material
-from .written import COLUMNS, MARKS, cells, written
+from .written import COLUMNS, MARKS, cells, written_rows
 
 _PAGE = 25
 _MOST_CHARACTERS = 4_000_000  # of row text in one file; a browser opens that at once
@@ -51,7 +51,9 @@ def errors(material: Material) -> Html:
             f"沒有：這個評估基準的 {len(answers):,} 列全部答對。",
         )
     embedded, left = (
-        _embedded(material) if material.record.confusion else written(material, _PAGE, _MOST_CHARACTERS, _LONGEST_TEXT)
+        _embed_rows(material)
+        if material.record.confusion
+        else written_rows(material, _PAGE, _MOST_CHARACTERS, _LONGEST_TEXT)
     )
     cut = (
         tag(
@@ -91,7 +93,7 @@ def errors(material: Material) -> Html:
     )
 
 
-def _embedded(material: Material) -> tuple[dict[str, Any], int]:
+def _embed_rows(material: Material) -> tuple[dict[str, Any], int]:
     """The rows for the script, wrong ones first where not all fit; and how many did not."""
     found = material.record.confusion or Confusion()
     golds = {name: place for place, name in enumerate(found.labels)}
@@ -152,7 +154,7 @@ def _filters(material: Material, earlier: str | None) -> Html:
             _choice(
                 "said",
                 Text("Answer", "回答"),
-                [("", Text("any", "不限")), *((str(n), said(name)) for n, name in enumerate(found.predicted))],
+                [("", Text("any", "不限")), *((str(n), display_label(name)) for n, name in enumerate(found.predicted))],
             ),
         ]
         if numbered
@@ -203,17 +205,21 @@ def _row(material: Material, answer: dict[str, Any], earlier: Compared | None) -
     name = str(answer["id"])
     if material.record.confusion:
         wanted: Content = str(answer["gold"])
-        answered = _answered(answer)
-        before: Content = ((earlier.answers or {}).get(name) if earlier else None) or said(INVALID)
+        answered = _display_answer(answer)
+        before: Content = ((earlier.answers or {}).get(name) if earlier else None) or display_label(INVALID)
     else:
         wanted, answered = cells(material, answer)
         before = WORDS["right" if earlier and name in earlier.right else "wrong"]
     return tag(
-        "tr", tag("td", _marked(answer)), tag("td", wanted), tag("td", answered), tag("td", before) if earlier else None
+        "tr",
+        tag("td", _mark_entity(answer)),
+        tag("td", wanted),
+        tag("td", answered),
+        tag("td", before) if earlier else None,
     )
 
 
-def _answered(answer: dict[str, Any]) -> Content:
+def _display_answer(answer: dict[str, Any]) -> Content:
     """The label it answered, or what it wrote instead of one."""
     if answer["predicted"]:
         return str(answer["predicted"])
@@ -221,7 +227,7 @@ def _answered(answer: dict[str, Any]) -> Content:
     return tag("code", wrote) if wrote else tag("span", WORDS["blank"], class_="soft")
 
 
-def _marked(answer: dict[str, Any]) -> Content:
+def _mark_entity(answer: dict[str, Any]) -> Content:
     """The text, its entity marked where it stands."""
     entity, text = str(answer.get("entity") or ""), str(answer["text"])[:_LONGEST_ANSWER]
     if not entity:

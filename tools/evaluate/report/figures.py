@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ....resources.language import Text
-from ...compute.chart import tick_label, ticks
+from ....resources.foundation.language import Text
+from ...compute.jobs.chart import tick_label, ticks
 from .markup import Content, Html, html, tag
 
 
@@ -84,7 +84,7 @@ def day(moment: str) -> str:
     return f"{moment[:10]} {moment[11:16]} UTC" if moment[10:11] == "T" and moment.endswith("Z") else moment
 
 
-def signed(value: float) -> str:
+def format_signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
 
 
@@ -94,7 +94,7 @@ def interval(low: float | None, high: float | None) -> str:
 
 def difference(found: dict[str, float]) -> Text:
     """A paired difference in words and figures."""
-    value, low, high = (signed(found[name]) for name in ("value", "low", "high"))
+    value, low, high = (format_signed(found[name]) for name in ("value", "low", "high"))
     return Text(f"{value} (95 % interval {low} to {high})", f"{value}（95% 信賴區間 {low} 到 {high}）")
 
 

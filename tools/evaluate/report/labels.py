@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....resources.evaluation import ClassFigures, Confusion
-from ....resources.language import Text, several
+from ....resources.foundation.language import Text, several
 from ..metric import metric_title
 from ..record import INVALID
 from .figures import bar, number
@@ -59,7 +59,7 @@ def _label_row(place: int, label: str, figures: ClassFigures) -> Html:
         )
         drawn: Content = (tag("span", number(measured[name]), class_="value"), bar(measured[name], low, high))
         if figures.too_few:
-            drawn = tag("span", _counted(name, figures), class_="value few")
+            drawn = tag("span", _describe_few_rows(name, figures), class_="value few")
         if not figures.support and name == "recall":
             drawn = tag("span", "–", class_="value")
         cells.append(tag("td", tag("span", metric_title(name), class_="name"), drawn, title=title, class_="measure"))
@@ -77,7 +77,7 @@ def _label_row(place: int, label: str, figures: ClassFigures) -> Html:
 _TOO_FEW = Text("too few to say", "太少，無法判斷")
 
 
-def _counted(name: str, figures: ClassFigures) -> Text:
+def _describe_few_rows(name: str, figures: ClassFigures) -> Text:
     """What was counted of a label with few rows, in place of a share of them."""
     right, of = (figures.right, {"precision": figures.answered, "recall": figures.support}.get(name))
     return _TOO_FEW if of is None else Text(f"{right} of {of}", f"{of} 列中 {right} 列")
@@ -107,7 +107,7 @@ def confusion(material: Material) -> Html:
     return html(table(head, rows, Text("Confusion matrix", "混淆矩陣"), "matrix"), tag("p", how, class_="note"))
 
 
-def said(answer: str) -> Content:
+def display_label(answer: str) -> Content:
     """An answer as a reader sees it: a label, or that it is none."""
     return Text("no label", "不是標籤") if answer == INVALID else answer
 
@@ -115,14 +115,14 @@ def said(answer: str) -> Content:
 def _short(name: str) -> Content:
     """A label as a matrix has room for it, whole when pointed at."""
     if name == INVALID or len(name) <= _LONGEST_HEAD:
-        return said(name)
+        return display_label(name)
     return tag("span", f"{name[:_LONGEST_HEAD]}…", title=name)
 
 
 def _cell(found: Confusion, gold: int, place: int, count: int, total: int) -> Html:
     right = gold == place
     share = count / total if total else 0.0
-    label, answer = found.labels[gold], said(found.predicted[place])
+    label, answer = found.labels[gold], display_label(found.predicted[place])
     answered = answer if isinstance(answer, Text) else Text(str(answer), str(answer))
     inside: Content = tag("span", "0", class_="none")
     if count:
@@ -160,7 +160,7 @@ def _list_of_mistakes(material: Material) -> Html:
         tag(
             "tr",
             tag("td", label),
-            tag("td", said(answer)),
+            tag("td", display_label(answer)),
             tag(
                 "td",
                 tag("button", count, type="button", class_="pick", data_gold=golds[label], data_said=answers[answer]),

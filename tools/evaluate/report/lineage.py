@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ....resources.lineage import STATUS_WORDS
 from ....resources.version import VersionFolder
 from ..metric import metric_title
@@ -142,7 +142,7 @@ def _version(material: Material, one: dict[str, Any]) -> Html:
         "div",
         tag("h3", title, " ", tag("span", origin, class_="soft")),
         tag("p", _outcome(material, folder, one)),
-        _predicted(one),
+        _predicted_effect(one),
         tag(
             "ul",
             (tag("li", change) for change in said[:_MOST_CHANGES]),
@@ -174,7 +174,7 @@ def _outcome(material: Material, folder: VersionFolder, one: dict[str, Any]) -> 
     return STATUS_WORDS.get(status, Text(status, status))
 
 
-def _predicted(one: dict[str, Any]) -> Html | None:
+def _predicted_effect(one: dict[str, Any]) -> Html | None:
     """The effect its plan foretold, beside what happened."""
     found = one.get("prediction")
     if not found:

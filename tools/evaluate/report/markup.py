@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any, TypeAlias
 
-from ....resources.language import Text, spoken_language
+from ....resources.foundation.language import Text, spoken_language
 
 # Controls, directional marks, invisible spaces, tag characters and lone surrogates; joiners of emoji are left alone.
 CONCEALED = re.compile(
@@ -90,15 +90,15 @@ def _piece(content: Content) -> str:
     if isinstance(content, Html):
         return content
     if isinstance(content, Text):
-        return _shown(content.en) if content.en == content.zh else both(content.en, content.zh)
+        return _escape_text(content.en) if content.en == content.zh else both(content.en, content.zh)
     if isinstance(content, str):
-        return _shown(content)
+        return _escape_text(content)
     if isinstance(content, int):
         return str(content)
     return "".join(_piece(one) for one in content)
 
 
-def _shown(text: str) -> str:
+def _escape_text(text: str) -> str:
     """`text` escaped, concealed characters marked."""
     parts, end = [], 0
     text = text.replace("\r\n", "\n")

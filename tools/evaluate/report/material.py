@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ....resources.errors import NlpSkillsError
 from ....resources.evaluation import Evaluation, Margin, Measured
-from ....resources.files import read_json
-from ....resources.language import Text
+from ....resources.foundation.errors import NlpSkillsError
+from ....resources.foundation.files import read_json
+from ....resources.foundation.language import Text
 from ....resources.lineage import lineage_chain, load_lineage, parent_of
 from ....resources.task import Task
 from ....resources.version import VersionFolder, version_numbers
@@ -88,7 +88,7 @@ def gather(folder: VersionFolder, record: Evaluation) -> Material:
         problem,
         load_lineage(folder),
         lineage_chain(folder.task),
-        [_compared(earlier, folder, record) for earlier in _earlier(folder, record)],
+        [_compare_versions(earlier, folder, record) for earlier in _earlier(folder, record)],
         _snapshot(folder),
         _diagnosis(folder, record),
     )
@@ -96,7 +96,7 @@ def gather(folder: VersionFolder, record: Evaluation) -> Material:
 
 def score(record: Evaluation | None, metric: str) -> Measured | None:
     """`metric` in a record; None where it was not measured."""
-    return record.measured(metric) if record else None
+    return record.find_metric(metric) if record else None
 
 
 def _earlier(folder: VersionFolder, record: Evaluation) -> list[VersionFolder]:
@@ -112,7 +112,7 @@ def _earlier(folder: VersionFolder, record: Evaluation) -> list[VersionFolder]:
     return [*found, *([previous] if previous and all(previous.number != one.number for one in found) else [])]
 
 
-def _compared(earlier: VersionFolder, folder: VersionFolder, record: Evaluation) -> Compared:
+def _compare_versions(earlier: VersionFolder, folder: VersionFolder, record: Evaluation) -> Compared:
     other = earlier.latest_evaluation(record.benchmark.hash)
     try:
         answers = evaluated_answers(earlier, other, record.decoding) if other else []

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ....resources.evaluation import BaselineFigures, Figure, Measured, SimplifiedLeak
-from ....resources.language import Text, several
+from ....resources.foundation.language import Text, several
 from ....resources.task import usual_metric
-from ..baselines import fitted_title
+from ..baseline import fitted_title
 from ..metric import known_metrics, metric_title
 from .figures import interval, number
 from .markup import Content, Html, html, table, tag
@@ -32,7 +32,7 @@ def measures(material: Material) -> Html:
         rows.append(
             _row(
                 Text(f"{version}, {said.en}", f"{version}，{said.zh}"),
-                {name: _measured(other.metrics.get(name)) for name in names},
+                {name: _measured_of(other.metrics.get(name)) for name in names},
             )
         )
     for name, figures in record.baselines.items():
@@ -42,8 +42,8 @@ def measures(material: Material) -> Html:
     return html(
         table(head, rows, Text("Metrics", "各項指標"), "measures"),
         tag("ul", (tag("li", one) for one in explained), class_="note"),
-        _fitted(record.baselines),
-        _simplified(record.simplified),
+        _fitted_note(record.baselines),
+        _simplified_note(record.simplified),
         None
         if record.baselines
         else tag(
@@ -52,7 +52,7 @@ def measures(material: Material) -> Html:
     )
 
 
-def _fitted(baselines: Mapping[str, BaselineFigures]) -> Html | None:
+def _fitted_note(baselines: Mapping[str, BaselineFigures]) -> Html | None:
     """On which rows the simple methods were fitted: on others they are other figures."""
     fitted = next((figures.fitted_on for figures in baselines.values() if figures.fitted_on), None)
     if fitted is None:
@@ -69,7 +69,7 @@ def _fitted(baselines: Mapping[str, BaselineFigures]) -> Html | None:
     )
 
 
-def _simplified(found: SimplifiedLeak | None) -> Html | None:
+def _simplified_note(found: SimplifiedLeak | None) -> Html | None:
     """How many answers of a Traditional Chinese task hold Simplified characters."""
     if not found:
         return None
@@ -83,7 +83,7 @@ def _simplified(found: SimplifiedLeak | None) -> Html | None:
     )
 
 
-def _measured(figure: Figure | None) -> Measured | None:
+def _measured_of(figure: Figure | None) -> Measured | None:
     return Measured(figure.value, figure.low, figure.high) if figure and figure.value is not None else None
 
 

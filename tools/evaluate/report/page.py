@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from ....resources.clock import now
 from ....resources.evaluation import Evaluation
-from ....resources.files import write_atomic
-from ....resources.language import Text, several, speaking
+from ....resources.foundation.clock import now
+from ....resources.foundation.files import write_atomic
+from ....resources.foundation.language import Text, several, speaking
 from ....resources.version import VersionFolder
 from .causes import causes
 from .comparison import comparison
@@ -74,7 +74,7 @@ def _page(material: Material) -> str:
                 tag("meta", name="viewport", content="width=device-width,initial-scale=1"),
                 tag("meta", name="color-scheme", content="light dark"),
                 tag("title", title),
-                Html(f"<style>{_packaged('style.css')}</style>"),
+                Html(f"<style>{_read_asset('style.css')}</style>"),
             ),
             "\n",
             tag(
@@ -88,7 +88,7 @@ def _page(material: Material) -> str:
                     tag("p", Text(f"Written {day(now())} by nlp-skills.", f"由 nlp-skills 產生於 {day(now())}。")),
                 ),
                 json_script("words", words),
-                Html(f"<script>{_packaged('script.js')}</script>"),
+                Html(f"<script>{_read_asset('script.js')}</script>"),
             ),
             lang=material.task.language,
         )
@@ -168,5 +168,5 @@ def _section(name: str, material: Material) -> Html:
 
 
 @cache
-def _packaged(name: str) -> str:
+def _read_asset(name: str) -> str:
     return (Path(__file__).parent / name).read_text(encoding="utf-8")

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....resources.environment import Environment, Hardware
-from ....resources.language import Text, several, speaking
+from ....resources.foundation.language import Text, several, speaking
 from ....resources.model_info import ModelInfo
 from ....resources.spending import amount
 from ....resources.task import Prompt
 from ....resources.version_config import VersionConfig
-from ...compute.words import duration
+from ...compute.jobs.words import duration
 from .markup import Content, Html, both, definitions, html, table, tag
 from .material import Material
 
@@ -37,9 +37,9 @@ def reproducing(material: Material) -> Html:
         ),
         _training(model, material.lineage.get("cost")),
         definitions(_facts(material, environment)),
-        _folded(Text("Settings", "設定"), _settings(folder.config())),
-        _folded(Text("Prompt", "提示詞"), _prompt(model.prompt)),
-        _folded(
+        _fold_section(Text("Settings", "設定"), _settings(folder.config())),
+        _fold_section(Text("Prompt", "提示詞"), _prompt(model.prompt)),
+        _fold_section(
             Text("Hashes", "雜湊"),
             _pairs(
                 {
@@ -50,7 +50,7 @@ def reproducing(material: Material) -> Html:
                 }
             ),
         ),
-        _folded(
+        _fold_section(
             Text("Packages", "套件版本"),
             _pairs({"nlp-skills": environment.nlp_skills, "python": environment.python, **environment.packages}),
         ),
@@ -137,5 +137,5 @@ def _pairs(values: Mapping[str, Any]) -> Html | None:
     return table(head, rows, Text("Values", "內容"), "pairs")
 
 
-def _folded(title: Text, content: Html | None) -> Html | None:
+def _fold_section(title: Text, content: Html | None) -> Html | None:
     return tag("details", tag("summary", title), content) if content else None

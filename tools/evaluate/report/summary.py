@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from ....resources.evaluation import Confusion, Evaluation, Measured
-from ....resources.language import Text, several
-from ..baselines import BASE_MODEL, baseline_title, fitted_title
-from ..deciding import chosen
+from ....resources.foundation.language import Text, several
+from ..baseline import BASE_MODEL, baseline_title, fitted_title
+from ..deciding import selection_effect
 from ..diagnosis import Diagnosis
 from ..record import INVALID
 from ..verdict import too_few_said
-from .causes import expected
+from .causes import expected_effect
 from .figures import Point, day, difference, forest, number
 from .markup import Content, Html, both, html, tag
 from .material import Material, score
@@ -84,7 +84,7 @@ def _standing(material: Material) -> Content:
             both(" ", ""),
             Text(
                 f"{version} scores {value} in {title.en}; without a threshold nothing says whether that is enough.",
-                f"{version} 的{_joined(title.zh)}是 {value}；沒有門檻，就無法判斷是否足夠。",
+                f"{version} 的{_join_title(title.zh)}是 {value}；沒有門檻，就無法判斷是否足夠。",
             ),
         )
     wanted = f"{material.threshold:.3f}"
@@ -109,12 +109,12 @@ def _standing(material: Material) -> Content:
         both(" ", ""),
         Text(
             f"{version} scores {value} in {title.en}; you asked for {at_least.en} {wanted}.{doubt.en}",
-            f"{version} 的{_joined(title.zh)}是 {value}，你的目標是{at_least.zh} {wanted}。{doubt.zh}",
+            f"{version} 的{_join_title(title.zh)}是 {value}，你的目標是{at_least.zh} {wanted}。{doubt.zh}",
         ),
     )
 
 
-def _joined(title: str) -> str:
+def _join_title(title: str) -> str:
     """A title after a Chinese word: a space where it begins or ends in Latin letters."""
     return f"{' ' if title[:1].isascii() else ''}{title}{' ' if title[-1:].isascii() else ''}"
 
@@ -147,7 +147,7 @@ def _legend(material: Material) -> Html:
         "p",
         Text(
             f"{title.en} on the same rows; the bars are 95 % intervals.{goal.en}",
-            f"橫線是同一批資料上{_joined(title.zh)}的 95% 信賴區間。{goal.zh}",
+            f"橫線是同一批資料上{_join_title(title.zh)}的 95% 信賴區間。{goal.zh}",
         ),
         class_="note",
     )
@@ -175,7 +175,7 @@ def _meaning(material: Material) -> Content:
     record = material.record
     said: list[Content] = []
     for name, (before, after) in _OF_A_HUNDRED.items():
-        if share := record.measured(name):
+        if share := record.find_metric(name):
             value, low, high = (round(100 * (edge or 0.0)) for edge in share)
             said.append(
                 Text(
@@ -202,8 +202,8 @@ def _meaning(material: Material) -> Content:
     said += [_mistake(*found) for found in mistakes(record)[:_MOST_MISTAKES]]
     if few := too_few_said(record, material.metric):
         said.append(Text(f"{few.en} ", few.zh))
-    if taken := chosen(material.folder):
-        said.append(Text(f"{told.en} ", told.zh) if (told := taken.said()) else "")
+    if taken := selection_effect(material.folder):
+        said.append(Text(f"{told.en} ", told.zh) if (told := taken.describe()) else "")
     leaked = record.trained_on
     if leaked:
         said.append(
@@ -230,7 +230,7 @@ def mistakes(record: Evaluation) -> list[tuple[str, str, int, int]]:
 def _mistake(label: str, answer: str, count: int, total: int) -> Text:
     if answer == INVALID:
         return Text(
-            f"Its most frequent mistake: {count} of {several(total, f'{label} row')} got an answer that is no label. ",
+            f"Its most frequent mistake: {count} of {several(total, f'{label} row')} got an answer that is not a label. ",
             f"最常見的錯誤：「{label}」的 {total} 列中有 {count} 列的回答不是任何標籤。",
         )
     return Text(
@@ -343,7 +343,7 @@ def _next(material: Material) -> Html:
                 tag("b", likeliest.say),
                 Text(".", "。"),
             ),
-            tag("p", foretold, class_="predicted") if (foretold := expected(likeliest)) else None,
+            tag("p", foretold, class_="predicted") if (foretold := expected_effect(likeliest)) else None,
             tag("p", Text("Say to your assistant: “Why is it not good enough?”", "對助理說：「為什麼效果不夠好？」")),
         )
     return tag(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ..metric import parts_of
 from .markup import Content, html, tag
 from .material import Material
@@ -39,7 +39,7 @@ _LONGEST = 2_000
 _TOKEN = re.compile(r"[A-Za-z0-9]+|\s+|.", re.DOTALL)
 
 
-def written(material: Material, page: int, most_characters: int, longest_text: int) -> tuple[dict[str, Any], int]:
+def written_rows(material: Material, page: int, most_characters: int, longest_text: int) -> tuple[dict[str, Any], int]:
     """The rows for the page's script, wrong ones first where not all fit; and how many did not."""
     earlier = next((one for one in material.compared if one.answers), None)
     rows, characters, left = [], 0, 0
@@ -69,7 +69,7 @@ def written(material: Material, page: int, most_characters: int, longest_text: i
 def cells(material: Material, answer: Mapping[str, Any]) -> tuple[Content, Content]:
     """What was wanted and what was written, for a reader without scripts."""
     wanted, said = sides(material, answer)
-    return _drawn(wanted, "missing"), _drawn(said, "extra")
+    return _draw_segments(wanted, "missing"), _draw_segments(said, "extra")
 
 
 def sides(material: Material, answer: Mapping[str, Any]) -> tuple[Segments, Segments]:
@@ -78,16 +78,16 @@ def sides(material: Material, answer: Mapping[str, Any]) -> tuple[Segments, Segm
     if kind == "pair":
         margin = answer.get("margin")
         shown = "" if margin is None else f"\n({margin:+.3f})"
-        return [(_cut(answer["gold"]), False)], [(_cut(answer.get("rejected") or "") + shown, False)]
+        return [(_cut_text(answer["gold"]), False)], [(_cut_text(answer.get("rejected") or "") + shown, False)]
     if answer["predicted"] is None:
-        wanted = _parts(answer["gold"], set()) if kind == "spans" else [(_cut(answer["gold"]), False)]
-        return wanted, [(_cut(answer.get("raw") or ""), True)]
+        wanted = _parts(answer["gold"], set()) if kind == "spans" else [(_cut_text(answer["gold"]), False)]
+        return wanted, [(_cut_text(answer.get("raw") or ""), True)]
     if kind == "spans":
         return (
             _parts(answer["gold"], parts_of(answer["predicted"])),
             _parts(answer["predicted"], parts_of(answer["gold"])),
         )
-    return _differences(_cut(answer["gold"]), _cut(answer["predicted"]))
+    return _differences(_cut_text(answer["gold"]), _cut_text(answer["predicted"]))
 
 
 def _parts(answer: str, others: set[tuple[str, str]]) -> Segments:
@@ -106,10 +106,10 @@ def _differences(wanted: str, said: str) -> tuple[Segments, Segments]:
     return left, right
 
 
-def _cut(text: object) -> str:
+def _cut_text(text: object) -> str:
     shown = str(text).strip()
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
 
 
-def _drawn(segments: Segments, class_: str) -> Content:
+def _draw_segments(segments: Segments, class_: str) -> Content:
     return html([tag("mark", text, class_=class_) if marked else text for text, marked in segments])

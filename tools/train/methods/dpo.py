@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ....resources.model_info import TrainingFigures
-from ...data.types import Answers
+from ...data.task_kind import Answers
 from ..evidence import validations_of
 from ..fine_tuning import LARGE, Choice, FineTuning, Log, kept_by, tail_mean
+from ..method import ComputeCost, TrainingContext, TrainingRun
 from ..tokenise import TokenisedRow
-from . import Demand, Situation, TrainingRun
 
 Pair = tuple[TokenisedRow, TokenisedRow]
 _EFFECTIVE_BATCH = 16
@@ -49,7 +49,7 @@ class Dpo(FineTuning):
         "learning_rate": "preference-methods",
         "epochs": "preference-methods",
     }
-    judged_by: ClassVar[str] = "eval_loss"
+    eval_metric: ClassVar[str] = "eval_loss"
     logged: ClassVar[dict[str, str]] = {
         "rewards/chosen": "rewards_chosen",
         "rewards/rejected": "rewards_rejected",
@@ -81,8 +81,8 @@ class Dpo(FineTuning):
         None, description="Which epoch's model is kept: by accuracy or loss on the validation pairs, or the last."
     )
 
-    def choose(self, choice: Choice, situation: Situation) -> None:
-        choice("keep_best", *_kept(situation.valid_rows))
+    def choose(self, choice: Choice, context: TrainingContext) -> None:
+        choice("keep_best", *_kept(context.valid_rows))
         choice.reasons["beta"] = (
             Text(
                 "TRL's and the paper's usual value; raise it where the chosen answers become less likely too.",
@@ -92,21 +92,21 @@ class Dpo(FineTuning):
             else Text("As given.", "依你的指定。")
         )
 
-    def demand(self) -> Demand:
+    def compute_cost(self) -> ComputeCost:
         # With LoRA the reference is asked beside every step; else once before the first.
-        return Demand(answers=2, forward=1)
+        return ComputeCost(answers=2, forward=1)
 
-    def spoken(self, rows: int) -> Text:
+    def describe_settings(self, rows: int) -> Text:
         times = "once" if self.epochs == 1 else f"{self.epochs} times"
         return Text(
-            f"preferences (dpo, beta {self.beta:g}), {self.how().en}, {rows} pairs {times} at learning rate "
+            f"preferences (dpo, beta {self.beta:g}), {self.describe_method().en}, {rows} pairs {times} at learning rate "
             f"{self.learning_rate:g}",
-            f"偏好訓練（dpo，beta {self.beta:g}）、{self.how().zh}，{rows} 組配對訓練 {self.epochs} 輪，"
+            f"偏好訓練（dpo，beta {self.beta:g}）、{self.describe_method().zh}，{rows} 組配對訓練 {self.epochs} 輪，"
             f"學習率 {self.learning_rate:g}",
         )
 
     @classmethod
-    def scored(cls, training: TrainingFigures) -> Text:
+    def describe_scores(cls, training: TrainingFigures) -> Text:
         accuracy = training.valid_accuracy
         if accuracy is None:
             return Text("", "")
@@ -118,7 +118,7 @@ class Dpo(FineTuning):
         )
 
     @classmethod
-    def usual_rate(cls, lora: bool, tiny: bool) -> tuple[float, Text]:
+    def default_learning_rate(cls, lora: bool, tiny: bool) -> tuple[float, Text]:
         if tiny:
             return (1e-3 if lora else 2e-4), Text(
                 "A base model this small needs large steps (measured).", "這麼小的基礎模型需要較大的步伐（實測）。"
@@ -131,19 +131,17 @@ class Dpo(FineTuning):
         return 1e-6, Text("TRL's default where every weight moves.", "TRL 在所有權重一起訓練時的預設值。")
 
     @classmethod
-    def usual_epochs(cls, rows: int, tiny: bool) -> tuple[int, Text]:
+    def default_epochs(cls, rows: int, tiny: bool) -> tuple[int, Text]:
         if tiny:
             return 3, Text(
                 "A base model this small needs to see the pairs more often (measured).",
                 "這麼小的基礎模型需要多看幾遍（實測）。",
             )
-        return 1, Text(
-            "Preferences are learnt by heart fast: one epoch, rarely two.", "偏好很快就會背起來：一輪，很少兩輪。"
-        )
+        return 1, Text("Preferences are memorised fast: one epoch, rarely two.", "偏好很快就會背起來：一輪，很少兩輪。")
 
     @classmethod
-    def usual_batch(cls, situation: Situation, tiny: bool) -> tuple[int, int, Text]:
-        size = 8 if tiny else 4 if situation.gpu_bytes and (situation.parameters or LARGE) <= LARGE else 2
+    def default_batch(cls, context: TrainingContext, tiny: bool) -> tuple[int, int, Text]:
+        size = 8 if tiny else 4 if context.gpu_bytes and (context.parameters or LARGE) <= LARGE else 2
         return (
             size,
             _EFFECTIVE_BATCH,
@@ -154,7 +152,7 @@ class Dpo(FineTuning):
             ),
         )
 
-    def goodness(self, entry: Mapping[str, Any]) -> tuple[float, ...] | None:
+    def checkpoint_score(self, entry: Mapping[str, Any]) -> tuple[float, ...] | None:
         if self.keep_best == "last":
             return None
         loss = -float(entry["eval_loss"])
@@ -162,10 +160,10 @@ class Dpo(FineTuning):
 
     # ---- the work, in a job -------------------------------------------------------------------------------------
 
-    def shown(self, train: list[TokenisedRow]) -> list[Pair]:
+    def build_dataset(self, train: list[TokenisedRow]) -> list[Pair]:
         return list(zip(train[::2], train[1::2], strict=True))
 
-    def trainer(
+    def build_trainer(
         self,
         run: TrainingRun,
         shown: list[Pair],
@@ -184,7 +182,7 @@ class Dpo(FineTuning):
         return PairTrainer(
             **common,
             train_dataset=_dataset(shown),
-            eval_dataset=_dataset(self.shown(valid)) if valid else None,
+            eval_dataset=_dataset(self.build_dataset(valid)) if valid else None,
             args=DPOConfig(
                 **{
                     **arguments,
@@ -200,7 +198,7 @@ class Dpo(FineTuning):
             ),
         )
 
-    def figures(self, history: Log, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    def final_metrics(self, history: Log, chosen: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "preference_loss": tail_mean(history, "loss"),
             "valid_preference_loss": chosen.get("eval_loss"),
@@ -209,10 +207,10 @@ class Dpo(FineTuning):
             "rewards_rejected": tail_mean(history, "rewards/rejected"),
         }
 
-    def seen(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> dict[str, Any]:
-        return {"validations": validations_of(history, trainer.steps_per_epoch, self.judged_by, self.validated)}
+    def collect_evidence(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> dict[str, Any]:
+        return {"validations": validations_of(history, trainer.steps_per_epoch, self.eval_metric, self.validated)}
 
-    def tokens(self, trainer: Any, shown: list[Pair], epochs: float) -> int:
+    def count_tokens(self, trainer: Any, shown: list[Pair], epochs: float) -> int:
         return round(sum(len(row.input_ids) for pair in shown for row in pair) * epochs)
 
 

@@ -10,18 +10,18 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ....resources.errors import TrainingError
-from ....resources.language import Text, several
+from ....resources.foundation.errors import TrainingError
+from ....resources.foundation.language import Text, several
 from ....resources.model_info import TrainingFigures
 from ....resources.task import Task, TaskType
 from ...data.rows import Row
-from ...data.types import Answers
+from ...data.task_kind import Answers
 from ..audit import Audit
 from ..evidence import validations_of
 from ..fine_tuning import Choice, FineTuning, Log, kept_by, tail_mean
-from ..rewards import chosen_rewards, usual_rewards
+from ..method import ComputeCost, TrainingContext, TrainingRun
+from ..reward import chosen_rewards, default_rewards
 from ..tokenise import TokenisedRow
-from . import Demand, Situation, TrainingRun
 
 _QUESTIONS_A_STEP = 8
 _ROOM = {"label": 32, "spans": 256, "text": 512}
@@ -55,7 +55,7 @@ class Grpo(FineTuning):
         "learning_rate": "reward-methods",
         "epochs": "reward-methods",
     }
-    judged_by: ClassVar[str] = "eval_reward"
+    eval_metric: ClassVar[str] = "eval_reward"
     measured_before: ClassVar[bool] = True
     trains_on_answers: ClassVar[bool] = False
     logged: ClassVar[dict[str, str]] = {
@@ -89,16 +89,13 @@ class Grpo(FineTuning):
         None, description="Which epoch's model is kept: by mean reward on the validation rows, or the last."
     )
 
-    def choose(self, choice: Choice, situation: Situation) -> None:
+    def choose(self, choice: Choice, context: TrainingContext) -> None:
         names = choice(
             "rewards",
-            usual_rewards(situation.type),
-            Text(
-                f"What answers of a {situation.type} task can be checked by.",
-                f"{situation.type} 任務的回答能用它檢查。",
-            ),
+            default_rewards(context.type),
+            Text(f"What answers of a {context.type} task can be checked by.", f"{context.type} 任務的回答能用它檢查。"),
         )
-        chosen_rewards(names, situation.type)
+        chosen_rewards(names, context.type)
         if self.reward_weights is not None and len(self.reward_weights) != len(names):
             raise TrainingError(
                 Text(
@@ -118,7 +115,7 @@ class Grpo(FineTuning):
                 "TRL's default: enough to be right in some and wrong in others.", "TRL 的預設值：夠多，才會有對有錯。"
             ),
         )
-        room = _ROOM[situation.answers]
+        room = _ROOM[context.answers]
         choice(
             "max_completion_length",
             room,
@@ -128,10 +125,10 @@ class Grpo(FineTuning):
                 f"這類任務的答案放得下；有任何正確答案超過 {room} 個 token 就不會開始訓練。",
             ),
         )
-        choice("keep_best", *_kept(situation.valid_rows))
+        choice("keep_best", *_kept(context.valid_rows))
 
-    def warnings(self, situation: Situation) -> list[Text]:
-        found = super().warnings(situation)
+    def warnings(self, context: TrainingContext) -> list[Text]:
+        found = super().warnings(context)
         if self.rewards == ["json_validity"]:
             found.append(
                 Text(
@@ -145,27 +142,27 @@ class Grpo(FineTuning):
             )
         return found
 
-    def demand(self) -> Demand:
+    def compute_cost(self) -> ComputeCost:
         answers, room = self.num_generations or 8, self.max_completion_length or 0
-        return Demand(
+        return ComputeCost(
             answers=answers,
             forward=1 if self.beta else 0,
             copies=1 if self.beta and not self.lora_r else 0,
             written=(answers * min(4.0, room), float(answers * room)),
         )
 
-    def spoken(self, rows: int) -> Text:
+    def describe_settings(self, rows: int) -> Text:
         times = "once" if self.epochs == 1 else f"{self.epochs} times"
         named = ", ".join(self.rewards or [])
         return Text(
-            f"rewards (grpo: {named}), {self.how().en}, {several(rows, 'question')} {times}, {self.num_generations} "
+            f"rewards (grpo: {named}), {self.describe_method().en}, {several(rows, 'question')} {times}, {self.num_generations} "
             f"answers each, at learning rate {self.learning_rate:g}",
-            f"獎勵訓練（grpo：{named}）、{self.how().zh}，{rows} 個問題訓練 {self.epochs} 輪、每題 "
+            f"獎勵訓練（grpo：{named}）、{self.describe_method().zh}，{rows} 個問題訓練 {self.epochs} 輪、每題 "
             f"{self.num_generations} 個回答，學習率 {self.learning_rate:g}",
         )
 
     @classmethod
-    def scored(cls, training: TrainingFigures) -> Text:
+    def describe_scores(cls, training: TrainingFigures) -> Text:
         reward, before = training.valid_reward, training.valid_reward_before
         if reward is None or before is None:
             return Text("", "")
@@ -182,7 +179,7 @@ class Grpo(FineTuning):
         )
 
     @classmethod
-    def usual_rate(cls, lora: bool, tiny: bool) -> tuple[float, Text]:
+    def default_learning_rate(cls, lora: bool, tiny: bool) -> tuple[float, Text]:
         if tiny:
             return (2e-3 if lora else 5e-4), Text(
                 "A base model this small needs large steps (measured).", "這麼小的基礎模型需要較大的步伐（實測）。"
@@ -192,13 +189,13 @@ class Grpo(FineTuning):
         return 1e-6, Text("TRL's default where every weight moves.", "TRL 在所有權重一起訓練時的預設值。")
 
     @classmethod
-    def usual_epochs(cls, rows: int, tiny: bool) -> tuple[int, Text]:
+    def default_epochs(cls, rows: int, tiny: bool) -> tuple[int, Text]:
         return (2 if tiny else 1), Text(
             "Each question is answered many times in one epoch already.", "一輪裡每個問題就已經回答很多次了。"
         )
 
     @classmethod
-    def usual_batch(cls, situation: Situation, tiny: bool) -> tuple[int, int, Text]:
+    def default_batch(cls, context: TrainingContext, tiny: bool) -> tuple[int, int, Text]:
         size = _QUESTIONS_A_STEP if tiny else 1
         return (
             size,
@@ -210,13 +207,13 @@ class Grpo(FineTuning):
         )
 
     @classmethod
-    def usual_rank(cls, rows: int) -> tuple[int, Text]:
+    def default_rank(cls, rows: int) -> tuple[int, Text]:
         return 16, Text(
             "Rewards say little for each answer: small LoRA matrices hold all of it.",
             "每個回答的獎勵資訊很少，小型 LoRA 矩陣就夠。",
         )
 
-    def goodness(self, entry: Mapping[str, Any]) -> tuple[float, ...] | None:
+    def checkpoint_score(self, entry: Mapping[str, Any]) -> tuple[float, ...] | None:
         return None if self.keep_best == "last" else (float(entry["eval_reward"]), float(entry["eval_ended"]))
 
     def steps_per_epoch(self, rows: int) -> int:
@@ -234,18 +231,18 @@ class Grpo(FineTuning):
         if self.rewards:
             chosen_rewards(self.rewards, kind)
 
-    def audited(
+    def audit_rows(
         self, run: TrainingRun, splits: dict[str, list[TokenisedRow]], tokenizer: Any, end_ids: set[int]
     ) -> Audit:
         # The model is asked as it will be, and the right answer is never trained: the prompt is as at inference.
         asked = {split: [replace(row, context=row.start) for row in rows] for split, rows in splits.items()}
-        checked = super().audited(run, asked, tokenizer, end_ids)
+        checked = super().audit_rows(run, asked, tokenizer, end_ids)
         tokens = {row.id: len(row.trained) for rows in splits.values() for row in rows}
-        if error := self.unfit(run.task, tokens, self._canonical(run).values()):
+        if error := self.unfit_error(run.task, tokens, self._canonical(run).values()):
             raise error
         return checked
 
-    def unfit(self, task: Task, answer_tokens: Mapping[str, int], rows: Iterable[Row]) -> TrainingError | None:
+    def unfit_error(self, task: Task, answer_tokens: Mapping[str, int], rows: Iterable[Row]) -> TrainingError | None:
         room = self.max_completion_length or 0
         if room and (long := sorted(row for row, tokens in answer_tokens.items() if tokens > room)):
             longest = max(answer_tokens.values())
@@ -281,10 +278,10 @@ class Grpo(FineTuning):
         """The rows by id, as they are asked."""
         return {str(row["id"]): row for split in ("train", "valid") for row in run.snapshot.rows(split)} | run.shortened
 
-    def shown(self, train: list[TokenisedRow]) -> list[TokenisedRow]:
+    def build_dataset(self, train: list[TokenisedRow]) -> list[TokenisedRow]:
         return train
 
-    def trainer(
+    def build_trainer(
         self,
         run: TrainingRun,
         shown: list[TokenisedRow],
@@ -323,12 +320,12 @@ class Grpo(FineTuning):
             ),
         )
 
-    def out_of_memory(self) -> TrainingError:
+    def out_of_memory_error(self) -> TrainingError:
         batch, answers = self.batch_size or 1, self.num_generations or 8
         less = f"batch_size {batch // 2}" if batch > 1 else f"num_generations {max(2, answers // 2)}"
         return TrainingError(
             Text(
-                f"The memory did not suffice for {several(batch, 'question')} with {answers} answers each.",
+                f"Out of memory with {several(batch, 'question')} with {answers} answers each.",
                 f"記憶體不足以一次處理 {batch} 個問題、每題 {answers} 個回答。",
             ),
             Text(
@@ -340,9 +337,9 @@ class Grpo(FineTuning):
             field="batch_size",
         )
 
-    def figures(self, history: Log, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    def final_metrics(self, history: Log, chosen: Mapping[str, Any]) -> dict[str, Any]:
         first = next((entry["reward"] for entry in history if "reward" in entry), None)
-        before = next((entry for entry in history if self.judged_by in entry and not entry["step"]), {})
+        before = next((entry for entry in history if self.eval_metric in entry and not entry["step"]), {})
         return {
             "first_reward": first,
             "reward": tail_mean(history, "reward"),
@@ -352,10 +349,10 @@ class Grpo(FineTuning):
             "completion_length": tail_mean(history, "completions/mean_length"),
         }
 
-    def seen(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> dict[str, Any]:
-        return {"validations": validations_of(history, trainer.steps_per_epoch, self.judged_by, self.validated)}
+    def collect_evidence(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> dict[str, Any]:
+        return {"validations": validations_of(history, trainer.steps_per_epoch, self.eval_metric, self.validated)}
 
-    def tokens(self, trainer: Any, shown: list[TokenisedRow], epochs: float) -> int:
+    def count_tokens(self, trainer: Any, shown: list[TokenisedRow], epochs: float) -> int:
         return int(trainer.state.num_input_tokens_seen)
 
 

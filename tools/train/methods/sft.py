@@ -10,14 +10,14 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ....resources.errors import TrainingError
-from ....resources.language import Text, several
+from ....resources.foundation.errors import TrainingError
+from ....resources.foundation.language import Text, several
 from ....resources.model_info import TrainingFigures
-from ...data.types import Answers, task_kind
+from ...data.task_kind import Answers, task_kind
 from ..evidence import answers_given, epochs_of
 from ..fine_tuning import LARGE, Choice, FineTuning, Log, kept_by, tail_mean
+from ..method import TrainingContext, TrainingRun
 from ..tokenise import TokenisedRow
-from . import Situation, TrainingRun
 
 _EFFECTIVE_BATCH = 16
 _KEPT = {
@@ -59,7 +59,7 @@ class Sft(FineTuning):
     wants: ClassVar[Text] = Text("rows with one right answer each", "每列有一個正確答案的資料")
     configuration: ClassVar[str] = "SFTConfig"
     pages: ClassVar[dict[str, str]] = {**FineTuning.pages, "balance": "imbalance"}
-    judged_by: ClassVar[str] = "eval_loss"
+    eval_metric: ClassVar[str] = "eval_loss"
     validated: ClassVar[dict[str, str]] = {
         "eval_loss": "valid_loss",
         "eval_recall": "valid_recall",
@@ -84,15 +84,15 @@ class Sft(FineTuning):
         "each; all free GPUs of its kind where left out, one where there is none.",
     )
 
-    def choose(self, choice: Choice, situation: Situation) -> None:
-        labels = situation.answers == "label"
-        choice("keep_best", *_KEPT[situation.answers](situation.valid_rows))
+    def choose(self, choice: Choice, context: TrainingContext) -> None:
+        labels = context.answers == "label"
+        choice("keep_best", *_KEPT[context.answers](context.valid_rows))
         if not labels and (self.keep_best == "recall" or self.balance != "none"):
             field = "balance" if self.balance != "none" else "keep_best"
             raise TrainingError(
                 Text(
-                    f"{field} {getattr(self, field)!r} counts labels, and a {situation.type} task has none.",
-                    f"{field} {getattr(self, field)!r} 是依標籤計算，{situation.type} 任務沒有標籤。",
+                    f"{field} {getattr(self, field)!r} counts labels, and a {context.type} task has none.",
+                    f"{field} {getattr(self, field)!r} 是依標籤計算，{context.type} 任務沒有標籤。",
                 ),
                 Text(f"Leave {field} out.", f"請省略 {field}。"),
                 field=field,
@@ -101,7 +101,7 @@ class Sft(FineTuning):
         settled = self.model_copy(update=choice.values)
         if self.num_processes and settled.shared_by(self.num_processes) is None:
             raise _not_shared(batch, accumulation, self.num_processes)
-        if labels and self.balance == "none" and _imbalance(situation) > 3:
+        if labels and self.balance == "none" and _imbalance(context) > 3:
             choice.reasons["balance"] = Text(
                 "The largest label has more than three times the rows of the smallest; balance: oversample may help "
                 "the rare ones.",
@@ -114,20 +114,20 @@ class Sft(FineTuning):
             return batch, accumulation // processes
         return (batch // processes, accumulation) if batch % processes == 0 else None
 
-    def rows_per_epoch(self, situation: Situation) -> int:
+    def rows_per_epoch(self, context: TrainingContext) -> int:
         """How many rows one epoch shows, oversampling counted in."""
-        counts = situation.label_counts.values()
-        return max(counts) * len(counts) if self.balance == "oversample" and counts else situation.train_rows
+        counts = context.label_counts.values()
+        return max(counts) * len(counts) if self.balance == "oversample" and counts else context.train_rows
 
-    def spoken(self, rows: int) -> Text:
+    def describe_settings(self, rows: int) -> Text:
         return Text(
-            f"{self.how().en}, {several(self.epochs or 1, 'epoch')} over {several(rows, 'row')} at learning rate "
+            f"{self.describe_method().en}, {several(self.epochs or 1, 'epoch')} over {several(rows, 'row')} at learning rate "
             f"{self.learning_rate:g}",
-            f"{self.how().zh}，{rows} 列訓練 {self.epochs} 輪，學習率 {self.learning_rate:g}",
+            f"{self.describe_method().zh}，{rows} 列訓練 {self.epochs} 輪，學習率 {self.learning_rate:g}",
         )
 
     @classmethod
-    def scored(cls, training: TrainingFigures) -> Text:
+    def describe_scores(cls, training: TrainingFigures) -> Text:
         loss, step = training.valid_loss, training.best_step
         if loss is None:
             return Text("", "")
@@ -143,7 +143,7 @@ class Sft(FineTuning):
         )
 
     @classmethod
-    def usual_rate(cls, lora: bool, tiny: bool) -> tuple[float, Text]:
+    def default_learning_rate(cls, lora: bool, tiny: bool) -> tuple[float, Text]:
         if tiny:
             return (2e-3 if lora else 4e-4), Text(
                 "A base model this small needs large steps (measured).", "這麼小的基礎模型需要較大的步伐（實測）。"
@@ -156,7 +156,7 @@ class Sft(FineTuning):
         return 2e-5, Text("The usual rate where every weight moves.", "所有權重一起訓練時的常用值。")
 
     @classmethod
-    def usual_epochs(cls, rows: int, tiny: bool) -> tuple[int, Text]:
+    def default_epochs(cls, rows: int, tiny: bool) -> tuple[int, Text]:
         if tiny:
             return 8, Text(
                 "A base model this small needs to see the rows more often (measured).",
@@ -169,9 +169,9 @@ class Sft(FineTuning):
         )
 
     @classmethod
-    def usual_batch(cls, situation: Situation, tiny: bool) -> tuple[int, int, Text]:
-        parameters = situation.parameters or LARGE
-        if tiny or (situation.gpu_bytes and parameters <= LARGE):
+    def default_batch(cls, context: TrainingContext, tiny: bool) -> tuple[int, int, Text]:
+        parameters = context.parameters or LARGE
+        if tiny or (context.gpu_bytes and parameters <= LARGE):
             return (
                 16,
                 _EFFECTIVE_BATCH,
@@ -179,7 +179,7 @@ class Sft(FineTuning):
                     "It fits, and small batches learn better than large ones.", "記憶體足夠，而且小批次學得比大批次好。"
                 ),
             )
-        size = 4 if situation.gpu_bytes is None or parameters > 4 * LARGE else 8
+        size = 4 if context.gpu_bytes is None or parameters > 4 * LARGE else 8
         return (
             size,
             _EFFECTIVE_BATCH,
@@ -189,7 +189,7 @@ class Sft(FineTuning):
             ),
         )
 
-    def goodness(self, entry: Mapping[str, Any]) -> tuple[float, ...] | None:
+    def checkpoint_score(self, entry: Mapping[str, Any]) -> tuple[float, ...] | None:
         if self.keep_best == "last":
             return None
         loss = -float(entry["eval_loss"])
@@ -197,7 +197,7 @@ class Sft(FineTuning):
 
     # ---- the work, in a job -------------------------------------------------------------------------------------
 
-    def shown(self, train: list[TokenisedRow]) -> list[TokenisedRow]:
+    def build_dataset(self, train: list[TokenisedRow]) -> list[TokenisedRow]:
         """The rows of one epoch: as they are, or with those of rare labels repeated in order."""
         if self.balance == "none":
             return train
@@ -207,7 +207,7 @@ class Sft(FineTuning):
         largest = max(map(len, by_label.values()), default=0)
         return [row for same in by_label.values() for row in itertools.islice(itertools.cycle(same), largest)]
 
-    def trainer(
+    def build_trainer(
         self,
         run: TrainingRun,
         shown: list[TokenisedRow],
@@ -243,7 +243,7 @@ class Sft(FineTuning):
             ),
         )
 
-    def figures(self, history: Log, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    def final_metrics(self, history: Log, chosen: Mapping[str, Any]) -> dict[str, Any]:
         recall = {"valid_recall": chosen["eval_recall"]} if "eval_recall" in chosen else {}
         return {
             "train_loss": tail_mean(history, "loss"),
@@ -252,13 +252,13 @@ class Sft(FineTuning):
             **recall,
         }
 
-    def seen(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> dict[str, Any]:
+    def collect_evidence(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> dict[str, Any]:
         return {
             "epochs": epochs_of(history, trainer.steps_per_epoch),
             "answers": answers_given(trainer, train, _dataset, kept),
         }
 
-    def tokens(self, trainer: Any, shown: list[TokenisedRow], epochs: float) -> int:
+    def count_tokens(self, trainer: Any, shown: list[TokenisedRow], epochs: float) -> int:
         return round(sum(len(row.input_ids) for row in shown) * epochs)
 
 
@@ -294,6 +294,6 @@ def _dataset(rows: Sequence[TokenisedRow], processes: int = 1) -> Any:
     )
 
 
-def _imbalance(situation: Situation) -> float:
-    counts = [count for count in situation.label_counts.values() if count]
+def _imbalance(context: TrainingContext) -> float:
+    counts = [count for count in context.label_counts.values() if count]
     return max(counts) / min(counts) if counts else 1.0

@@ -3,10 +3,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ....resources.language import Text
+from ....resources.foundation.language import Text
 from ...data.reading_answers import parse_json
-from ...data.types import Answers, kind_of
-from . import Reward
+from ...data.task_kind import Answers, kind_of
+from ..reward import Reward
 
 
 class JsonValidity(Reward):
@@ -32,4 +32,4 @@ class JsonValidity(Reward):
         kind = kind_of(row)
         if kind.answers == "spans" or parse_json(kind.answer(row)) is not None:
             return None
-        return Text("its right answer is no JSON", "它的正確答案不是 JSON")
+        return Text("its right answer is not JSON", "它的正確答案不是 JSON")

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ....resources.language import Text
-from ...data.types import Answers, kind_of
-from . import Reward
+from ....resources.foundation.language import Text
+from ...data.task_kind import Answers, kind_of
+from ..reward import Reward
 
 
 class LabelMatch(Reward):

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.files import dump_jsonl, write_yaml
-from nlp_skills.resources.language import speaking
+from nlp_skills.resources.foundation.files import dump_jsonl, write_yaml
+from nlp_skills.resources.foundation.language import speaking
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.labelling.acting import act
-from nlp_skills.tools.data.labelling.answer import LabellingAnswer, Wish
+from nlp_skills.tools.data.labelling.answer import LabellingAnswer, LabellingRequest
 from nlp_skills.tools.data.regenerate import regenerate
 from nlp_skills.tools.evaluate.proposing import start
 
@@ -52,11 +52,11 @@ def mails(workspace: Workspace) -> TaskFolder:
     task = TaskFolder(workspace.root / "mails")
     task.root.mkdir(parents=True)
     write_yaml(task.file, {"name": "mails", "type": "classification", "language": "en", "labels": LABELS})
-    unlabelled(task, texts(30))
+    make_unlabelled(task, texts(30))
     return task
 
 
-def unlabelled(task: TaskFolder, rows: list[dict[str, Any]]) -> None:
+def make_unlabelled(task: TaskFolder, rows: list[dict[str, Any]]) -> None:
     """Make these the task's rows without a label."""
     (task.root / "mails.jsonl").write_bytes(dump_jsonl(rows))
     write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "mails.jsonl", "unlabelled": True}]})
@@ -72,20 +72,20 @@ def prepared(mails: TaskFolder, job: RunningJob) -> TaskFolder:
 def do(workspace: Workspace, prepared: TaskFolder) -> Do:
     """An action on the prepared task, in English."""
 
-    def done(action: Any, **wish: Any) -> LabellingAnswer:
+    def do_action(action: Any, **wish: Any) -> LabellingAnswer:
         with speaking("en"):
-            answer = act(workspace, prepared, Wish(action, **wish), start)
+            answer = act(workspace, prepared, LabellingRequest(action, **wish), start)
         assert isinstance(answer, LabellingAnswer)
         return answer
 
-    return done
+    return do_action
 
 
-def decided(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def decide_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What a careful person decides about the rows shown."""
     return [{"id": row["id"], "label": kind_of(row["text"])} for row in rows]
 
 
-def written(path: Path, content: str, encoding: str = "utf-8") -> str:
+def write_sheet(path: Path, content: str, encoding: str = "utf-8") -> str:
     path.write_text(content, encoding=encoding)
     return str(path)

@@ -1,4 +1,4 @@
-"""Rows of tasks whose answer is no label: spans and texts are proposed, reviewed, counted and trained on, through the door."""
+"""Rows of tasks whose answer is not a label: spans and texts are proposed, reviewed, counted and trained on, through the tools."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from nlp_skills.resources.files import dump_jsonl, read_jsonl, write_yaml
+from nlp_skills.resources.foundation.files import dump_jsonl, read_jsonl, write_yaml
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.data.types import task_kind
+from nlp_skills.tools.data.task_kind import task_kind
 from tests.chromium import browsing
 from tests.tools.data.misbehaving import Asked, Peer, Said, as_json
 from tests.tools.data.test_written_types import LABELS, NAME, row
@@ -38,11 +38,11 @@ def kind(request: pytest.FixtureRequest, task: TaskFolder, language: str) -> str
 def waiting(task: TaskFolder, kind: str, language: str) -> None:
     labels = LABELS[language] if task_kind(kind).needs_labels else []
     write_yaml(task.file, {"name": NAME, "type": kind, "language": language, "labels": labels})
-    (task.root / "texts.jsonl").write_bytes(dump_jsonl([{"text": text} for text in known(kind, language)]))
+    (task.root / "texts.jsonl").write_bytes(dump_jsonl([{"text": text} for text in careful_answers(kind, language)]))
     write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "texts.jsonl", "unlabelled": True}]})
 
 
-def known(kind: str, language: str) -> dict[str, Any]:
+def careful_answers(kind: str, language: str) -> dict[str, Any]:
     """What a careful person answers to each text, in the column of the type."""
     rows = [
         row(kind if kind in ("extraction", "generation") else "generation", number, language) for number in range(COUNT)
@@ -56,13 +56,13 @@ async def call(client: Client, tool: str, **arguments: Any) -> Row:
     return dict(result.structured_content or {})
 
 
-async def refused(client: Client, tool: str, **arguments: Any) -> str:
+async def read_refusal(client: Client, tool: str, **arguments: Any) -> str:
     result = await client.call_tool(tool, {"task": NAME, **arguments})
     assert result.is_error, result.structured_content
     return str(result.content[0].text)  # type: ignore[union-attr]
 
 
-async def shown(client: Client, **more: Any) -> list[Row]:
+async def reviewed_rows(client: Client, **more: Any) -> list[Row]:
     """Every row that a review shows."""
     rows = (await call(client, "add_examples", action="review", count=50, **more))["rows"]
     return list(rows)
@@ -70,7 +70,7 @@ async def shown(client: Client, **more: Any) -> list[Row]:
 
 async def proposed_in_chat(client: Client, kind: str, language: str) -> None:
     """The chat's model proposes what a careful person would, batch by batch."""
-    answers, key = known(kind, language), task_kind(kind).key
+    answers, key = careful_answers(kind, language), task_kind(kind).key
     batch = await call(client, "add_examples", action="propose", by="chat", count=50)
     while batch["rows"]:
         assert key in batch["next_step"]["say"]
@@ -110,13 +110,13 @@ async def test_the_chat_proposes_a_person_decides_and_what_was_accepted_trains(
         )
 
     await proposed_in_chat(client, kind, language)
-    rows = await shown(client)
-    answers = known(kind, language)
+    rows = await reviewed_rows(client)
+    answers = careful_answers(kind, language)
     changed = [] if kind == "extraction" else "another text"  # [] says that nothing is there
     decisions: list[Row] = [{"id": one["id"]} for one in rows]
     decisions[0] |= {key: changed}
     decisions[1] |= {key: None}
-    assert "[examples]" in await refused(
+    assert "[examples]" in await read_refusal(
         client,
         "add_examples",
         action="review",
@@ -133,7 +133,7 @@ async def test_the_chat_proposes_a_person_decides_and_what_was_accepted_trains(
     agreed = decided["figures"]["agreement"]["proposers"]["chat"]
     assert agreed["rows"] == len(rows) and agreed["agreement"] == round((len(rows) - 2) / len(rows), 3)
     assert agreed["kappa"] is None
-    left = [one["id"] for one in await shown(client)]
+    left = [one["id"] for one in await reviewed_rows(client)]
     await call(client, "add_examples", action="review", by="Ann", examples=[{"id": number} for number in left])
 
     prepared = (await call(client, "prepare_data"))["job"]["result"]
@@ -153,7 +153,7 @@ async def test_the_chat_proposes_a_person_decides_and_what_was_accepted_trains(
     assert (await call(client, "add_examples", action="status"))["figures"]["not_in_data_yet"] == 0
 
 
-def spoken(content: str) -> Said:
+def endpoint_answer(content: str) -> Said:
     return as_json(
         {
             "id": "1",
@@ -169,17 +169,17 @@ def spoken(content: str) -> Said:
 async def test_an_endpoint_proposes_and_what_is_no_answer_is_counted_not_kept(
     client: Client, server: Peer, task: TaskFolder, kind: str, language: str
 ) -> None:
-    answers = known(kind, language)
+    answers = careful_answers(kind, language)
 
     def model(asked: Asked) -> Said:
         user = json.loads(asked.body)["messages"][-1]["content"]
         text, answer = next((text, answer) for text, answer in answers.items() if text in user)
         number = list(answers).index(text)
         if kind == "generation":
-            return spoken("<think>hm</think>" if number == 0 else f"<think>hm</think> {answer}")
+            return endpoint_answer("<think>hm</think>" if number == 0 else f"<think>hm</think> {answer}")
         bad = ["I see none.", json.dumps({LABELS[language][0]: ["nowhere"]}), '{"else": ["x"]}']
         good = {span["type"]: [span["text"]] for span in answer}
-        return spoken(bad[number] if number < 3 else f"```json\n{json.dumps(good, ensure_ascii=False)}\n```")
+        return endpoint_answer(bad[number] if number < 3 else f"```json\n{json.dumps(good, ensure_ascii=False)}\n```")
 
     server.serve("/v1/chat/completions", model)
     await call(client, "prepare_data")
@@ -194,7 +194,7 @@ async def test_an_endpoint_proposes_and_what_is_no_answer_is_counted_not_kept(
     assert (done["job"]["result"]["proposed"], done["job"]["result"]["no_label"]) == (COUNT - none, none)
     system = json.loads(server.asked[0].body)["messages"][0]["content"]
     assert ("JSON" in system) == (kind == "extraction")
-    rows = await shown(client)
+    rows = await reviewed_rows(client)
     proposed = [one for one in rows if "proposed" in one]
     assert proposed and all(
         one["proposed"]
@@ -210,12 +210,12 @@ async def test_an_endpoint_proposes_and_what_is_no_answer_is_counted_not_kept(
 async def test_a_model_behind_an_address_proposes_as_an_earlier_version_would(
     client: Client, server: Peer, kind: str, language: str
 ) -> None:
-    answers = known(kind, language)
+    answers = careful_answers(kind, language)
 
     def model(asked: Asked) -> Said:
         user = json.loads(asked.body)["messages"][-1]["content"]
         answer = next(answer for text, answer in answers.items() if text in user)
-        return spoken(
+        return endpoint_answer(
             json.dumps({span["type"]: [span["text"]] for span in answer}, ensure_ascii=False)
             if kind == "extraction"
             else answer
@@ -239,12 +239,12 @@ async def test_a_dictionary_finds_spans_and_rules_write_no_text(client: Client, 
     ]
     await call(client, "prepare_data")
     if kind == "generation":
-        said = await refused(client, "add_examples", action="propose", by="rules", settings={"rules": rules})
+        said = await read_refusal(client, "add_examples", action="propose", by="rules", settings={"rules": rules})
         assert "output" in said and "by='chat'" in said
         return
     answer = await call(client, "add_examples", action="propose", by="rules", settings={"rules": rules})
     assert answer["figures"]["proposed"] == COUNT
-    rows = {one["text"]: one["proposed"] for one in await shown(client)}
+    rows = {one["text"]: one["proposed"] for one in await reviewed_rows(client)}
     [(text, found)] = [
         (text, found) for text, found in rows.items() if ("12 million" if language == "en" else "12億元") in text
     ]
@@ -261,9 +261,9 @@ async def test_sheets_take_corrected_answers_and_reviewers_are_compared_in_the_t
     await proposed_in_chat(client, kind, language)
     sheet = Path((await call(client, "add_examples", action="sheet"))["files"]["csv"])
     rows = list(csv.DictReader(io.StringIO(sheet.read_text("utf-8-sig"))))
-    answers = known(kind, language)
+    answers = careful_answers(kind, language)
 
-    def filled(name: str, reviewer: str, decisions: list[str]) -> str:
+    def fill_sheet(name: str, reviewer: str, decisions: list[str]) -> str:
         out = io.StringIO()
         writer = csv.DictWriter(out, rows[0])
         writer.writeheader()
@@ -277,19 +277,21 @@ async def test_sheets_take_corrected_answers_and_reviewers_are_compared_in_the_t
     if kind == "extraction":
         one, two = (json.dumps(span, ensure_ascii=False) for span in answers[rows[2]["text"]])
         corrected, other = f"[{one}, {two}]", f"[{two}, {one}]"  # the same spans in another order
-    broken = filled("broken.csv", "Ann", ['[{"type": 1}' if kind == "extraction" else "yes", *["yes"] * (COUNT - 1)])
+    broken = fill_sheet(
+        "broken.csv", "Ann", ['[{"type": 1}' if kind == "extraction" else "yes", *["yes"] * (COUNT - 1)]
+    )
     if kind == "extraction":
-        assert ("row 1" if language == "en" else "第 1 列") in await refused(
+        assert ("row 1" if language == "en" else "第 1 列") in await read_refusal(
             client, "add_examples", action="import", path=broken
         )
     decisions = ["yes", "no", corrected, *["是"] * (COUNT - 3)]
-    first = await call(client, "add_examples", action="import", path=filled("ann.csv", "Ann", decisions))
+    first = await call(client, "add_examples", action="import", path=fill_sheet("ann.csv", "Ann", decisions))
     assert (first["figures"]["accepted"], first["figures"]["rejected"], first["figures"]["open"]) == (COUNT - 1, 1, 0)
     second = await call(
         client,
         "add_examples",
         action="import",
-        path=filled("ben.csv", "Ben", ["yes", "no", other, *["yes"] * (COUNT - 3)]),
+        path=fill_sheet("ben.csv", "Ben", ["yes", "no", other, *["yes"] * (COUNT - 3)]),
     )
     differing = 0 if kind == "extraction" else 1
     agreed = second["figures"]["agreement"]["reviewers"]["Ann · Ben"]
@@ -313,13 +315,13 @@ async def test_the_page_takes_what_a_person_writes(
         assert browser.complaints == [] and browser.run("document.querySelectorAll('textarea').length") == 3
         browser.run("""(() => { const [one, two, three] = document.querySelectorAll('article');
             one.querySelector('button').click(); three.querySelectorAll('button')[1].click();
-            const field = two.querySelector('textarea'); field.value = ' written anew '; field.focus();
+            const field = two.querySelector('textarea'); field.value = ' written again '; field.focus();
             field.dispatchEvent(new Event('input')); document.getElementById('reviewer').value = 'Ann'; })()""")
         saved = browser.run("review.asJson()")
     (tmp_path / "back.json").write_text(saved, "utf-8")
     taken = await call(client, "add_examples", action="import", path=str(tmp_path / "back.json"), by="Ann")
     assert (taken["figures"]["accepted"], taken["figures"]["rejected"]) == (2, 1)
-    assert [one["decision"] for one in json.loads(saved)["decisions"]][1] == "written anew"
+    assert [one["decision"] for one in json.loads(saved)["decisions"]][1] == "written again"
 
 
 @pytest.mark.parametrize("other", ["chat", "preference"])
@@ -328,6 +330,6 @@ async def test_types_that_are_not_labelled_row_by_row_say_so_with_the_next_step(
 ) -> None:
     waiting(task, other, language)
     for action in ("propose", "review", "sheet", "status"):
-        said = await refused(client, "add_examples", action=action)
+        said = await read_refusal(client, "add_examples", action=action)
         assert other in said and "add_examples(examples=[{" in said and "set_data_source" in said
         assert ("not labelled" if language == "en" else "不逐列標註") in said

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources import spending
-from nlp_skills.resources.errors import BudgetError, NlpSkillsError
-from nlp_skills.resources.files import read_jsonl
+from nlp_skills.resources.foundation.errors import BudgetError, NlpSkillsError
+from nlp_skills.resources.foundation.files import read_jsonl
+from nlp_skills.resources.foundation.language import speaking
 from nlp_skills.resources.job import JobFolder, job_folders
-from nlp_skills.resources.language import speaking
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs import job_control
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.labelling.acting import act
-from nlp_skills.tools.data.labelling.answer import Wish
+from nlp_skills.tools.data.labelling.answer import LabellingRequest
 from nlp_skills.tools.data.labelling.endpoint import MODULE, propose, read_settings
 from nlp_skills.tools.data.labelling.proposals import current_proposals
 from nlp_skills.tools.evaluate.proposing import start
@@ -26,7 +26,7 @@ from tests.tools.data.labelling.conftest import LABELS, Do, kind_of
 from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, first
 
 
-def answered(content: str, probability: float | None = None, tokens: int = 2) -> Said:
+def endpoint_answer(content: str, probability: float | None = None, tokens: int = 2) -> Said:
     logprobs = (
         None
         if probability is None
@@ -53,7 +53,7 @@ def answered(content: str, probability: float | None = None, tokens: int = 2) ->
 
 def labeller(asked: Asked) -> Said:
     """A model that reads as a careful person does, and says so with a full stop and how sure it is."""
-    return answered(f"{kind_of(json.loads(asked.body)['messages'][-1]['content'])}.", -0.1)
+    return endpoint_answer(f"{kind_of(json.loads(asked.body)['messages'][-1]['content'])}.", -0.1)
 
 
 def settings(server: Peer, **more: Any) -> dict[str, Any]:
@@ -75,13 +75,13 @@ def test_the_cost_is_told_before_asked_for_and_counted_after(
     assert asked.next_step.arguments["confirm"] is True and "12 rows" in asked.message and "USD" in asked.message
     assert "127.0.0.1" in asked.message
 
-    wish = Wish("propose", by="endpoint", settings=asked.next_step.arguments["settings"], confirm=True)
+    wish = LabellingRequest("propose", by="endpoint", settings=asked.next_step.arguments["settings"], confirm=True)
     with speaking("en"):
         started = act(workspace, prepared, wish, start)
-    assert jobs.wait(started, 60) == "succeeded"  # type: ignore[arg-type]
+    assert job_control.wait(started, 60) == "succeeded"  # type: ignore[arg-type]
     result = started.exit().result  # type: ignore[union-attr]
     assert result["spent"] == {"requests": 12, "input_tokens": 480, "output_tokens": 24, "cost": 0.0072}
-    assert spending.spent(prepared) == 0.0072 and "0.01 USD" in result["message"]["en"]
+    assert spending.total_spent(prepared) == 0.0072 and "0.01 USD" in result["message"]["en"]
     found = current_proposals(prepared, LABELS)
     assert len(found) == 12 and {one.confidence for one in found.values()} == {0.9048}
     assert {one.by for one in found.values()} == {"labeller"} and result["next_step"]["arguments"]["action"] == "review"
@@ -105,8 +105,8 @@ def test_a_model_of_this_machine_needs_no_yes_and_one_elsewhere_does_whatever_it
     assert "free of charge" in free.message and "may be sent there" in free.next_step.say
 
     server.serve("/v1/chat/completions", labeller)
-    started = act(workspace, prepared, Wish("propose", by="endpoint", settings=settings(server)), start)
-    assert isinstance(started, JobFolder) and jobs.wait(started, 60) == "succeeded" and len(server.asked) == 30
+    started = act(workspace, prepared, LabellingRequest("propose", by="endpoint", settings=settings(server)), start)
+    assert isinstance(started, JobFolder) and job_control.wait(started, 60) == "succeeded" and len(server.asked) == 30
 
 
 def test_what_labels_cost_counts_against_the_tasks_budget(
@@ -123,15 +123,15 @@ def test_what_labels_cost_counts_against_the_tasks_budget(
 
     with prepared.change() as definition:
         definition.budget = definition.budget.model_copy(update={"per_task": 2.5})
-    server.serve("/v1/chat/completions", answered("<think>…</think> praise", tokens=1000))
+    server.serve("/v1/chat/completions", endpoint_answer("<think>…</think> praise", tokens=1000))
     with pytest.raises(BudgetError) as stopped:  # it thinks longer than was reckoned
         run(prepared, job, **settings(server, price_per_million_input=0, price_per_million_output=1000, parallel=1))
-    assert len(server.asked) == 3 and spending.spent(prepared) == 3.0 and "kept" in stopped.value.problem.en
+    assert len(server.asked) == 3 and spending.total_spent(prepared) == 3.0 and "kept" in stopped.value.problem.en
 
 
 def test_each_answer_is_read_as_the_models_own_would_be(prepared: TaskFolder, job: RunningJob, server: Peer) -> None:
     says = {"complaint": "not complaint", "praise": "<think>hm</think> PRAISE", "question": "“question”"}
-    server.serve("/v1/chat/completions", lambda asked: answered(says[kind_of(asked.body.decode())]))
+    server.serve("/v1/chat/completions", lambda asked: endpoint_answer(says[kind_of(asked.body.decode())]))
     result = run(prepared, job, **settings(server))
 
     assert (result["proposed"], result["no_label"]) == (20, 10)
@@ -175,7 +175,7 @@ def test_what_breaks_on_the_way_ends_the_run_and_what_was_answered_stays(
 
 
 def test_a_model_that_only_chats_is_stopped_early(prepared: TaskFolder, job: RunningJob, server: Peer) -> None:
-    server.serve("/v1/chat/completions", answered("As a language model I would say it depends."))
+    server.serve("/v1/chat/completions", endpoint_answer("As a language model I would say it depends."))
     with pytest.raises(NlpSkillsError) as failed:
         run(prepared, job, **settings(server))
     assert (
@@ -227,9 +227,9 @@ def test_a_job_killed_half_way_carries_on_where_it_was(
     assert folder.state() == "interrupted"
     kept = len(current_proposals(prepared, LABELS))
     before = len(server.asked)
-    jobs.resume(folder, workspace)
+    job_control.resume(folder, workspace)
 
-    assert jobs.wait(folder, 60) == "succeeded" and 8 <= kept <= 12
+    assert job_control.wait(folder, 60) == "succeeded" and 8 <= kept <= 12
     assert sum(bool(asked.body) for asked in server.asked[before:]) == 30 - kept
     [file] = (prepared.data / "labelling" / "proposals").glob("*.jsonl")
     assert len({line["id"] for line in read_jsonl(file)}) == 30 == len(list(read_jsonl(file)))

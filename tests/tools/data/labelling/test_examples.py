@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import DataError
-from nlp_skills.resources.files import dump_jsonl, read_json, write_yaml
+from nlp_skills.resources.foundation.errors import DataError
+from nlp_skills.resources.foundation.files import dump_jsonl, read_json, write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.benchmark import frozen_benchmark
 from nlp_skills.tools.data.labelling.acting import act
-from nlp_skills.tools.data.labelling.answer import Wish
+from nlp_skills.tools.data.labelling.answer import LabellingRequest
 from nlp_skills.tools.data.regenerate import regenerate
 from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.evaluate.proposing import start
@@ -121,14 +121,14 @@ def test_written_rows_only_train_are_marked_and_a_tenth_is_reviewed(
 
 
 def test_in_chinese_with_an_entity(workspace: Workspace, task: TaskFolder, job: RunningJob) -> None:
-    from nlp_skills.resources.language import speaking
+    from nlp_skills.resources.foundation.language import speaking
 
     rows = sentences(6, 100)
     with speaking("zh-TW"):
         answer = act(
             workspace,
             task,
-            Wish("add", [*rows, {**rows[0], "text": "另一句完全不同的話在這裡", "entity": "不在文中"}]),
+            LabellingRequest("add", [*rows, {**rows[0], "text": "另一句完全不同的話在這裡", "entity": "不在文中"}]),
             start,
         )
     told = answer.message  # type: ignore[union-attr]

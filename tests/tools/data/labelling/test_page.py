@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.regenerate import regenerate
 from tests.chromium import Page, browsing
-from tests.tools.data.labelling.conftest import RULES, Do, texts, unlabelled, written
+from tests.tools.data.labelling.conftest import RULES, Do, make_unlabelled, texts, write_sheet
 
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)>"
 
@@ -26,7 +26,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 def test_a_person_reviews_offline_and_what_the_page_saves_is_taken(
     prepared: TaskFolder, do: Do, job: RunningJob, browser: Page, tmp_path: Path
 ) -> None:
-    unlabelled(prepared, [*texts(6), {"text": HOSTILE}, {"text": "=1+1 is broken"}])
+    make_unlabelled(prepared, [*texts(6), {"text": HOSTILE}, {"text": "=1+1 is broken"}])
     regenerate(prepared, job)
     do("propose", settings={"rules": RULES})
     page = Path(do("sheet").files["page"])
@@ -45,10 +45,10 @@ def test_a_person_reviews_offline_and_what_the_page_saves_is_taken(
     browser.run("document.getElementById('reviewer').value = 'Ann'")
     browser.run("document.getElementById('language').click()")
     assert "已決定 8 / 8" in browser.run("document.getElementById('progress').textContent")
-    from_json = do("import", path=written(tmp_path / "back.json", browser.run("review.asJson()")))
+    from_json = do("import", path=write_sheet(tmp_path / "back.json", browser.run("review.asJson()")))
     assert from_json.message.startswith("Ann: ") and from_json.figures["rejected"] == 1
     assert from_json.figures["accepted"] == 7
-    from_csv = do("import", path=written(tmp_path / "back.csv", browser.run("review.asCsv()")))
+    from_csv = do("import", path=write_sheet(tmp_path / "back.csv", browser.run("review.asCsv()")))
     assert "8 already so" in from_csv.message
     assert '"\'=1+1 is broken"' in browser.run("review.asCsv()")
     assert len(json.loads(browser.run("review.asJson()"))["decisions"]) == 8

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import DataError, NlpSkillsError
-from nlp_skills.resources.files import read_json, read_jsonl, read_yaml, write_yaml
+from nlp_skills.resources.foundation.errors import DataError, NlpSkillsError
+from nlp_skills.resources.foundation.files import read_json, read_jsonl, read_yaml, write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.labelling.proposals import current_proposals
 from nlp_skills.tools.data.regenerate import regenerate
-from tests.tools.data.labelling.conftest import LABELS, RULES, Do, kind_of, texts, unlabelled
+from tests.tools.data.labelling.conftest import LABELS, RULES, Do, kind_of, make_unlabelled, texts
 
 
 def test_rules_propose_with_the_share_of_rules_that_agree(prepared: TaskFolder, do: Do) -> None:
@@ -88,7 +88,7 @@ def test_data_that_grew_is_proposed_for_without_touching_what_stands(
     before = (prepared.data / "labelling" / "proposals").glob("*.jsonl")
     [file] = list(before)
     lines = file.read_bytes()
-    unlabelled(prepared, texts(36))
+    make_unlabelled(prepared, texts(36))
     regenerate(prepared, job)
     do("propose", settings={"rules": RULES})
 
@@ -99,7 +99,7 @@ def test_data_that_grew_is_proposed_for_without_touching_what_stands(
 def test_a_source_that_was_replaced_takes_its_rows_out_of_the_pool(
     prepared: TaskFolder, do: Do, job: RunningJob
 ) -> None:
-    unlabelled(prepared, texts(5, 100))
+    make_unlabelled(prepared, texts(5, 100))
     regenerate(prepared, job)
     assert do("status").figures["open"] == 5
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import ConflictError, DataError
-from nlp_skills.resources.files import read_json, read_jsonl
+from nlp_skills.resources.foundation.errors import ConflictError, DataError
+from nlp_skills.resources.foundation.files import read_json, read_jsonl
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.labelling.agreement import agreement
 from nlp_skills.tools.data.labelling.decisions import decided_rows, log_file
 from nlp_skills.tools.data.regenerate import regenerate
 from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.data.split import SPLITS
-from tests.tools.data.labelling.conftest import LABELS, RULES, Do, decided, kind_of, texts, unlabelled
+from tests.tools.data.labelling.conftest import LABELS, RULES, Do, decide_rows, kind_of, make_unlabelled, texts
 
 
 def in_data(task: TaskFolder) -> dict[str, dict[str, Any]]:
@@ -57,10 +57,10 @@ def test_only_what_people_accepted_trains_and_says_how_it_came_about(
 def test_accepted_rows_survive_a_source_that_lost_them_and_the_same_decisions_are_the_same_data(
     prepared: TaskFolder, do: Do, job: RunningJob
 ) -> None:
-    do("review", by="Ann", examples=decided(do("review", count=30).rows))
+    do("review", by="Ann", examples=decide_rows(do("review", count=30).rows))
     first = regenerate(prepared, job)
     assert regenerate(prepared, job)["unchanged"]
-    unlabelled(prepared, texts(3, 500))
+    make_unlabelled(prepared, texts(3, 500))
     later = regenerate(prepared, job, accept={"source_shrank": "the others were answered"})
 
     assert sum(later["counts"].values()) == 30 and later["to_label"] == 3
@@ -92,10 +92,10 @@ def test_two_reviewers_are_compared_and_what_they_differ_about_waits(
     prepared: TaskFolder, do: Do, job: RunningJob
 ) -> None:
     shown = do("review", by="Ann", count=30).rows
-    do("review", by="Ann", examples=decided(shown))
+    do("review", by="Ann", examples=decide_rows(shown))
     second = do("review", by="Ben", settings={"which": "second"}, count=30).rows
     assert {row["id"] for row in second} == {row["id"] for row in shown}
-    answers = decided(second)
+    answers = decide_rows(second)
     for one in answers[:3]:
         one["label"] = next(label for label in LABELS if label != one["label"])
     answer = do("review", by="Ben", examples=answers)
@@ -106,7 +106,7 @@ def test_two_reviewers_are_compared_and_what_they_differ_about_waits(
     assert sum(regenerate(prepared, job)["counts"].values()) == 27
     disputed = do("review", by="Cho", settings={"which": "disputed"}).rows
     assert set(disputed[0]["said"]) == {"Ann", "Ben"}
-    settled = do("review", by="Cho", examples=decided(disputed))
+    settled = do("review", by="Cho", examples=decide_rows(disputed))
     assert settled.figures["disputed"] == 0 and settled.figures["agreement"]["reviewers"]["Ann · Ben"] == between
     assert sum(regenerate(prepared, job)["counts"].values()) == 30
 
@@ -189,7 +189,7 @@ def test_kappa_is_what_chance_does_not_explain(
 
 
 def test_a_batch_fits_into_an_answer_however_long_the_texts(prepared: TaskFolder, do: Do, job: RunningJob) -> None:
-    unlabelled(prepared, [{"text": f"{number} " + "字" * 5000} for number in range(40)])
+    make_unlabelled(prepared, [{"text": f"{number} " + "字" * 5000} for number in range(40)])
     regenerate(prepared, job)
     shown = do("propose", by="chat", count=50)
     assert 3 <= len(shown.rows) < 40 and len(json.dumps(shown.model_dump(), ensure_ascii=False)) < 8000

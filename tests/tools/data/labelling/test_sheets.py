@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import ConflictError, DataError
-from nlp_skills.resources.files import read_json, read_yaml, write_yaml
+from nlp_skills.resources.foundation.errors import ConflictError, DataError
+from nlp_skills.resources.foundation.files import read_json, read_yaml, write_yaml
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.labelling import importing
 from nlp_skills.tools.data.labelling.decisions import log_file
 from nlp_skills.tools.data.regenerate import regenerate
-from tests.tools.data.labelling.conftest import RULES, Do, kind_of, texts, unlabelled
+from tests.tools.data.labelling.conftest import RULES, Do, kind_of, make_unlabelled, texts
 
 
-def filled(do: Do, decide: Any, **wish: Any) -> Path:
+def fill_sheet(do: Do, decide: Any, **wish: Any) -> Path:
     """A sheet as a person gives it back: `decide` says what stands under `decision` for each row."""
     sheet = Path(do("sheet", **wish).files["csv"])
     with sheet.open(encoding="utf-8-sig", newline="") as file:
@@ -34,7 +34,7 @@ def filled(do: Do, decide: Any, **wish: Any) -> Path:
 def test_a_sheet_comes_back_with_yes_no_labels_and_gaps(prepared: TaskFolder, do: Do, job: RunningJob) -> None:
     do("propose", settings={"rules": RULES})
     decisions = {"1": "yes", "2": "no", "3": "QUESTION", "4": "", "5": "是"}
-    back = filled(do, lambda row: decisions.get(row["row"], "ok"))
+    back = fill_sheet(do, lambda row: decisions.get(row["row"], "ok"))
     answer = do("import", path=str(back), by="Ann")
 
     assert answer.message.startswith("Ann: ") and "1 left out" in answer.message
@@ -50,7 +50,7 @@ def test_a_sheet_comes_back_with_yes_no_labels_and_gaps(prepared: TaskFolder, do
 def test_an_id_that_a_spreadsheet_made_a_number_of_is_known_by_its_text(
     prepared: TaskFolder, do: Do, mangled: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    back = filled(do, lambda row: kind_of(row["text"]) if row["row"] == "1" else "")
+    back = fill_sheet(do, lambda row: kind_of(row["text"]) if row["row"] == "1" else "")
     with back.open(encoding="utf-8", newline="") as file:
         row, *rest = csv.DictReader(file)
     settings = read_json(back.parent / "sheet.json")
@@ -70,7 +70,7 @@ def test_an_id_that_a_spreadsheet_made_a_number_of_is_known_by_its_text(
         (lambda rows: rows[3].update(id="ffff"), "row 4: the id 'ffff' is not on this sheet"),
         (
             lambda rows: rows[1].update(decision="prase"),
-            "row 2: 'prase' is no label of this task (did you mean 'praise'?)",
+            "row 2: 'prase' is not a label of this task (did you mean 'praise'?)",
         ),
         (lambda rows: rows[0].update(id=rows[1]["id"]), "row 1: its text is not that of"),
         (lambda rows: [row.update(sheet="0123456789") for row in rows], "is no sheet that was written for this task"),
@@ -84,7 +84,7 @@ def test_an_id_that_a_spreadsheet_made_a_number_of_is_known_by_its_text(
 def test_what_was_spoilt_by_hand_is_named_by_its_row_and_nothing_is_recorded(
     prepared: TaskFolder, do: Do, change: Any, said: str
 ) -> None:
-    back = filled(do, lambda row: kind_of(row["text"]))
+    back = fill_sheet(do, lambda row: kind_of(row["text"]))
     with back.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     change(rows)
@@ -110,10 +110,10 @@ def test_a_sheet_older_than_the_data_still_counts_and_tells_of_what_came_since(
     prepared: TaskFolder, do: Do, job: RunningJob
 ) -> None:
     do("propose", settings={"rules": RULES})
-    back = filled(do, lambda row: "yes")
+    back = fill_sheet(do, lambda row: "yes")
     first = do("review", by="Ann").rows[0]
     do("review", by="Ann", examples=[{"id": first["id"], "label": None}])
-    unlabelled(prepared, texts(26, 10))  # ten are gone at the source, six are new
+    make_unlabelled(prepared, texts(26, 10))  # ten are gone at the source, six are new
     regenerate(prepared, job)
     with pytest.raises(ConflictError) as refused:
         do("import", path=str(back), by="Ann")
@@ -135,12 +135,12 @@ def test_the_same_rows_are_the_same_sheet_and_what_a_person_typed_into_it_stays(
 
 def test_a_blind_sheet_shows_no_proposal_and_has_nothing_to_say_yes_to(prepared: TaskFolder, do: Do) -> None:
     do("propose", settings={"rules": RULES})
-    back = filled(do, lambda row: "yes", settings={"blind": True})
+    back = fill_sheet(do, lambda row: "yes", settings={"blind": True})
     assert "praise" not in (back.parent / "sheet.csv").read_text("utf-8").replace("praise-", "")
     with pytest.raises(DataError) as refused:
         do("import", path=str(back), by="Ann")
-    assert "'yes' is no label" in refused.value.problem.en
-    back = filled(do, lambda row: kind_of(row["text"]), settings={"blind": True})
+    assert "'yes' is not a label" in refused.value.problem.en
+    back = fill_sheet(do, lambda row: kind_of(row["text"]), settings={"blind": True})
     answer = do("import", path=str(back), by="Ann")
     assert answer.figures["agreement"]["proposers"]["rules"]["agreement"] == 1.0
 
@@ -149,9 +149,9 @@ def test_texts_that_look_like_formulas_are_shown_by_a_spreadsheet_and_come_back_
     prepared: TaskFolder, do: Do, job: RunningJob
 ) -> None:
     formulas = ['=HYPERLINK("http://evil")', "+1 for you", "-2 stars", "@home", "'quoted'", "＝1+1"]
-    unlabelled(prepared, [{"text": text} for text in formulas])
+    make_unlabelled(prepared, [{"text": text} for text in formulas])
     regenerate(prepared, job)
-    back = filled(do, lambda row: "praise")
+    back = fill_sheet(do, lambda row: "praise")
     with back.open(encoding="utf-8", newline="") as file:
         assert all(row["text"].startswith("'") for row in csv.DictReader(file))
     do("import", path=str(back), by="Ann")
@@ -169,8 +169,8 @@ def test_disputes_are_settled_on_a_sheet_where_texts_may_not_be_shown(
     prepared: TaskFolder, do: Do, job: RunningJob
 ) -> None:
     write_yaml(prepared.file, {**read_yaml(prepared.file), "constraints": {"privacy": "on-premise"}})
-    do("import", path=str(filled(do, lambda row: kind_of(row["text"]))), by="Ann")
-    back = filled(do, lambda row: "praise", settings={"which": "second"}, by="Ben")
+    do("import", path=str(fill_sheet(do, lambda row: kind_of(row["text"]))), by="Ann")
+    back = fill_sheet(do, lambda row: "praise", settings={"which": "second"}, by="Ben")
     answer = do("import", path=str(back), by="Ben")
     assert answer.figures["disputed"] == 20 and answer.next_step.arguments == {
         "task": "mails",
@@ -179,7 +179,7 @@ def test_disputes_are_settled_on_a_sheet_where_texts_may_not_be_shown(
     }
     do(
         "import",
-        path=str(filled(do, lambda row: kind_of(row["text"]), **{"settings": {"which": "disputed"}})),
+        path=str(fill_sheet(do, lambda row: kind_of(row["text"]), **{"settings": {"which": "disputed"}})),
         by="Cho",
     )
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from nlp_skills.resources.evaluation import Evaluation
-from nlp_skills.resources.files import append_jsonl, write_json, write_yaml
+from nlp_skills.resources.foundation.files import append_jsonl, write_json, write_yaml
 from nlp_skills.resources.task import TaskFolder, TaskType
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.tools.data.benchmark import freeze, frozen_benchmark
 from nlp_skills.tools.data.rows import row_id
-from nlp_skills.tools.data.types import task_kind
+from nlp_skills.tools.data.task_kind import task_kind
 from nlp_skills.tools.evaluate.predict import Prediction
 from nlp_skills.tools.evaluate.record import (
     answer_rows,
@@ -21,7 +21,7 @@ from nlp_skills.tools.evaluate.record import (
     benchmark_reference,
     commit_evaluation,
     keep_answers,
-    measured,
+    measure_answers,
 )
 from nlp_skills.tools.evaluate.report import write_report
 
@@ -70,7 +70,7 @@ def rows_of(labels: Sequence[str], count: int, text: Callable[[int], str] = "row
     ]
 
 
-def trained(task: TaskFolder, parent: str | None = None, **config: Any) -> VersionFolder:
+def make_trained(task: TaskFolder, parent: str | None = None, **config: Any) -> VersionFolder:
     """A version as training leaves it."""
     snapshots = [path for path in task.snapshots.iterdir() if path.is_dir()] if task.snapshots.is_dir() else []
     folder = reserve_version(task)
@@ -129,7 +129,7 @@ def curves(folder: VersionFolder, steps: int = 240) -> None:
             )
 
 
-def evaluated(
+def record_evaluation(
     folder: VersionFolder,
     rows: Sequence[Row],
     answer: Callable[[int, Row], str | None],
@@ -150,7 +150,7 @@ def evaluated(
             for row, one in zip(rows, said, strict=True)
         ],
     )
-    figures = measured("label", as_answered(lines), labels, None)
+    figures = measure_answers("label", as_answered(lines), labels, None)
     goal = figures["metrics"]["macro_f1"]
     baseline = {"intervals": {"macro_f1": [0.1, 0.3], "accuracy": [0.2, 0.5]}, "macro_f1": 0.2, "accuracy": 0.4}
     return commit_evaluation(
@@ -225,7 +225,7 @@ def evaluated_as(kind: TaskType, folder: VersionFolder, right: int = 1) -> Evalu
             for one, answer, margin in zip(rows, given, margins, strict=True)
         ],
     )
-    metric, figures = folder.task.load().metric, measured(reads.answers, as_answered(lines), labels, None)
+    metric, figures = folder.task.load().metric, measure_answers(reads.answers, as_answered(lines), labels, None)
     value = figures["metrics"][metric]["value"]
     return commit_evaluation(
         folder,

@@ -11,7 +11,15 @@ import pytest
 
 from nlp_skills.resources.task import SuccessCriteria, Task, TaskFolder
 from tests.chromium import Page
-from tests.tools.evaluate.report.reporting import LABELS, curves, evaluated, evaluated_as, report, rows_of, trained
+from tests.tools.evaluate.report.reporting import (
+    LABELS,
+    curves,
+    evaluated_as,
+    make_trained,
+    record_evaluation,
+    report,
+    rows_of,
+)
 
 pytestmark = pytest.mark.worker
 ROWS = 5_000
@@ -55,11 +63,11 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     texts = {0: HOSTILE, 3: "a very long one " * 300}
     rows = rows_of(LABELS, ROWS, lambda at: texts.get(at, f"row {at} about Ｃompany{at % 7}"), entity="Company1")
-    first = trained(task)
-    evaluated(first, rows, lambda at, row: before(at))
-    second = trained(task, parent="v1", epochs=5)
+    first = make_trained(task)
+    record_evaluation(first, rows, lambda at, row: before(at))
+    second = make_trained(task, parent="v1", epochs=5)
     curves(second)
-    record = evaluated(second, rows, lambda at, row: now(at))
+    record = record_evaluation(second, rows, lambda at, row: now(at))
     return report(second, record)[0]
 
 
@@ -225,10 +233,10 @@ def test_printing_leaves_out_the_controls_and_is_dark_on_light(browser: Page, la
 def test_odd_reports_fit_the_screen_too(
     browser: Page, task: Callable[..., TaskFolder], labels: list[str], title: str, width: int
 ) -> None:
-    folder = trained(task(title=title * 60, labels=labels, language="zh-TW", goal="g" * 400))
+    folder = make_trained(task(title=title * 60, labels=labels, language="zh-TW", goal="g" * 400))
     rows = rows_of(labels, 2 * len(labels), lambda at: f"{at}" + "w" * 900)
     answered: dict[str, Any] = {"labels": labels, "baselines": {}}
-    path, _ = report(folder, evaluated(folder, rows, lambda at, row: labels[0] if at % 3 else None, **answered))
+    path, _ = report(folder, record_evaluation(folder, rows, lambda at, row: labels[0] if at % 3 else None, **answered))
     browser.open(path, width)
     assert browser.complaints == [] and browser.run("document.documentElement.scrollWidth") <= width
 
@@ -257,7 +265,7 @@ def test_written_answers_are_browsed_as_labels_are(browser: Page, tmp_path: Path
     task = TaskFolder(tmp_path / "written")
     task.root.mkdir()
     task.save(Task(name="written", type=kind, labels=["person", "company"] if kind == "extraction" else []))
-    folder = trained(task)
+    folder = make_trained(task)
     path = report(folder, evaluated_as(kind, folder, right=30))[0]
     browser.open(path)
     assert browser.run(COUNT) == "Rows 1–1 of 1" and browser.run(SHOWN) == 1

@@ -7,11 +7,19 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.evaluation import Evaluation
-from nlp_skills.resources.files import append_jsonl, read_json, write_json
+from nlp_skills.resources.foundation.files import append_jsonl, read_json, write_json
 from nlp_skills.resources.lineage import track_version
 from nlp_skills.resources.task import Constraints, TaskFolder
 from nlp_skills.tools.evaluate.report.__main__ import main
-from tests.tools.evaluate.report.reporting import Row, curves, evaluated, evaluated_as, report, rows_of, trained
+from tests.tools.evaluate.report.reporting import (
+    Row,
+    curves,
+    evaluated_as,
+    make_trained,
+    record_evaluation,
+    report,
+    rows_of,
+)
 
 pytestmark = pytest.mark.worker
 Make = Callable[..., TaskFolder]
@@ -27,9 +35,9 @@ def answers(page: Any) -> list[dict[str, Any]]:
 
 
 def test_the_report_is_one_file_that_reaches_for_nothing(task: Make) -> None:
-    folder = trained(task())
+    folder = make_trained(task())
     curves(folder)
-    path, page = report(folder, evaluated(folder, rows_of(LABELS, 30), third_wrong))
+    path, page = report(folder, record_evaluation(folder, rows_of(LABELS, 30), third_wrong))
     reaching = [
         (tag, attributes)
         for tag, attributes in page.tags
@@ -41,9 +49,9 @@ def test_the_report_is_one_file_that_reaches_for_nothing(task: Make) -> None:
 
 
 def test_row_text_stays_text_everywhere(task: Make) -> None:
-    folder = trained(task(title="</title><script>alert(1)</script>", goal='"><img src=x onerror=alert(1)>'))
+    folder = make_trained(task(title="</title><script>alert(1)</script>", goal='"><img src=x onerror=alert(1)>'))
     rows = rows_of(LABELS, 9, lambda at: f"</td></script><script>alert({at})</script> \u2028\u202e", entity="<b>")
-    _, page = report(folder, evaluated(folder, rows, lambda at, row: None))
+    _, page = report(folder, record_evaluation(folder, rows, lambda at, row: None))
     assert {tag for tag, _ in page.tags} & {"img", "b"} <= {"b"}
     assert sorted(page.scripts) == ["", "answers", "words"], "no script but the page's own"
     assert page.text.count("U+202E") == 9 and "\u202e" not in page.text
@@ -51,8 +59,8 @@ def test_row_text_stays_text_everywhere(task: Make) -> None:
 
 
 def test_both_languages_are_there_and_it_opens_in_the_tasks(task: Make) -> None:
-    folder = trained(task(language="zh-TW"))
-    _, page = report(folder, evaluated(folder, rows_of(LABELS, 9), third_wrong))
+    folder = make_trained(task(language="zh-TW"))
+    _, page = report(folder, record_evaluation(folder, rows_of(LABELS, 9), third_wrong))
     assert ("html", {"lang": "zh-TW"}) in page.tags
     assert "混淆矩陣" in page.chinese and "混淆矩陣" not in page.english and "Confusion matrix" in page.english
     english, chinese = (
@@ -62,16 +70,16 @@ def test_both_languages_are_there_and_it_opens_in_the_tasks(task: Make) -> None:
 
 
 def test_the_summary_says_in_words_where_it_stands(task: Make) -> None:
-    folder = trained(task())
-    _, page = report(folder, evaluated(folder, rows_of(LABELS, 90), third_wrong))
+    folder = make_trained(task())
+    _, page = report(folder, record_evaluation(folder, rows_of(LABELS, 90), third_wrong))
     assert "Know good news from bad" in page.text and "you asked for at least 0.800" in page.text
     assert "the simplest method (the majority class)" in page.text
     assert "Its most frequent mistake: 30 of 30 positive rows called neutral." in page.text
 
 
 def test_a_version_better_than_everything_is_said_to_be_ready(task: Make) -> None:
-    folder = trained(task())
-    _, page = report(folder, evaluated(folder, rows_of(LABELS, 90), lambda at, row: str(row["label"])))
+    folder = make_trained(task())
+    _, page = report(folder, record_evaluation(folder, rows_of(LABELS, 90), lambda at, row: str(row["label"])))
     assert "Goal met." in page.text and "Deploy v1" in page.text
     assert "Nothing: all 90 rows of this benchmark are right." in page.text
 
@@ -79,10 +87,10 @@ def test_a_version_better_than_everything_is_said_to_be_ready(task: Make) -> Non
 def test_the_parent_is_compared_with_and_a_difference_by_chance_is_called_not_shown(task: Make) -> None:
     made = task()
     rows = rows_of(LABELS, 60)
-    first = trained(made)
-    evaluated(first, rows, third_wrong)
-    second = trained(made, parent="v1", epochs=5)
-    record = evaluated(second, rows, lambda at, row: third_wrong(at, row) if at else str(row["label"]))
+    first = make_trained(made)
+    record_evaluation(first, rows, third_wrong)
+    second = make_trained(made, parent="v1", epochs=5)
+    record = record_evaluation(second, rows, lambda at, row: third_wrong(at, row) if at else str(row["label"]))
     _, page = report(second, record)
     assert "Beside v1" in page.text and "is not shown: it may be chance" in page.text
     assert "epochs set to 5" in page.text.lower()
@@ -90,16 +98,16 @@ def test_the_parent_is_compared_with_and_a_difference_by_chance_is_called_not_sh
 
 
 def test_a_prediction_stands_beside_what_happened(task: Make) -> None:
-    folder = trained(task(), expects={"metric": "macro_f1", "low": 0.95, "high": 0.99})
-    _, page = report(folder, evaluated(folder, rows_of(LABELS, 9), lambda at, row: "neutral"))
+    folder = make_trained(task(), expects={"metric": "macro_f1", "low": 0.95, "high": 0.99})
+    _, page = report(folder, record_evaluation(folder, rows_of(LABELS, 9), lambda at, row: "neutral"))
     assert "Predicted: macro-F1 between 0.950 and 0.990; it came to 0.167, less than predicted." in page.text
 
 
 def test_what_a_rented_training_cost_stands_beside_its_estimate_and_an_own_machine_costs_nothing(task: Make) -> None:
-    own = trained(task())
-    _, page = report(own, evaluated(own, rows_of(LABELS, 9), third_wrong))
+    own = make_trained(task())
+    _, page = report(own, record_evaluation(own, rows_of(LABELS, 9), third_wrong))
     assert "Cost" not in page.english and "費用" not in page.chinese
-    folder = trained(own.task)
+    folder = make_trained(own.task)
     write_json(
         folder.reservation_file,
         {
@@ -120,29 +128,29 @@ def test_what_a_rented_training_cost_stands_beside_its_estimate_and_an_own_machi
         },
     )
     track_version(folder)
-    _, page = report(folder, evaluated(folder, rows_of(LABELS, 9), third_wrong))
+    _, page = report(folder, record_evaluation(folder, rows_of(LABELS, 9), third_wrong))
     assert "Cost0.45 USD (estimated 0.20–0.60)" in page.english and "費用0.45 USD（預估 0.20–0.60）" in page.chinese
 
 
 def test_the_likeliest_cause_and_its_change_are_told(task: Make) -> None:
-    folder = trained(task(), epochs=8)
+    folder = make_trained(task(), epochs=8)
     model = read_json(folder.model_info_file)
     write_json(folder.model_info_file, {**model, "training": {**model["training"], "train_loss": 0.9, "epochs": 8.0}})
-    _, page = report(folder, evaluated(folder, rows_of(LABELS, 30), third_wrong))
+    _, page = report(folder, record_evaluation(folder, rows_of(LABELS, 30), third_wrong))
     assert "The likeliest cause: not trained long enough. Train 12 epochs instead of 8." in page.english
     assert "最可能的原因：訓練不足。訓練輪數從 8 增為 12。" in page.chinese
     assert "The training loss stopped at 0.9" in page.english[page.english.index("The likeliest first") :]
 
 
 def test_an_on_premise_report_says_so_at_its_head(task: Make) -> None:
-    folder = trained(task(constraints=Constraints(privacy="on-premise")))
-    _, page = report(folder, evaluated(folder, rows_of(LABELS, 9), third_wrong))
+    folder = make_trained(task(constraints=Constraints(privacy="on-premise")))
+    _, page = report(folder, record_evaluation(folder, rows_of(LABELS, 9), third_wrong))
     assert page.text.index("keep it inside") < page.text.index("In short")
 
 
 def test_what_an_old_evaluation_lacks_is_left_out(task: Make) -> None:
-    folder = trained(task())
-    record = evaluated(folder, rows_of(LABELS, 9), third_wrong).to_dict()
+    folder = make_trained(task())
+    record = record_evaluation(folder, rows_of(LABELS, 9), third_wrong).to_dict()
     for name in ("other_decoding", "baselines"):
         record.pop(name)
     for name in ("simplest", "margins", "simplest_wins"):
@@ -159,8 +167,8 @@ def test_what_an_old_evaluation_lacks_is_left_out(task: Make) -> None:
 
 
 def test_answers_that_are_gone_are_said_to_be_gone(task: Make) -> None:
-    folder = trained(task())
-    record = evaluated(folder, rows_of(LABELS, 9), third_wrong)
+    folder = make_trained(task())
+    record = record_evaluation(folder, rows_of(LABELS, 9), third_wrong)
     for file in (folder.root / "predictions").iterdir():
         file.unlink()
     _, page = report(folder, record)
@@ -177,9 +185,10 @@ def test_answers_that_are_gone_are_said_to_be_gone(task: Make) -> None:
     ],
 )
 def test_odd_label_names_and_a_single_label_are_shown(task: Make, labels: list[str]) -> None:
-    folder = trained(task(labels=labels))
+    folder = make_trained(task(labels=labels))
     _, page = report(
-        folder, evaluated(folder, rows_of(labels, 12), lambda at, row: labels[0] if at % 4 else None, labels=labels)
+        folder,
+        record_evaluation(folder, rows_of(labels, 12), lambda at, row: labels[0] if at % 4 else None, labels=labels),
     )
     shown = [row["g"] for row in answers(page)]
     assert shown == [at % len(labels) for at in range(12)]
@@ -190,8 +199,8 @@ def test_hundreds_of_labels_give_a_list_of_mistakes_in_place_of_a_matrix(
     task: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labels = [f"label {place}" for place in range(200)]
-    folder = trained(task(labels=labels))
-    record = evaluated(folder, rows_of(labels, 400), lambda at, row: labels[at % 7], labels=labels)
+    folder = make_trained(task(labels=labels))
+    record = record_evaluation(folder, rows_of(labels, 400), lambda at, row: labels[at % 7], labels=labels)
     path, page = report(folder, record)
     assert "With 200 labels a matrix cannot be read" in page.text
     assert path.stat().st_size < 2_000_000
@@ -199,9 +208,9 @@ def test_hundreds_of_labels_give_a_list_of_mistakes_in_place_of_a_matrix(
 
 def test_very_long_texts_are_cut_and_a_file_has_a_limit(task: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nlp_skills.tools.evaluate.report.errors._MOST_CHARACTERS", 20_000)
-    folder = trained(task())
+    folder = make_trained(task())
     rows = rows_of(LABELS, 9, lambda at: f"{at} " + "長" * 100_000)
-    path, page = report(folder, evaluated(folder, rows, third_wrong))
+    path, page = report(folder, record_evaluation(folder, rows, third_wrong))
     kept = answers(page)
     assert len(kept) == 4 and all(len(row["t"]) == 5_000 and row["l"] > 100_000 for row in kept)
     assert {0, 3, 6} <= {row["n"] - 1 for row in kept}, "the wrong ones stay"
@@ -210,7 +219,7 @@ def test_very_long_texts_are_cut_and_a_file_has_a_limit(task: Make, monkeypatch:
 
 
 def test_curves_of_one_point_and_values_that_are_no_number_do_no_harm(task: Make) -> None:
-    folder = trained(task())
+    folder = make_trained(task())
     append_jsonl(folder.events_file, {"kind": "progress", "step": 1, "measures": {"loss": 1.5}})
     folder.events_file.write_text(
         folder.events_file.read_text("utf-8")
@@ -218,7 +227,7 @@ def test_curves_of_one_point_and_values_that_are_no_number_do_no_harm(task: Make
         + "\n",
         encoding="utf-8",
     )
-    _, page = report(folder, evaluated(folder, rows_of(LABELS, 9), third_wrong))
+    _, page = report(folder, record_evaluation(folder, rows_of(LABELS, 9), third_wrong))
     assert json.loads(page.scripts["chart-loss"])["series"][0]["points"] == [[1, 1.5]]
 
 
@@ -254,22 +263,22 @@ def test_the_data_report_tells_rows_lengths_remarks_and_sources(make_task: Calla
             "source": {"type": "database"},
         },
     )
-    folder = trained(made)
+    folder = make_trained(made)
     write_json(
         folder.data_snapshot_file,
         {**read_json(folder.data_snapshot_file), "hash": read_json(root / "manifest.json")["hash"]},
     )
-    _, page = report(folder, evaluated(folder, rows_of(LABELS, 9), third_wrong, benchmark="other"))
+    _, page = report(folder, record_evaluation(folder, rows_of(LABELS, 9), third_wrong, benchmark="other"))
     assert "7 exact duplicates were removed." in page.text and "median" in page.text
     assert "2 texts hold a credit card number. Accepted by ann" in page.text and "<b>test</b> cards" in page.text
     assert "database" in page.text and "130" in page.text and "hunter22" not in page.text
 
 
 def test_a_report_can_be_written_again_by_hand(task: Make, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = trained(task())
+    folder = make_trained(task())
     assert main([str(folder.task.root), "v1"]) == 1
     assert "has not been evaluated yet" in capsys.readouterr().err
-    evaluated(folder, rows_of(LABELS, 9), third_wrong)
+    record_evaluation(folder, rows_of(LABELS, 9), third_wrong)
     assert main([str(folder.task.root), "v1"]) == 0
     assert capsys.readouterr().out.strip() == str(folder.report_file) and folder.report_file.is_file()
 
@@ -285,7 +294,7 @@ def test_a_report_can_be_written_again_by_hand(task: Make, capsys: pytest.Captur
 def test_answers_that_are_no_labels_stand_beside_what_was_wanted_with_their_differences_marked(
     task: Make, kind: Any, columns: tuple[str, str], missing: set[str], extra: set[str]
 ) -> None:
-    folder = trained(task(type=kind, labels=["person", "company"] if kind == "extraction" else []))
+    folder = make_trained(task(type=kind, labels=["person", "company"] if kind == "extraction" else []))
     _, page = report(folder, evaluated_as(kind, folder))
     assert columns[0] in page.english and columns[1] in page.chinese
     assert "Confusion matrix" not in page.text and ("By label" in page.text) == (kind == "extraction")
@@ -302,7 +311,7 @@ def test_answers_that_are_no_labels_stand_beside_what_was_wanted_with_their_diff
 
 def test_two_versions_that_write_are_compared_in_the_page(task: Make) -> None:
     made = task(type="generation", labels=[])
-    first, second = trained(made), trained(made, parent="v1")
+    first, second = make_trained(made), make_trained(made, parent="v1")
     evaluated_as("generation", first, right=0)
     _, page = report(second, evaluated_as("generation", second, right=0))
     assert answers(page)[0]["b"] is False and "chrF" in page.english and "Beside v1" in page.english

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.files import read_json
-from .....resources.language import Text
+from .....resources.foundation.files import read_json
+from .....resources.foundation.language import Text
 from ..case import Case
 from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
 
@@ -28,7 +28,7 @@ class AfterDeployment(CauseKind):
         "正式環境",
     )
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         files = [path for path in case.folder.task.deployments.glob("*.json") if path.name != "current.json"]
         records = [record for path in sorted(files) if (record := read_json(path)).get("version") == case.folder.name]
         if not records:
@@ -56,7 +56,7 @@ class AfterDeployment(CauseKind):
             ),
             call={"tool": "deploy", "arguments": {"task": case.folder.task.name, "version": case.folder.name}},
         )
-        return self.found(
+        return self.build_cause(
             share,
             {"label_parity": parity["label"], "raw_parity": parity.get("raw"), "rows": parity.get("count")},
             reasons,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import ClassVar
 
-from .....resources.language import Text
+from .....resources.foundation.language import Text
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -21,7 +21,7 @@ class ConfusedLabels(CauseKind):
     says_why: ClassVar[bool] = False
     words: ClassVar[tuple[str, ...]] = ("confus", "mix", "similar", "混淆", "搞混", "分不清")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         if case.kind != "label":
             return None
         mistakes = [answer for answer in case.answers if not answer["correct"] and answer["predicted"] is not None]
@@ -34,7 +34,7 @@ class ConfusedLabels(CauseKind):
         share = 0.6 * ramp(count / of_label, 0.1, 0.3) * ramp(count / len(mistakes), 0.3, 0.6)
         if (case.learnt or 1.0) < 0.9:
             share *= 0.5  # before the training rows are learnt, what is confused says little
-        a, b = case.shown(gold), case.shown(said)
+        a, b = case.display_label(gold), case.display_label(said)
         more = max(_MORE_AT_LEAST, case.train_counts.get(gold, 0) // 2)
         reasons = [
             Text(
@@ -68,4 +68,4 @@ class ConfusedLabels(CauseKind):
             if (str(row["gold"]), str(row["predicted"])) == (gold, said)
         ]
         figures = {"label": gold, "answered": said, "rows": count, "of": of_label, "mistakes": len(mistakes)}
-        return self.found(self.improvement(share, case), figures, reasons, remedy, rows[:5])
+        return self.build_cause(self.improvement(share, case), figures, reasons, remedy, rows[:5])

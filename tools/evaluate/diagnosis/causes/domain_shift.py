@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text
+from .....resources.foundation.language import Text
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -21,7 +21,7 @@ class DomainShift(CauseKind):
     page: ClassVar[str] = "llm-knowledge/trouble-between-splits"
     words: ClassVar[tuple[str, ...]] = ("domain", "shift", "other kind", "領域", "不同來源", "不是同一類")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         told_apart, gap = case.between.get("told_apart") or {}, case.below_validation or case.below_training
         if not told_apart or gap is None:
             return None
@@ -43,7 +43,7 @@ class DomainShift(CauseKind):
         value = case.result.value if case.result else 0.0
         remedy = Remedy(
             Text(
-                "Add training rows from where the test rows come from, or let chance deal all of them anew; if the test is not "
+                "Add training rows from where the test rows come from, or let chance deal all of them again; if the test is not "
                 "what comes in daily, freeze one that is",
                 "補上和測試資料同來源的訓練資料，或把全部資料重新隨機切分；如果測試資料不像日常會遇到的，就換一份像的評估基準",
             ),
@@ -61,7 +61,7 @@ class DomainShift(CauseKind):
             {"id": one["id"], "split": "test", "label": one["gold"], "predicted": one["predicted"]}
             for one in case.mistakes()
         ]
-        return self.found(
+        return self.build_cause(
             self.improvement(share, case),
             {
                 "validation_right": round(gap.before, 3),

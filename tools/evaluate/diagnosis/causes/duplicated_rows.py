@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .....resources.evaluation import ClassFigures
-from .....resources.language import Text, several
+from .....resources.foundation.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -16,16 +16,16 @@ _MORE_AT_LEAST = 20
 
 
 class DuplicatedRows(CauseKind):
-    """What looks like many rows of a label is a handful of texts: they are learnt by heart, and new ones are not found."""
+    """What looks like many rows of a label is a handful of texts: they are memorised, and new ones are not found."""
 
     title: ClassVar[Text] = Text("the same few texts again and again", "同樣的幾筆資料一再重複")
     page: ClassVar[str] = "llm-knowledge/trouble-between-splits"
     words: ClassVar[tuple[str, ...]] = ("duplicate", "repeat", "copies", "重複", "複製")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         if case.kind != "label":
             return None
-        evaluation, _ = case.measured()
+        evaluation, _ = case.newest_result()
         found = {label: counts for label, counts in (case.between.get("repeated") or {}).items() if counts["different"]}
         if not found:
             return None
@@ -39,7 +39,7 @@ class DuplicatedRows(CauseKind):
             * ramp(-different, -_FEW, -_ENOUGH)
             * ramp(behind, _BEHIND, _FAR_BEHIND)
         )
-        name, more = case.shown(label), max(_MORE_AT_LEAST, rows - different)
+        name, more = case.display_label(label), max(_MORE_AT_LEAST, rows - different)
         reasons = [
             Text(
                 f"The {several(rows, 'training row')} of “{name}” are {several(different, 'different text')}, repeated.",
@@ -76,7 +76,7 @@ class DuplicatedRows(CauseKind):
             for answer in case.mistakes()
             if answer["gold"] == label
         ]
-        return self.found(
+        return self.build_cause(
             self.improvement(share, case),
             {"label": label, "rows": rows, "different": different, "recall": round(recall, 3)},
             reasons,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text, several
+from .....resources.foundation.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
 
@@ -16,7 +16,7 @@ class EndOfTurn(CauseKind):
     page: ClassVar[str] = "llm-knowledge/trouble-end-of-turn"
     words: ClassVar[tuple[str, ...]] = ("stop", "endless", "goes on", "never ends", "停不下來", "一直講", "不會停")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         audit = case.seen_in_training.get("audit") or {}
         refused = case.problems.get("end_of_turn", 0)
         if not audit.get("rows") and not refused:
@@ -44,7 +44,7 @@ class EndOfTurn(CauseKind):
                 )
             )
         rows = [{"id": row, "split": "train"} for row in (audit.get("examples") or {}).get("end_of_turn", [])]
-        return self.found(
+        return self.build_cause(
             0.5 + 0.5 * ramp(untrained, 0.0, 0.2),
             {"rows": refused, "answers_cut": case.not_ended, "score_limited_to_labels": case.constrained},
             reasons,
@@ -54,20 +54,22 @@ class EndOfTurn(CauseKind):
 
     def _by_answers(self, case: Case, endless: float) -> Cause | None:
         """Without an audit on record: answers that do not stop though the model knows the labels."""
-        _, result = case.measured()
+        _, result = case.newest_result()
         if case.kind != "label":
             reason = Text(
                 f"{endless:.0%} of its answers went on longer than any answer wanted, and had to be cut off.",
                 f"有 {endless:.0%} 的回答比所有標準答案都長，還停不下來，只能從中截斷。",
             )
-            return self.found(0.8 * ramp(endless, 0.02, 0.3), {"answers_cut": endless}, [reason], self._remedy(case))
+            return self.build_cause(
+                0.8 * ramp(endless, 0.02, 0.3), {"answers_cut": endless}, [reason], self._remedy(case)
+            )
         knows = case.constrained is not None and case.constrained > result.value + 0.1
         reason = Text(
             f"{endless:.0%} of its answers had to be cut off, although limited to the labels it scores "
             f"{case.constrained or 0:.2f}.",
             f"有 {endless:.0%} 的回答停不下來；限定只能回答標籤時卻有 {case.constrained or 0:.2f}。",
         )
-        return self.found(
+        return self.build_cause(
             0.8 * ramp(endless, 0.02, 0.3) if knows else 0.0, {"answers_cut": endless}, [reason], self._remedy(case)
         )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text
-from ...baselines import BASE_MODEL, baseline_title
+from .....resources.foundation.language import Text
+from ...baseline import BASE_MODEL, baseline_title
 from ..case import Case
 from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
 from ..standing import headline
@@ -20,8 +20,8 @@ class Forgetting(CauseKind):
     page: ClassVar[str] = "llm-knowledge/trouble-forgetting"
     words: ClassVar[tuple[str, ...]] = ("forg", "used to", "遺忘", "忘記", "忘了")
 
-    def look(self, case: Case) -> Cause | None:
-        evaluation, _ = case.measured()
+    def examine(self, case: Case) -> Cause | None:
+        evaluation, _ = case.newest_result()
         untuned, metric = baseline_title(BASE_MODEL), case.right_metric
         others = [
             record
@@ -62,7 +62,7 @@ class Forgetting(CauseKind):
                 {"learning_rate": rate / 2},
             )
         )
-        return self.found(
+        return self.build_cause(
             0.5 + 0.4 * ramp(lost, _LOST, _MUCH_LOST),
             {"benchmark": name, "version": mine.value, "base_model": base},
             reasons,

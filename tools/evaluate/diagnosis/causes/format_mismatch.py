@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text
+from .....resources.foundation.language import Text
 from ...forms import FORMS
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
@@ -30,7 +30,7 @@ class FormatMismatch(CauseKind):
         "格式不一",
     )
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         shares = {name: found for name, found in (case.between.get("forms") or {}).items() if name in FORMS}
         gap = case.below_training or case.below_validation
         if not shares or gap is None:
@@ -72,7 +72,7 @@ class FormatMismatch(CauseKind):
             {"id": one["id"], "split": "test", "label": one["gold"], "predicted": one["predicted"]}
             for one in case.mistakes()
         ]
-        return self.found(
+        return self.build_cause(
             self.improvement(share, case),
             {"form": name, "training": trained, "test": tested},
             reasons,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text, several
+from .....resources.foundation.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -20,10 +20,10 @@ class Imbalance(CauseKind):
     page: ClassVar[str] = "llm-knowledge/trouble-imbalance"
     words: ClassVar[tuple[str, ...]] = ("imbalance", "rare", "always", "minority", "不平衡", "少數", "都猜", "老是")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         if case.kind != "label":
             return None
-        evaluation, _ = case.measured()
+        evaluation, _ = case.newest_result()
         f1 = {label: float(figures.f1 or 0.0) for label, figures in evaluation.per_class.items() if figures.support}
         counts = {label: count for label, count in case.train_counts.items() if count and label in f1}
         if len(counts) < 2:
@@ -36,7 +36,7 @@ class Imbalance(CauseKind):
         others = [f1[one] for one in f1 if one not in rare] or [f1[most]]
         behind = sum(others) / len(others) - f1[label]
         share = ramp(behind, _BEHIND, _FAR_BEHIND)
-        ratio, name = counts[most] / counts[label], case.shown(label)
+        ratio, name = counts[most] / counts[label], case.display_label(label)
         figures = {
             "label": label,
             "rows": counts[label],
@@ -57,10 +57,10 @@ class Imbalance(CauseKind):
             for answer in case.mistakes()
             if answer["gold"] == label
         ]
-        return self.found(share, figures, reasons, self._remedy(case, label, behind, len(f1), counts), missed[:5])
+        return self.build_cause(share, figures, reasons, self._remedy(case, label, behind, len(f1), counts), missed[:5])
 
     def _remedy(self, case: Case, label: str, behind: float, labels: int, counts: dict[str, int]) -> Remedy:
-        value, name = case.result.value if case.result else 0.0, case.shown(label)
+        value, name = case.result.value if case.result else 0.0, case.display_label(label)
         whole = behind / labels if case.result and case.result.metric == "macro_f1" else behind
         expects = case.expects(
             value,

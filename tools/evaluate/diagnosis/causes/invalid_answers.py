@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .....resources.figures import figure
-from .....resources.language import Text
+from .....resources.foundation.language import Text
 from ...verdict import invalid_words
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
@@ -24,8 +24,8 @@ class InvalidAnswers(CauseKind):
     page: ClassVar[str] = "llm-knowledge/trouble-invalid-answers"
     words: ClassVar[tuple[str, ...]] = ("invalid", "format", "not a label", "格式", "不是標籤", "亂答")
 
-    def look(self, case: Case) -> Cause | None:
-        evaluation, result = case.measured()
+    def examine(self, case: Case) -> Cause | None:
+        evaluation, result = case.newest_result()
         few = figure("invalid_rate")
         if result.invalid_rate <= few:
             return None
@@ -49,7 +49,7 @@ class InvalidAnswers(CauseKind):
             remedy, reasons = rewarded, [*reasons, *rewards(case)]
         # Whatever the remedy promises: limited to the labels, it shows what it knows.
         gain = max(0.0, case.constrained - result.value) if case.constrained is not None else None
-        return self.found(
+        return self.build_cause(
             share,
             {"invalid_rate": result.invalid_rate, "limited_to_labels": case.constrained},
             reasons,

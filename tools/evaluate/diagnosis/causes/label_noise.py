@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text, several
+from .....resources.foundation.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -20,7 +20,7 @@ class LabelNoise(CauseKind):
     page: ClassVar[str] = "llm-knowledge/trouble-label-noise"
     words: ClassVar[tuple[str, ...]] = ("label", "annotat", "noise", "標註", "標錯", "雜訊")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         if case.kind != "label":
             return None
         suspects = case.suspects
@@ -90,4 +90,4 @@ class LabelNoise(CauseKind):
                 ),
             ),
         )
-        return self.found(share, figures, reasons, remedy, unique)
+        return self.build_cause(share, figures, reasons, remedy, unique)

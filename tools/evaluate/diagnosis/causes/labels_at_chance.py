@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text
+from .....resources.foundation.language import Text
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -19,7 +19,7 @@ class LabelsAtChance(CauseKind):
     page: ClassVar[str] = "llm-knowledge/trouble-between-splits"
     words: ClassVar[tuple[str, ...]] = ("random", "chance", "shifted", "column", "亂猜", "錯位", "對不起來", "欄位")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         if case.kind != "label" or case.accuracy is None:
             return None
         suspects, counts = case.suspects, case.train_counts
@@ -51,7 +51,7 @@ class LabelsAtChance(CauseKind):
         )
         rows = [{"id": row["id"], "split": "train", "label": row["label"]} for row in suspects["examples"]]
         value = case.result.value if case.result else 0.0
-        return self.found(
+        return self.build_cause(
             share,
             {"agreement": suspects["agreement"], "chance": round(chance, 3), "test_right": round(case.accuracy, 3)},
             reasons,

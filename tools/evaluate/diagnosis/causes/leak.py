@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text, several
+from .....resources.foundation.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -18,8 +18,8 @@ class Leak(CauseKind):
     page: ClassVar[str] = "llm-knowledge/evaluation"
     words: ClassVar[tuple[str, ...]] = ("too good", "leak", "duplicate", "好得不真實", "外洩", "重複")
 
-    def look(self, case: Case) -> Cause | None:
-        evaluation, result = case.measured()
+    def examine(self, case: Case) -> Cause | None:
+        evaluation, result = case.newest_result()
         trained_on = int(evaluation.trained_on or 0)
         seen = case.seen_in_evaluation.get("near_duplicates") or {}
         if not seen and not trained_on:
@@ -64,4 +64,4 @@ class Leak(CauseKind):
             ),
         )
         rows = [{"id": one["id"], "split": "test", "train_row": one["train"]} for one in seen.get("examples", [])]
-        return self.found(share, figures, reasons, remedy, rows[:3])
+        return self.build_cause(share, figures, reasons, remedy, rows[:3])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text
+from .....resources.foundation.language import Text
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -21,7 +21,7 @@ class LeakedFeature(CauseKind):
     page: ClassVar[str] = "llm-knowledge/trouble-between-splits"
     words: ClassVar[tuple[str, ...]] = ("leak", "shortcut", "cheat", "too good", "洩漏", "作弊", "好得不真實")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         found = case.between.get("giveaways") or {}
         gap = case.below_validation or case.below_training
         if not found or gap is None:
@@ -36,8 +36,8 @@ class LeakedFeature(CauseKind):
             share = self.improvement(share, case)
         signs = found["signs"]
         listed = Text(
-            ", ".join(f"“{one['sign']}” → {case.shown(one['label'])}" for one in signs[:3]),
-            "、".join(f"「{one['sign']}」→ {case.shown(one['label'])}" for one in signs[:3]),
+            ", ".join(f"“{one['sign']}” → {case.display_label(one['label'])}" for one in signs[:3]),
+            "、".join(f"「{one['sign']}」→ {case.display_label(one['label'])}" for one in signs[:3]),
         )
         reasons = [
             Text(
@@ -86,7 +86,7 @@ class LeakedFeature(CauseKind):
             expects=expects,
         )
         rows = [{"id": row, "split": "train"} for row in found.get("rows") or []]
-        return self.found(
+        return self.build_cause(
             share,
             {"signs": signs, "training": found["train"], "test": found["test"], "holds_in_test": found["holds"]},
             reasons,

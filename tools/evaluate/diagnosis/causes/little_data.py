@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .....resources.figures import figure
-from .....resources.language import Text, several
+from .....resources.foundation.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -20,7 +20,7 @@ class LittleData(CauseKind):
     page: ClassVar[str] = "llm-knowledge/data-sizes"
     words: ClassVar[tuple[str, ...]] = ("more data", "few rows", "資料太少", "資料不夠", "樣本不足")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         rows, enough = case.train_rows, figure("rows_typical")
         least = figure("rows_per_label")
         thin = {label: count for label, count in case.train_counts.items() if count < least}
@@ -70,7 +70,7 @@ class LittleData(CauseKind):
             {"id": answer["id"], "split": "test", "label": answer["gold"], "predicted": answer["predicted"]}
             for answer in case.mistakes()
         ]
-        return self.found(self.improvement(share, case), figures, reasons, remedy, wrong[:3])
+        return self.build_cause(self.improvement(share, case), figures, reasons, remedy, wrong[:3])
 
     def _by_losses(self, case: Case, rows: int, enough: float) -> Cause | None:
         """For free texts: by how far the validation loss stays above the training loss."""
@@ -92,7 +92,7 @@ class LittleData(CauseKind):
             )
         ]
         remedy = Remedy(Text(f"Add about {more} rows", f"補大約 {more} 筆資料"), call=case.more_rows())
-        return self.found(
+        return self.build_cause(
             self.improvement(share, case),
             {"training_rows": rows, "usual": enough, "train_loss": learnt, "valid_loss": held_out},
             reasons,

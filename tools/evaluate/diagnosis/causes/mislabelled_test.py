@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text, several
+from .....resources.foundation.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
 
@@ -23,7 +23,7 @@ class MislabelledTest(CauseKind):
     page: ClassVar[str] = "llm-knowledge/trouble-between-splits"
     words: ClassVar[tuple[str, ...]] = ("test label", "benchmark", "annotat", "測試集標", "評估基準", "標錯")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         if case.kind != "label":
             return None
         found = case.between.get("test_suspects") or {}
@@ -70,7 +70,7 @@ class MislabelledTest(CauseKind):
             {"id": answer["id"], "split": "test", "label": answer["gold"], "predicted": answer["predicted"]}
             for answer in both
         ]
-        return self.found(
+        return self.build_cause(
             share,
             {"sure": found["sure"], "denied": found["denied"], "denied_by_both": len(both), "rows": found["rows"]},
             reasons,

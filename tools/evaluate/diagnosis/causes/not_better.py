@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .....resources.changes import changes_between
-from .....resources.errors import EvaluationError
-from .....resources.language import Text, several
+from .....resources.foundation.errors import EvaluationError
+from .....resources.foundation.language import Text, several
 from .....resources.lineage import parent_of
 from ...deciding import Pair
 from ..case import Case
@@ -21,8 +21,8 @@ class NotBetter(CauseKind):
     page: ClassVar[str] = "llm-knowledge/trouble-not-better"
     words: ClassVar[tuple[str, ...]] = ("worse than", "v2", "regress", "變差", "退步", "沒進步", "比上一版")
 
-    def look(self, case: Case) -> Cause | None:
-        evaluation, result = case.measured()
+    def examine(self, case: Case) -> Cause | None:
+        evaluation, result = case.newest_result()
         parent = parent_of(case.folder)
         before = parent.latest_evaluation(evaluation.benchmark.hash) if parent else None
         if parent is None or before is None or result.before is None or result.standing == "met":
@@ -44,7 +44,7 @@ class NotBetter(CauseKind):
         )
         right = decided.right
         reasons = [
-            decided.said(),
+            decided.describe(),
             Text(
                 f"Only {parent.name} is right on {several(right.only_a, 'row')}, only {case.folder.name} on {right.only_b}.",
                 f"只有 {parent.name} 答對的有 {right.only_a} 筆，只有 {case.folder.name} 答對的有 {right.only_b} 筆。",
@@ -63,7 +63,7 @@ class NotBetter(CauseKind):
             ),
             call={"tool": "diagnose", "arguments": {"task": case.folder.task.name, "version": parent.name}},
         )
-        return self.found(
+        return self.build_cause(
             share,
             {
                 "parent": parent.name,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text, several
-from ....data.rows import normalised
+from .....resources.foundation.language import Text, several
+from ....data.rows import normalise
 from ...metric import parts_of
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
@@ -30,12 +30,12 @@ class NotVerbatim(CauseKind):
         "幻覺",
     )
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         if case.kind != "spans":
             return None
         named, astray = 0, []
         for answer in case.answers:
-            text = normalised(str(answer["text"]))
+            text = normalise(str(answer["text"]))
             parts = parts_of(answer["predicted"])
             named += len(parts)
             astray += [(answer, part) for _, part in sorted(parts) if part not in text]
@@ -64,7 +64,7 @@ class NotVerbatim(CauseKind):
             ),
         )
         rows = {answer["id"]: {"id": answer["id"], "split": "test", "answer": part} for answer, part in astray}
-        return self.found(
+        return self.build_cause(
             self.improvement(share, case),
             {"parts": named, "not_in_text": len(astray)},
             reasons,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .....resources.figures import figure
-from .....resources.language import Text, several
+from .....resources.foundation.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
 
@@ -23,7 +23,7 @@ class Overfitting(CauseKind):
     page: ClassVar[str] = "llm-knowledge/trouble-overfitting"
     words: ClassVar[tuple[str, ...]] = ("overfit", "by heart", "memor", "擬合", "死背", "背答案")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         scored = [epoch for epoch in case.epochs if "valid_loss" in epoch]
         if not scored or not case.word_for_word:
             return self._by_losses(case)
@@ -53,10 +53,10 @@ class Overfitting(CauseKind):
                 f"訓練資料答對 {learnt:.0%}，驗證資料只有 {chosen['valid_exact']:.0%}。",
             ),
         ]
-        return self.found(share, figures, reasons, self._remedy(case, int(lowest["epoch"]), scored, kept))
+        return self.build_cause(share, figures, reasons, self._remedy(case, int(lowest["epoch"]), scored, kept))
 
     def _remedy(self, case: Case, lowest: int, scored: list[dict[str, float]], kept: int) -> Remedy:
-        reached_by = [_reached(epoch) for epoch in scored]
+        reached_by = [_validation_score(epoch) for epoch in scored]
         gain = max(0.0, max(reached_by) - reached_by[kept - 1])
         value = case.result.value if case.result else 0.0
         expects = case.expects(
@@ -78,7 +78,7 @@ class Overfitting(CauseKind):
             )
         # A risen loss may be mere confidence while the answers still got better: no fewer epochs than those need.
         reached = reached_by[kept - 1] - _AS_GOOD
-        fewer = max(lowest, next(int(epoch["epoch"]) for epoch in scored if _reached(epoch) >= reached))
+        fewer = max(lowest, next(int(epoch["epoch"]) for epoch in scored if _validation_score(epoch) >= reached))
         if fewer < len(scored):
             return Remedy(
                 Text(
@@ -105,11 +105,11 @@ class Overfitting(CauseKind):
         if held_out < figure("overfit_loss") or held_out / learnt < figure("overfit_ratio") or epochs < 2:
             return None
         reason = Text(
-            f"The loss is {learnt:.3g} on training rows and {held_out:.3g} on held-out ones: it learns by heart.",
+            f"The loss is {learnt:.3g} on training rows and {held_out:.3g} on held-out ones: it is memorising them.",
             f"訓練資料的損失是 {learnt:.3g}，驗證資料卻是 {held_out:.3g}：它在死背。",
         )
         fewer = max(1, epochs // 2)
-        return self.found(
+        return self.build_cause(
             0.75,
             {"train_loss": learnt, "valid_loss": held_out},
             [reason],
@@ -120,6 +120,6 @@ class Overfitting(CauseKind):
         )
 
 
-def _reached(epoch: dict[str, float]) -> float:
+def _validation_score(epoch: dict[str, float]) -> float:
     """Mean recall over labels on the validation rows; where answers are no labels, the share answered exactly."""
     return float(epoch["valid_recall"] if "valid_recall" in epoch else epoch["valid_exact"])

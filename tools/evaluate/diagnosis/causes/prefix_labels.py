@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text
+from .....resources.foundation.language import Text
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -20,7 +20,7 @@ class PrefixLabels(CauseKind):
     page: ClassVar[str] = "llm-knowledge/trouble-between-splits"
     words: ClassVar[tuple[str, ...]] = ("prefix", "begin alike", "label names", "開頭", "標籤名稱")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         if case.kind != "label":
             return None
         pairs, mistakes, alike = case.labels_that_begin_alike, case.mistakes(), case.taken_for_alike
@@ -33,9 +33,9 @@ class PrefixLabels(CauseKind):
         one, other = sorted(pairs)[0]
         reasons = [
             Text(
-                f"“{case.shown(one)}” is the beginning of “{case.shown(other)}”: when a model writes it, it must decide there "
+                f"“{case.display_label(one)}” is the beginning of “{case.display_label(other)}”: when a model writes it, it must decide there "
                 "whether to stop.",
-                f"「{case.shown(one)}」是「{case.shown(other)}」的開頭：模型寫到這裡，就得決定要不要停。",
+                f"「{case.display_label(one)}」是「{case.display_label(other)}」的開頭：模型寫到這裡，就得決定要不要停。",
             ),
             Text(
                 f"{len(alike)} of {len(mistakes)} mistakes are of two such labels.",
@@ -61,7 +61,7 @@ class PrefixLabels(CauseKind):
         rows = [
             {"id": row["id"], "split": "test", "label": row["gold"], "predicted": row["predicted"]} for row in alike
         ]
-        return self.found(
+        return self.build_cause(
             self.improvement(share, case),
             {"pairs": [list(pair) for pair in sorted(pairs)], "mistakes": len(mistakes), "between_them": len(alike)},
             reasons,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text
+from .....resources.foundation.language import Text
 from ..case import Case
 from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
 
@@ -22,7 +22,7 @@ class RateTooHigh(CauseKind):
     page: ClassVar[str] = "llm-knowledge/trouble-rate-too-high"
     words: ClassVar[tuple[str, ...]] = ("nan", "diverge", "unstable", "jumps", "發散", "不穩", "震盪")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         if case.failure.get("field") == "learning_rate":
             return self._broken_down(case)
         ratio, learnt = case.rate_ratio, case.learnt
@@ -48,7 +48,7 @@ class RateTooHigh(CauseKind):
                 f"學習率 {rates['peak']:g} 是這個大小的基礎模型適用值（約 {rates['usual']:g}）的 {ratio:.0f} 倍。",
             ),
             Text(
-                f"Only {learnt:.0%} of the rows it was trained on are answered rightly, the loss ended at "
+                f"Only {learnt:.0%} of the rows it was trained on are answered correctly, the loss ended at "
                 f"{losses.get('last', 0):.2f}.",
                 f"連訓練過的資料也只答對 {learnt:.0%}，損失停在 {losses.get('last', 0):.2f}。",
             ),
@@ -57,7 +57,7 @@ class RateTooHigh(CauseKind):
             f"Train with the learning rate {rates['usual']:g} instead of {rates['peak']:g}",
             f"學習率從 {rates['peak']:g} 改為 {rates['usual']:g}",
         )
-        return self.found(
+        return self.build_cause(
             share, figures, reasons, Remedy(say, {"learning_rate": rates["usual"]}, expects=case.learnable())
         )
 
@@ -69,4 +69,4 @@ class RateTooHigh(CauseKind):
             "The training broke down: its loss became infinite or no number.", "訓練失控：損失變成無限大或不是數字。"
         )
         say = Text(f"Train with a learning rate a fifth as large ({smaller:g})", f"學習率降為五分之一（{smaller:g}）")
-        return self.found(1.0, {"learning_rate": rate}, [why], Remedy(say, {"learning_rate": smaller}))
+        return self.build_cause(1.0, {"learning_rate": rate}, [why], Remedy(say, {"learning_rate": smaller}))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text
-from ...baselines import baseline_title, fitted_title
+from .....resources.foundation.language import Text
+from ...baseline import baseline_title, fitted_title
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -18,8 +18,8 @@ class SimpleBaseline(CauseKind):
     says_why: ClassVar[bool] = False
     words: ClassVar[tuple[str, ...]] = ("worth it", "simple", "tf-idf", "tfidf", "值得", "簡單")
 
-    def look(self, case: Case) -> Cause | None:
-        _, result = case.measured()
+    def examine(self, case: Case) -> Cause | None:
+        _, result = case.newest_result()
         simplest = result.simplest
         if not simplest or simplest.outcome != "wins":
             return None
@@ -38,7 +38,7 @@ class SimpleBaseline(CauseKind):
         ]
         remedy = Remedy(
             Text(
-                f"Use {title.en} unless the model brings something else, or mend the cause above first",
+                f"Use {title.en} unless the model brings something else, or fix the cause above first",
                 f"除非模型另有好處，否則直接用{title.zh}；或先處理上面的原因",
             ),
             call={"tool": "coach", "arguments": {"task": case.folder.task.name}},
@@ -46,4 +46,4 @@ class SimpleBaseline(CauseKind):
         )
         share = self.improvement(0.5 + 0.15 * ramp(behind, 0.0, 0.2), case)
         figures = {"method": simplest.name, "value": value, "version": result.value}
-        return self.found(share, figures, reasons, remedy)
+        return self.build_cause(share, figures, reasons, remedy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text, several
+from .....resources.foundation.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -19,7 +19,7 @@ class Truncation(CauseKind):
     page: ClassVar[str] = "llm-knowledge/trouble-truncation"
     words: ClassVar[tuple[str, ...]] = ("cut", "truncat", "long text", "too long", "截斷", "太長", "長文")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         audit = case.seen_in_training.get("audit") or {}
         limit, longest = int(case.config.max_length or 0), int(audit.get("longest") or 0)
         masked = case.problems.get("masked", 0) if longest > limit or case.failure else 0
@@ -46,7 +46,7 @@ class Truncation(CauseKind):
             {"max_length": more},
             expects=case.learnable(),
         )
-        return self.found(0.5 + 0.5 * ramp(share_cut, _FEW_CUT, _MANY_CUT), figures, reasons, remedy, rows[:3])
+        return self.build_cause(0.5 + 0.5 * ramp(share_cut, _FEW_CUT, _MANY_CUT), figures, reasons, remedy, rows[:3])
 
     def _at_the_source(self, case: Case) -> Cause | None:
         seen = case.seen_in_evaluation.get("cut_texts") or {}
@@ -67,7 +67,7 @@ class Truncation(CauseKind):
             ),
             call=case.more_rows(),
         )
-        return self.found(
+        return self.build_cause(
             share,
             {"rows": seen["found"], "characters": seen["characters"]},
             reasons,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .....resources.figures import figure
-from .....resources.language import Text
+from .....resources.foundation.language import Text
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -18,13 +18,13 @@ _TRIED_LONGER = 2  # epochs after the kept one
 
 
 class Underfitting(CauseKind):
-    """The rows it was shown are not answered rightly, and neither the rate nor wrong labels explain it."""
+    """The rows it was shown are not answered correctly, and neither the rate nor wrong labels explain it."""
 
     title: ClassVar[Text] = Text("not trained long enough", "訓練不足")
     page: ClassVar[str] = "llm-knowledge/trouble-underfitting"
     words: ClassVar[tuple[str, ...]] = ("underfit", "learns nothing", "too short", "訓練不足", "學不會", "擬合")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         learnt = case.learnt
         if learnt is None:
             return self._by_loss(case)
@@ -49,7 +49,7 @@ class Underfitting(CauseKind):
         }
         reasons = [
             Text(
-                f"Only {learnt:.0%} of {answers['rows']} rows it was trained on are answered rightly.",
+                f"Only {learnt:.0%} of {answers['rows']} rows it was trained on are answered correctly.",
                 f"抽問 {answers['rows']} 筆訓練過的資料，只答對 {learnt:.0%}。",
             )
         ]
@@ -62,7 +62,7 @@ class Underfitting(CauseKind):
                 )
             )
         rows = [{"id": row, "split": "train"} for row in answers["wrong"] if row not in case.doubted]
-        return self.found(share, figures, reasons, self._remedy(case), rows[:5])
+        return self.build_cause(share, figures, reasons, self._remedy(case), rows[:5])
 
     def _by_loss(self, case: Case) -> Cause | None:
         """For versions that left no answers: by the training loss alone."""
@@ -75,7 +75,7 @@ class Underfitting(CauseKind):
             f"The training loss stopped at {loss:.3g}: the rows it was shown are not learnt yet.",
             f"訓練損失停在 {loss:.3g}：連看過的資料都還沒學會。",
         )
-        return self.found(0.7, {"train_loss": loss}, [reason], self._remedy(case))
+        return self.build_cause(0.7, {"train_loss": loss}, [reason], self._remedy(case))
 
     def _still_falling(self, case: Case) -> Cause | None:
         """For free texts, of which no loss says when they are learnt: the loss fell much until the end."""
@@ -86,7 +86,7 @@ class Underfitting(CauseKind):
                 f"The training loss is still {last[-1]:.3g} a token, as if it guessed: next to nothing is learnt.",
                 f"每個 token 的訓練損失還有 {last[-1]:.3g}，跟猜的差不多：幾乎什麼都還沒學會。",
             )
-            return self.found(
+            return self.build_cause(
                 0.9 * ramp(last[-1], unlearnt, unlearnt + 1), {"last_loss": last[-1]}, [reason], self._remedy(case)
             )
         if len(last) < 2 or not last[0]:
@@ -96,7 +96,7 @@ class Underfitting(CauseKind):
             f"The loss was still falling in the last epoch ({last[0]:.3g} → {last[1]:.3g}).",
             f"最後一輪損失仍在下降（{last[0]:.3g} → {last[1]:.3g}）。",
         )
-        return self.found(
+        return self.build_cause(
             self.improvement(0.7 * ramp(fall, _FALLING, _FALLING_FAST), case),
             {"last_loss": last[1]},
             [reason],

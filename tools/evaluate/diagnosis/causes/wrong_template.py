@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text, several
+from .....resources.foundation.language import Text, several
 from ....data.chat_template import reads_clock, template_of
 from ...verdict import invalid_words
 from ..case import Case
@@ -20,7 +20,7 @@ class WrongTemplate(CauseKind):
     page: ClassVar[str] = "llm-knowledge/trouble-wrong-template"
     words: ClassVar[tuple[str, ...]] = ("template", "gibberish", "模板", "亂碼", "胡言亂語")
 
-    def look(self, case: Case) -> Cause | None:
+    def examine(self, case: Case) -> Cause | None:
         if context := case.problems.get("context"):
             return self._in_training(case, context)
         if case.same_prompt is None:
@@ -34,7 +34,7 @@ class WrongTemplate(CauseKind):
             return None
         if clock := self._clock(case):
             return clock
-        evaluation, result = case.measured()
+        evaluation, result = case.newest_result()
         learnt = (case.epochs or [{}])[(case.kept_epoch or 0) - 1].get("valid_exact")
         behind = learnt - case.accuracy if learnt is not None and case.accuracy is not None else 0.0
         share = 0.7 + 0.3 * max(ramp(result.invalid_rate, 0.0, _MANY_INVALID), ramp(behind, 0.0, _FAR_BEHIND))
@@ -88,7 +88,7 @@ class WrongTemplate(CauseKind):
             for answer in case.mistakes()
             if answer["predicted"] is None
         ]
-        return self.found(
+        return self.build_cause(
             share,
             {"same_prompt": False, "invalid_rate": result.invalid_rate, "validation_rows_right": learnt},
             reasons,
@@ -110,7 +110,9 @@ class WrongTemplate(CauseKind):
             "Train it again: the date is fixed now for training, evaluation and the served model",
             "重新訓練一次：現在訓練、評估與部署都會使用固定日期",
         )
-        return self.found(0.5, {"same_prompt": False, "clock": True}, [reason], Remedy(say, call=case.plan_again()))
+        return self.build_cause(
+            0.5, {"same_prompt": False, "clock": True}, [reason], Remedy(say, call=case.plan_again())
+        )
 
     def _in_training(self, case: Case, rows: int) -> Cause | None:
         reason = Text(
@@ -121,4 +123,4 @@ class WrongTemplate(CauseKind):
             "Choose a base model whose template begins the answer the same way in both cases",
             "改用兩種情況下開頭一致的基礎模型",
         )
-        return self.found(0.95, {"rows": rows}, [reason], Remedy(say, call=case.plan_again()))
+        return self.build_cause(0.95, {"rows": rows}, [reason], Remedy(say, call=case.plan_again()))

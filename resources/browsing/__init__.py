@@ -1,0 +1,1 @@
+"""What lists, reads and searches the nouns."""

@@ -1,0 +1,1 @@
+"""What the nouns stand on: language, errors, files, secrets, and how kinds are found."""

@@ -1,0 +1,355 @@
+"""A folder as a registry: each file holds one kind, known by the file's name, and is loaded when kinds are asked for.
+
+Beside the folder's own stand those that installed packages add to its group (see `plugins`), and those of the workspace's
+own files (see `plugin_files`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Generic, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from .account import default_workspace
+from .errors import NlpSkillsError
+from .language import Text
+from .plugin_files import GROUPS, PluginFile, plugin_files
+from .plugins import Plugin, installed_plugins, job_of_this_process, reason_in_words
+from .wording import misfit_of, suggest
+
+Kind = TypeVar("Kind")
+
+# Where each group's registry stands, by name: a noun may ask what a kind says of itself, and imports no verb to start.
+REGISTRIES = {
+    "sources": "tools.data.source:SOURCES",
+    "types": "tools.data.task_kind:TYPES",
+    "metrics": "tools.evaluate.metric:METRICS",
+    "baselines": "tools.evaluate.baseline:BASELINES",
+    "causes": "tools.evaluate.diagnosis.cause:CAUSES",
+    "methods": "tools.train.method:METHODS",
+    "rewards": "tools.train.reward:REWARDS",
+    "machines": "tools.compute.machine:MACHINES",
+    "targets": "tools.deploy.target:TARGETS",
+}
+
+_workspace: Path | None = None
+
+
+def names_in(package: str) -> list[str]:
+    """The names of the files in a package, without loading any, in alphabetical order."""
+    return sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__))
+
+
+def names_below(folder: Path) -> list[str]:
+    """The same of a folder of ours, without importing what stands above its files."""
+    return sorted(module.name for module in pkgutil.iter_modules([str(folder)]))
+
+
+def kinds_in(package: str, base: type[Kind]) -> dict[str, type[Kind]]:
+    """The subclass of `base` in each file of a package, by the file's name, in alphabetical order.
+
+    Files that hold none are no kinds: they are what the others share.
+    """
+    found: dict[str, type[Kind]] = {}
+    for name in names_in(package):
+        loaded = importlib.import_module(f"{package}.{name}")
+        if kind := kind_of_module(loaded, base):
+            found[name] = kind
+    return found
+
+
+def kind_of_module(module: ModuleType, base: type[Kind]) -> type[Kind] | None:
+    """The last subclass of `base` that a module defines itself; None where it defines none."""
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
+    ]
+    return found[-1] if found else None
+
+
+def registry(group: str) -> Registry[Any]:
+    """The registry of a group (`metrics`), loaded when it is asked for."""
+    module, _, name = REGISTRIES[group].partition(":")
+    found: Registry[Any] = getattr(importlib.import_module(f"{__name__.partition('.resources')[0]}.{module}"), name)
+    return found
+
+
+def added_packages() -> list[str]:
+    """The installed packages that add kinds, by their normalised names; nothing of them is loaded."""
+    return sorted({plugin.package for group in REGISTRIES for plugin in installed_plugins(group) if plugin.package})
+
+
+def use_plugins_of(workspace: Path) -> None:
+    """Take the kinds of that workspace's files; without it those of the usual one count."""
+    global _workspace
+    _workspace = workspace
+
+
+def is_stand_in(kind: object) -> bool:
+    """Whether a kind only says what it is: the file that holds it is run in jobs alone."""
+    return bool(getattr(kind, "is_stand_in", False))
+
+
+class Registry(Generic[Kind]):
+    """The kinds of one folder and of the entry points of its group.
+
+    Arguments:
+        package: the folder, as it is imported.
+        base: what every kind is a subclass of.
+        noun: what one is called: `Text("metric", "個指標")`, the Chinese with its measure word.
+        error: raised where there is none of that name.
+        group: of entry points, without `nlp_skills.`; None where packages add none.
+        named: the class attribute that holds a kind's name.
+        hyphens: names are written with hyphens, as those of types of task.
+    """
+
+    def __init__(
+        self,
+        package: str,
+        base: type[Kind],
+        noun: Text,
+        error: type[NlpSkillsError],
+        *,
+        group: str | None = None,
+        named: str | None = None,
+        hyphens: bool = False,
+    ) -> None:
+        self.noun, self._base = noun, base
+        self._package, self._error, self._group, self._named, self._hyphens = package, error, group, named, hyphens
+        self._loaded: dict[str, type[Kind]] | None = None
+        self._instances: dict[str, Kind] | None = None
+        self._faults: dict[str, NlpSkillsError] = {}
+        self._origins: dict[str, Plugin | PluginFile] = {}
+        self._read: list[PluginFile] = []
+
+    def names(self) -> list[str]:
+        """The names of all kinds, in alphabetical order; none is loaded."""
+        return sorted({*self._own_names(), *(plugin.name for plugin in self._added_kinds(self._files()))})
+
+    def classes(self) -> dict[str, type[Kind]]:
+        """Every kind that can be used, by name in alphabetical order; `faults` tells of the others."""
+        files = self._files() if self._loaded is None or not _in_a_job() else self._read
+        if self._loaded is None or files != self._read:
+            self._read, self._instances, self._faults = files, None, {}
+            origins: dict[str, Plugin | PluginFile] = {}
+            found = {self._written_name(name): kind for name, kind in kinds_in(self._package, self._base).items()}
+            for plugin in self._added_kinds(files):
+                try:
+                    found[plugin.name] = self._check_plugin(plugin, found)
+                    origins[plugin.name] = plugin
+                except NlpSkillsError as error:
+                    self._faults[plugin.name] = error
+            for name, kind in found.items():
+                if self._named:
+                    setattr(kind, self._named, name)
+            self._loaded, self._origins = dict(sorted(found.items())), origins
+        return self._loaded
+
+    def own(self) -> dict[str, type[Kind]]:
+        """The folder's own kinds, without those of packages: what is usual changes with no installation."""
+        return {name: self.classes()[name] for name in self._own_names() if name in self.classes()}
+
+    def instances(self) -> dict[str, Kind]:
+        """One of every kind, made without arguments."""
+        known = self.classes()
+        if self._instances is None:
+            self._instances = {}
+            for name, kind in list(known.items()):
+                try:
+                    self._instances[name] = kind()
+                except (Exception, SystemExit) as error:
+                    if name not in self._origins:
+                        raise
+                    self._faults[name] = self._origins.pop(name).refusal_error(reason_in_words(error))
+                    del known[name]
+        return self._instances
+
+    def failed(self, kind: type[Kind], error: Exception) -> NlpSkillsError | None:
+        """The error that names the package or the file of a kind that failed at work; None for a kind of ours."""
+        known = self.classes()
+        name = next((name for name in self._origins if known.get(name) is kind), None)
+        if name is None or isinstance(error, NlpSkillsError):
+            return None
+        return self._origins[name].refusal_error(reason_in_words(error))
+
+    def faults(self) -> dict[str, NlpSkillsError]:
+        """Why kinds from outside cannot be used, by name."""
+        self.classes()
+        return self._faults
+
+    def origins(self) -> dict[str, Text]:
+        """Where the kinds that are not the folder's own come from, by name."""
+        self.classes()
+        return {name: plugin.origin for name, plugin in self._origins.items()}
+
+    def is_of_a_file(self, name: str) -> bool:
+        """Whether the kind stands in a file of the workspace, which does not travel to other machines."""
+        self.classes()
+        return isinstance(self._origins.get(name), PluginFile)
+
+    def get(self, name: str, field: str | None = None) -> type[Kind]:
+        """The kind of that name.
+
+        Arguments:
+            field: what an error calls the place of the name.
+
+        Raises:
+            NlpSkillsError: of the registry's own class: there is none; the nearest name is offered, and all there are.
+            PluginError: a package or a file brings it, and it cannot be used.
+            AccessError: a file brings it, and the person has not agreed to its content.
+        """
+        known = self.classes()
+        if name in known:
+            if isinstance(file := self._origins.get(name), PluginFile):
+                file.require_agreement()
+            return known[name]
+        if name in self._faults:
+            raise self._faults[name]
+        raise self.unknown(name, field)
+
+    def unknown(self, name: str, field: str | None = None, among: Sequence[str] | None = None) -> NlpSkillsError:
+        """The error for a name that no kind has.
+
+        Arguments:
+            among: the names that would do here; all where none are given.
+        """
+        known = list(self.classes()) if among is None else list(among)
+        near = suggest(name, known, cutoff=0.5)
+        listed = Text(f" Available: {', '.join(known)}.", f"可用的有：{'、'.join(known)}。")
+        if near.en.startswith("Use"):
+            listed = Text("", "")
+        there = _install_there() if self._group else Text("", "")
+        return self._error(
+            Text(f"There is no {self.noun.en} {name[:40]!r}.", f"沒有「{name[:40]}」這{self.noun.zh}。"),
+            Text(f"{near.en}{listed.en}{there.en}", f"{near.zh}{listed.zh}{there.zh}"),
+            field=field,
+        )
+
+    def make(self, name: str, settings: Mapping[str, Any], place: str = "", field: str | None = None) -> Kind:
+        """The kind of that name with its settings, where kinds are models.
+
+        Arguments:
+            place: how errors name the settings, such as `sources[0]`.
+            field: how they name the place of the name itself.
+
+        Raises:
+            NlpSkillsError: see `get`; or a setting is unknown (the nearest is offered) or does not fit. The value is not
+                repeated: it may be a secret.
+        """
+        kind = self.get(name, field)
+        assert issubclass(kind, BaseModel)
+        try:
+            return kind.model_validate(dict(settings))
+        except ValidationError as error:
+            raise self.misfit(error, name, settings, place) from None  # it would carry the value
+
+    def misfit(self, error: ValidationError, name: str, settings: Mapping[str, Any], place: str = "") -> NlpSkillsError:
+        """What a `ValidationError` of that kind's settings means, as an error of the registry's class."""
+        kind: Any = self.classes()[name]
+        wrong = misfit_of(error, place)
+        within, group = _group(kind, error.errors()[0]["loc"])
+        fields, owner = list(group.model_fields), within or name
+        strangers = [one for one in settings if one not in kind.model_fields]
+        if wrong.cause == "extra_forbidden":
+            meant = suggest(wrong.field.rpartition(".")[2], fields, cutoff=0.5)
+            meant = Text(f"{meant.en} ", meant.zh) if meant.en.startswith("Did") else Text("", "")
+        elif strangers:  # one of them may be the one that is missing, by another name
+            shown = ", ".join(one[:40] for one in strangers)
+            meant = Text(f"It does not know {shown}. ", f"它沒有 {shown} 這個欄位。")
+        else:
+            meant = Text("", "")
+        listed = ", ".join(fields)
+        return self._error(
+            Text(f"{wrong.field}: {wrong.said.en}.", f"{wrong.field}：{wrong.said.zh}。"),
+            Text(
+                f"{meant.en}The fields of {owner} are: {listed}." if fields else f"{owner} takes no settings.",
+                f"{meant.zh}{owner} 的欄位有：{listed}。" if fields else f"{owner} 沒有設定。",
+            ),
+            field=wrong.field,
+        )
+
+    def forget(self) -> None:
+        """Read everything again when it is next asked for: packages were installed meanwhile."""
+        self._loaded, self._instances, self._faults = None, None, {}
+        installed_plugins.cache_clear()
+
+    def _own_names(self) -> list[str]:
+        return [self._written_name(name) for name in names_in(self._package)]
+
+    def _written_name(self, name: str) -> str:
+        return name.replace("_", "-") if self._hyphens else name
+
+    def _plugins(self) -> list[Plugin]:
+        return installed_plugins(self._group) if self._group else []
+
+    def _added_kinds(self, files: Sequence[PluginFile]) -> list[Plugin | PluginFile]:
+        """What stands beside the folder's own, those of packages first."""
+        return [*self._plugins(), *files]
+
+    def _files(self) -> list[PluginFile]:
+        """The workspace's files that hold a kind of this group, by what stands in them."""
+        if self._group not in GROUPS:
+            return []
+        return [file for file in plugin_files(_workspace or default_workspace()) if file.holds(self._base)]
+
+    def _check_plugin(self, plugin: Plugin | PluginFile, taken: Mapping[str, Any]) -> type[Kind]:
+        """The plugin's class, when it is whole and its name is free."""
+        if plugin.name in taken:
+            raise plugin.refusal_error(Text("the name is taken", "這個名稱已經有了"))
+        loaded = plugin.load(self._base, run=_in_a_job()) if isinstance(plugin, PluginFile) else plugin.load()
+        kind = kind_of_module(loaded, self._base) if isinstance(loaded, ModuleType) else loaded
+        if not (isinstance(kind, type) and issubclass(kind, self._base)):
+            wanted = f"{self._base.__module__}.{self._base.__name__}"
+            raise plugin.refusal_error(Text(f"it is no subclass of {wanted}", f"它不是 {wanted} 的子類別"))
+        if not isinstance(getattr(kind, "title", Text("", "")), Text):
+            raise plugin.refusal_error(Text("its title is no Text(en, zh)", "它的 title 不是 Text(en, zh)"))
+        if lacking := [*sorted(getattr(kind, "__abstractmethods__", ())), *_unset(kind, self._named)]:
+            shown = ", ".join(lacking)
+            raise plugin.refusal_error(Text(f"it does not define {shown}", f"它沒有定義 {shown}"))
+        return kind
+
+
+def _unset(kind: type, named: str | None) -> Iterator[str]:
+    """The class attributes that its bases declare and nobody gives a value."""
+    for base in reversed(kind.__mro__):
+        for name, annotation in inspect.get_annotations(base).items():
+            declared = str(annotation).removeprefix("typing.").startswith("ClassVar")
+            if declared and name != named and not name.startswith(("_", "model_")) and not hasattr(kind, name):
+                yield name
+
+
+def _in_a_job() -> bool:
+    return job_of_this_process() is not None
+
+
+def _install_there() -> Text:
+    """In a job: where a package has to stand for its kinds to be known."""
+    if not _in_a_job():
+        return Text("", "")
+    command = f"{sys.executable} -m pip install PACKAGE"
+    return Text(
+        f" If it comes from a package of yours, install it where jobs run, too: {command}",
+        f"如果它來自你安裝的套件，執行工作的環境也要安裝：{command}",
+    )
+
+
+def _group(kind: type[BaseModel], place: Sequence[int | str]) -> tuple[str, type[BaseModel]]:
+    """The innermost group of fields on the way to `place` with its dotted name, empty for the kind itself."""
+    names: list[str] = []
+    for part in place[:-1]:
+        field = kind.model_fields.get(str(part))
+        annotations = (field.annotation, *get_args(field.annotation)) if field else ()
+        inner = next((one for one in annotations if isinstance(one, type) and issubclass(one, BaseModel)), None)
+        if inner is None:
+            break
+        names.append(str(part))
+        kind = inner
+    return ".".join(names), kind

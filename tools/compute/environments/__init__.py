@@ -1,0 +1,1 @@
+"""What jobs run in: the worker environment, its libraries, and base models."""

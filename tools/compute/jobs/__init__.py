@@ -1,0 +1,1 @@
+"""Jobs: started, followed, shown and ended, on this machine."""
