@@ -48,7 +48,9 @@ class WarmProcess:
 
 def starts_warm(command: list[str], environment: dict[str, str], pythons: set[str]) -> bool:
     """Whether this command may be run by a process that has read the libraries before it was asked."""
-    return command[0] in pythons and not any(name in environment for name in _COLD)
+    paths = environment.get("PYTHONPATH", "").split(os.pathsep)
+    customised = any((Path(path) / "sitecustomize.py").is_file() for path in paths if path)
+    return command[0] in pythons and not customised and not any(name in environment for name in _COLD)
 
 
 _running: list[subprocess.Popen[str]] = []

@@ -312,7 +312,7 @@ async def test_an_unknown_prompt_is_answered_as_such(victim: Victim, name: str) 
         with pytest.raises(MCPError) as refused:
             await client.get_prompt(name)
     assert refused.value.error.code == -32602
-    assert "error of ours" not in str(refused.value) and any(each in str(refused.value) for each in known)
+    assert "internal error" not in str(refused.value) and any(each in str(refused.value) for each in known)
     assert len(str(refused.value)) < 3_000
 
 

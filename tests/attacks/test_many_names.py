@@ -111,6 +111,6 @@ async def test_an_odd_path_is_answered_in_words(
         await attack.create()
         tool, arguments = door(odd)
         said = await attack(tool, **({} if tool == "set_up" else {"task": TASK}), **arguments)
-    for word in ("error of ours", "Errno", "Traceback", "ValueError", "RuntimeError", "UnicodeError"):
+    for word in ("internal error", "Errno", "Traceback", "ValueError", "RuntimeError", "UnicodeError"):
         assert word not in said.text
     assert "Traceback" not in caplog.text

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,14 @@ def run(*command: str, environment: dict[str, str], folder: Path) -> str:
     return done.stdout
 
 
+def allowed(base_model: Path, environment: dict[str, str], folder: Path) -> str:
+    """A copy of the model that the person lets be read, on the terminal."""
+    place = shutil.copytree(base_model, folder / "models" / "base")
+    command = "import sys; from nlp_skills.server.cli import main; sys.exit(main())"
+    run(sys.executable, "-c", command, "allow", str(place), environment=environment, folder=folder)
+    return str(place)
+
+
 def test_the_example_is_the_same_in_both_languages() -> None:
     assert blocks("programmatic.md") == blocks("programmatic.zh-TW.md")
 
@@ -59,7 +68,7 @@ def test_the_example_goes_from_a_wish_to_an_evaluated_version(
 ) -> None:
     worker = find_worker(Workspace(tmp_path / "workspace"))
     if worker:  # training needs the worker environment; without it the example ends with the data
-        environment["BASE_MODEL"] = str(request.getfixturevalue("tiny_model"))
+        environment["BASE_MODEL"] = allowed(request.getfixturevalue("tiny_model"), environment, tmp_path)
     example = tmp_path / "example.py"
     example.write_text(blocks("programmatic.md")[0], encoding="utf-8")
     said = run(sys.executable, str(example), environment=environment, folder=tmp_path)
@@ -73,7 +82,7 @@ def test_the_notebook_goes_the_same_road_without_a_server(
 ) -> None:
     worker = find_worker(Workspace(tmp_path / "workspace"))
     if worker:
-        environment["BASE_MODEL"] = str(request.getfixturevalue("tiny_model"))
+        environment["BASE_MODEL"] = allowed(request.getfixturevalue("tiny_model"), environment, tmp_path)
     example = tmp_path / "example.py"
     example.write_text(blocks("programmatic.md")[1], encoding="utf-8")
     said = run(sys.executable, str(example), environment=environment, folder=tmp_path)

@@ -223,7 +223,7 @@ def test_nothing_is_written_where_nobody_can_be_asked(
         (b"[1]", "line 1, column 1: the file must be an object"),
         (b'{\n"a": "\xff"}', "not UTF-8 (line 2)"),
         ("{}".encode("utf-16"), "not UTF-8 (line 1)"),
-        (b'{"mcpServers": {}} // mine', "column 20: a comment stands there"),
+        (b'{"mcpServers": {}} // mine', "column 20: there is a comment"),
     ],
 )
 def test_a_broken_file_is_left_alone_and_its_place_named(

@@ -84,7 +84,7 @@ def test_the_last_of_two_members_of_one_name_counts_as_it_does_for_readers() -> 
         ('{\n  "a": 1\n  "b": 2\n}', 3, 3, "not expected"),
         ('{\n  "a": {\n', 3, 1, "ends too early"),
         ("{'a': 1}", 1, 2, "not expected"),
-        ('{"a": 1,}', 1, 8, "comma too many"),
+        ('{"a": 1,}', 1, 8, "extra comma"),
         ('{"a": 1} // x', 1, 10, "comment"),
         ('{"a": 1}}', 1, 9, "not expected"),
         ('{"a": 01}', 1, 8, "not expected"),

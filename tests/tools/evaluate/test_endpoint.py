@@ -19,9 +19,9 @@ ASKED = [{"role": "user", "content": "rose by 3"}]
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ("page", "no chat answer"),
-        ("other", "no chat answer"),
-        ("deep", "no chat answer"),
+        ("page", "not a chat answer"),
+        ("other", "not a chat answer"),
+        ("deep", "not a chat answer"),
         ("silent", "no answer in time"),
         ("drip", "no end after"),
         ("flood", "no end: more than 8 MB"),

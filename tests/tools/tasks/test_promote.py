@@ -50,7 +50,7 @@ def test_a_goal_that_is_better_low_is_judged_so(task: TaskFolder, make_version: 
 
 def test_what_was_never_trained_cannot_be_stood_behind(task: TaskFolder) -> None:
     reserve_version(task)
-    with pytest.raises(TaskError, match="never trained"):
+    with pytest.raises(TaskError, match="never fully trained"):
         promote(task, "v1", "because")
 
 

@@ -311,7 +311,7 @@ def test_another_archive_is_refused(other: Workspace, tmp_path: Path) -> None:
 
 def test_a_bomb_is_refused_before_anything_is_unpacked(forge: Forge, other: Workspace) -> None:
     error = read_refusal(other, forge(change={"docs/zeros.txt": b"\0" * (70 * 1024**2)}, follow=True))
-    assert "swell" in error.problem.en and not other.root.exists()
+    assert "expand" in error.problem.en and not other.root.exists()
 
 
 def test_what_does_not_fit_on_the_disk_is_refused(

@@ -150,4 +150,4 @@ def test_what_could_never_be_rewarded_is_refused_before_anybody_agrees(
     assert refused.value.field == "max_completion_length" and "30 rows" in refused.value.problem.en
     with pytest.raises(TrainingError) as refused:
         trainings.start(good, {**GRPO, "rewards": ["json_validity"]})
-    assert refused.value.field == "rewards" and "no JSON" in refused.value.problem.en
+    assert refused.value.field == "rewards" and "not JSON" in refused.value.problem.en

@@ -107,7 +107,7 @@ def test_a_version_that_is_no_base_model_is_refused(
     folder.model_info_file.unlink()
     with pytest.raises(TrainingError) as refused:
         plan(workspace, task, {"base_model": name}, parent="none")
-    assert refused.value.field == "base_model" and "never trained" in refused.value.problem.en
+    assert refused.value.field == "base_model" and "never fully trained" in refused.value.problem.en
 
 
 def test_four_bits_quarter_the_frozen_weights_and_a_second_copy_doubles_them(

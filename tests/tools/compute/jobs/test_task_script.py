@@ -107,7 +107,7 @@ def test_a_job_that_came_with_a_folder_runs_nothing_but_our_jobs(
 ) -> None:
     folder = submit(workspace, task)
     write_json(folder.spec_file, {**read_json(folder.spec_file), "entry": entry})
-    with pytest.raises(JobError, match="no job of nlp-skills"):
+    with pytest.raises(JobError, match="not part of nlp-skills"):
         job_control.resume(folder, workspace)
 
 
