@@ -124,7 +124,9 @@ def test_a_job_released_from_the_queue_does_not_say_that_it_waits(workspace: Wor
         job_answer(second).next_step.say,
         job_now(load_situation(workspace, task)).message,
     ):
-        assert not [word for word in ("queued", "in line", "in the queue", "waiting for", "starts by itself") if word in said], said
+        assert not [
+            word for word in ("queued", "in line", "in the queue", "waiting for", "starts by itself") if word in said
+        ], said
     view = job_answer(second).job
     assert view.state == "running" and view.place is None
     line.end("second")

@@ -116,7 +116,7 @@ async def test_a_version_below_the_success_criteria_is_refused_in_the_persons_la
 
 async def test_an_unknown_target_offers_the_known_ones(conversation: Conversation) -> None:
     refused = await conversation.call("deploy", task="mood", target="locl")
-    assert "'local'" in refused["error"]
+    assert "Did you mean local?" in refused["error"]
     assert set(targets()) >= {"local"}
 
 
@@ -159,7 +159,10 @@ def test_a_deployment_stands_in_line_says_behind_which_job_and_goes_on_by_itself
         resumable=True,
     )
     line.waits(deploying, 1)
-    for language, words in (("en", ("waiting for the GPU", "number 1 in line")), ("zh-TW", ("等待 GPU", "第 1 位"))):
+    for language, words in (
+        ("en", ("waiting for the GPU", "number 1 in the queue")),
+        ("zh-TW", ("等待 GPU", "第 1 位")),
+    ):
         with speaking(language):  # type: ignore[arg-type]
             said = job_answer(deploying).message
         assert training.id in said and all(word in said for word in words), said

@@ -37,7 +37,7 @@ def test_every_file_of_the_package_is_in_it_and_nothing_hidden(wheel: zipfile.Zi
         "nlp_skills/__init__.py",
         "nlp_skills/py.typed",
         "nlp_skills/server/cli.py",
-        "nlp_skills/tools/compute/wheel.py",
+        "nlp_skills/tools/compute/environments/wheel.py",
     } <= names
     for part in ("server", "tools", "resources", "prompts"):
         on_disk = {f"nlp_skills/{path.relative_to(PACKAGE).as_posix()}" for path in (PACKAGE / part).rglob("*.py")}

@@ -195,7 +195,7 @@ def test_nothing_that_trainings_set_themselves_can_be_overridden() -> None:
     given = {
         str(key.value)
         for method in methods().values()
-        for make in (FineTuning._trainer_arguments, method.trainer)  # type: ignore[attr-defined]
+        for make in (FineTuning._trainer_arguments, method.build_trainer)  # type: ignore[attr-defined]
         for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(make))))
         if isinstance(node, ast.Dict)
         for key in node.keys

@@ -93,7 +93,7 @@ def acquire_devices(job: RunningJob, machine: Machine, request: DeviceRequest = 
 
     Raises:
         TrainingError: this machine does not have so many.
-        Cancelled: the person took the job out of the line.
+        Cancelled: the person took the job out of the queue.
     """
     if job.devices is not None:
         yield job.devices

@@ -209,7 +209,7 @@ def _describe_queued(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
     wait = _ask_again(left[0] if left else None)
     say = Text(
         f"It starts by itself when its turn comes, even if this window closes; manage_job(action='cancel') takes it "
-        f"out of the line. Ask again in {wait} seconds.",
+        f"out of the queue. Ask again in {wait} seconds.",
         f"輪到時會自動開始，關掉這個視窗也沒關係；用 manage_job(action='cancel') 可以取消排隊。請在 {wait} 秒後再問一次。",
     )
     return str(message), NextStep(

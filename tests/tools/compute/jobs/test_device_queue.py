@@ -127,7 +127,7 @@ def test_a_queued_job_says_in_both_languages_what_it_waits_for(
         _everything_told(second, workspace, task, "zh-TW"),
     )
     for said, words in (
-        (english, ("queued", "processor", "number 1 in line", "starts by itself", "action='cancel'")),
+        (english, ("queued", "processor", "number 1 in the queue", "starts by itself", "action='cancel'")),
         (chinese, ("排隊中", "處理器", "第 1 位", "自動開始", "action='cancel'")),
     ):
         assert all(word in said for word in words) and first.id in said, said
