@@ -127,10 +127,10 @@ def test_people_who_do_not_agree_bound_the_goal(make_task: MakeTask, monkeypatch
 
     task = make_task(test=30, success_criteria=SuccessCriteria(metric="accuracy", threshold=0.9))
     monkeypatch.setattr(measurable, "concerns", lambda _: True)
-    monkeypatch.setattr(measurable, "look", lambda _: Here(50))
+    monkeypatch.setattr(measurable, "load_labelling", lambda _: Here(50))
     [said] = goal_beyond_reach(task, task.load())
     assert "80%" in said.en and "0.80" in said.zh
-    monkeypatch.setattr(measurable, "look", lambda _: Here(10))
+    monkeypatch.setattr(measurable, "load_labelling", lambda _: Here(10))
     assert not goal_beyond_reach(task, task.load())
 
 
