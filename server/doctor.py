@@ -18,6 +18,7 @@ from ..resources.foundation import secrets
 from ..resources.foundation.errors import MachineError, NlpSkillsError
 from ..resources.foundation.kinds import added_packages
 from ..resources.foundation.language import Text, several
+from ..resources.foundation.plugin_files import unreadable_plugin_files
 from ..resources.foundation.reasons import reason_of
 from ..resources.workspace import Workspace
 from ..tools.compute.hardware import Machine, describe_machine
@@ -71,6 +72,7 @@ def examine(settings: Settings) -> list[Finding]:
             _memory(machine),
             *_worker(machine, libraries),
             *_abilities(machine, libraries or {}),
+            *(Finding("broken", error.problem, error.fix) for error in unreadable_plugin_files(workspace.root)),
             *_line(machine),
         ]
         return [*findings, *away(), _secrets(), *_clients()]

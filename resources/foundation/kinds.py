@@ -216,11 +216,14 @@ class Registry(Generic[Kind]):
         raise self.unknown(name, field)
 
     def unknown(self, name: str, field: str | None = None, among: Sequence[str] | None = None) -> NlpSkillsError:
-        """The error for a name that no kind has.
+        """The error for a name that no kind has: of a file of that name, why it holds none.
 
         Arguments:
             among: the names that would do here; all where none are given.
         """
+        files = plugin_files(_workspace or default_workspace()) if self._group in GROUPS else []
+        if file := next((file for file in files if file.name == name and not file.holds(self._base)), None):
+            return file.refusal_error(file.missing_class(self.noun))
         known = list(self.classes()) if among is None else list(among)
         near = suggest(name, known, cutoff=0.5)
         listed = Text(f" Available: {', '.join(known)}.", f"可用的有：{'、'.join(known)}。")

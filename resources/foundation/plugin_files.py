@@ -82,6 +82,18 @@ class PluginFile(NamedTuple):
         """Whether it defines a subclass of `base`, by what it says; a file that is no Python defines none."""
         return any(issubclass(found, base) for _, found in _classes(self.content))
 
+    def missing_class(self, noun: Text) -> Text:
+        """Why it holds no kind that is called so."""
+        try:
+            ast.parse(self.content)
+        except SyntaxError as error:
+            return Text(
+                f"line {error.lineno} is not Python ({error.msg})", f"第 {error.lineno} 行不是 Python（{error.msg}）"
+            )
+        except (ValueError, RecursionError, MemoryError):
+            return Text("it cannot be read as Python", "它無法當作 Python 讀取")
+        return Text(f"it defines no {noun.en}", f"它沒有定義任何一{noun.zh}")
+
     def load(self, base: type, *, run: bool) -> ModuleType | type:
         """The module, or a class that says of itself what the file's does and can do nothing.
 
@@ -170,6 +182,16 @@ def plugin_files(workspace: Path) -> list[PluginFile]:
     except OSError:
         return []
     return [_read(*one) for one in found]
+
+
+def unreadable_plugin_files(workspace: Path) -> list[PluginError]:
+    """Why those files cannot be used that no kind can come from, whatever it is looked for as."""
+    nothing = Text("source, metric, reward or simple method", "種來源、指標、獎勵或簡單方法")
+    return [
+        file.refusal_error(file.missing_class(nothing))
+        for file in plugin_files(workspace)
+        if not _classes(file.content)
+    ]
 
 
 @lru_cache(maxsize=256)

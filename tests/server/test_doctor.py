@@ -125,6 +125,8 @@ def test_a_program_can_read_it_and_machines_that_do_not_answer_hold_nothing_up(
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
     gone = {"kind": "ssh", "host": "somebody@127.0.0.1:9"}
     write_yaml(tmp_path / "machines.yaml", {"machines": {"one": gone, "two": gone, "wrong": {"kind": "shh"}}})
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "cut_off.py").write_text("def (", encoding="utf-8")
     began = time.monotonic()
     assert main(["doctor", "--json", "--language", "zh-TW"]) == 1
     assert time.monotonic() - began < 20
@@ -134,3 +136,4 @@ def test_a_program_can_read_it_and_machines_that_do_not_answer_hold_nothing_up(
     assert by_machine["one"][0]["state"] == "broken" and "機器 one" in by_machine["one"][0]["says"]
     assert by_machine["one"][0]["mends"] and "ssh" in by_machine["wrong"][0]["mends"]
     assert any("Ollama" in one["says"] for one in by_machine["local"])
+    assert any("cut_off.py" in one["says"] and "第 1 行不是 Python" in one["says"] for one in by_machine["local"])

@@ -13,6 +13,7 @@ from nlp_skills.resources.foundation.access import AccessError, grant, read_gran
 from nlp_skills.resources.foundation.errors import DataSourceError, NlpSkillsError, PluginError, TrainingError
 from nlp_skills.resources.foundation.files import read_jsonl, sha256_bytes
 from nlp_skills.resources.foundation.kinds import is_stand_in, registry, use_plugins_of
+from nlp_skills.resources.foundation.plugin_files import unreadable_plugin_files
 from nlp_skills.tools.evaluate.metric import Answered, check_metric, metrics_for
 from tests.docs.extending import files_of
 
@@ -136,6 +137,29 @@ def test_from_the_persons_own_terminal_nothing_is_asked(
 def test_a_file_that_holds_no_such_kind_is_none(content: str, group: str, plugins: Path) -> None:
     (plugins / "mine.py").write_text(content, encoding="utf-8")
     assert "mine" not in registry(group).names() and "mine" not in registry(group).classes()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("x = 1\ndef (\n", "line 2 is not Python"),
+        ("x = 1\n", "it defines no metric"),
+        (EXAMPLES["acme_nlp/brevity.py"], "it defines no metric"),
+    ],
+)
+def test_who_asks_for_a_file_that_holds_no_such_kind_is_told_why(content: str, why: str, plugins: Path) -> None:
+    (plugins / "mine.py").write_text(content, encoding="utf-8")
+    with pytest.raises(PluginError) as refused:
+        registry("metrics").get("mine")
+    assert why in refused.value.problem.en and refused.value.field == "plugins/mine.py"
+    with pytest.raises(NlpSkillsError, match="There is no metric 'yours'"):
+        registry("metrics").get("yours")
+
+
+def test_files_that_no_kind_can_come_from_are_named(plugins: Path) -> None:
+    put(plugins, "same_start")
+    (plugins / "broken.py").write_text("def (", encoding="utf-8")
+    assert [error.field for error in unreadable_plugin_files(plugins.parent)] == ["plugins/broken.py"]
 
 
 @pytest.mark.parametrize(
