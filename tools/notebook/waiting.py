@@ -17,7 +17,7 @@ _LINE_CHARACTERS = 110
 
 
 def result_of(job: JobFolder, progress: bool) -> dict[str, Any]:
-    """What came of a job, once it has ended. Interrupting the wait leaves the job at work.
+    """What came of a job, once it has ended. Interrupting the wait leaves the job at work and says how to return to it.
 
     Arguments:
         progress: write to standard error where it stands, on one line.
@@ -25,9 +25,17 @@ def result_of(job: JobFolder, progress: bool) -> dict[str, Any]:
     Raises:
         NlpSkillsError: the job failed (its own error), was cancelled or interrupted.
     """
-    while (state := job_control.wait(job, _SECONDS_BETWEEN_LINES)) in ACTIVE_STATES:
-        if progress:
-            _write(job, state)
+    try:
+        while (state := job_control.wait(job, _SECONDS_BETWEEN_LINES)) in ACTIVE_STATES:
+            if progress:
+                _write(job, state)
+    except KeyboardInterrupt:
+        goes_on = Text(
+            f"\nJob {job.id} goes on. workspace.resume({job.id!r}) waits for it, workspace.cancel({job.id!r}) stops it.\n",
+            f"\n工作 {job.id} 會繼續執行。workspace.resume({job.id!r}) 可以再等它，workspace.cancel({job.id!r}) 可以停止它。\n",
+        )
+        sys.stderr.write(str(goes_on))
+        raise
     if progress:
         _write(job, state, end="\n")
     if state == "succeeded":

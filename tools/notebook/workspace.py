@@ -8,7 +8,7 @@ from typing import Any
 
 from ...resources import workspace as on_disk
 from ...resources.foundation.language import Language, speaking
-from ...resources.job import job_folder
+from ...resources.job import ACTIVE_STATES, JobState, job_folder
 from ...resources.task import TaskType
 from .task import Task
 from .waiting import result_of
@@ -105,7 +105,7 @@ class Workspace:
                 return rows
 
     def resume(self, job: str) -> dict[str, Any]:
-        """Carry on with a job that was interrupted, failed or cancelled, and wait for it; what came of it.
+        """What came of a job: waits while it is at work, carries on where it was interrupted, failed or was cancelled.
 
         Raises:
             NlpSkillsError: there is no such job, or it failed again.
@@ -113,4 +113,18 @@ class Workspace:
         from ..compute.jobs import job_control
 
         with speaking(self.language):
-            return result_of(job_control.resume(job_folder(self.folder, job), self.folder), self.progress)
+            folder = job_folder(self.folder, job)
+            if folder.state() not in (*ACTIVE_STATES, "succeeded"):
+                folder = job_control.resume(folder, self.folder)
+            return result_of(folder, self.progress)
+
+    def cancel(self, job: str) -> JobState:
+        """Stop a job; what it had committed is kept. How it ended.
+
+        Raises:
+            NlpSkillsError: there is no such job, or the machine it runs on does not answer.
+        """
+        from ..compute.jobs import job_control
+
+        with speaking(self.language):
+            return job_control.cancel(job_folder(self.folder, job))

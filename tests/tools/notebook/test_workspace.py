@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from nlp_skills import NlpSkillsError, Workspace
 from nlp_skills.resources.foundation.errors import DataError, TaskError, TrainingError
+from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.notebook.task import Task
 
 ROWS = "".join(
@@ -76,3 +78,23 @@ def test_a_job_that_fails_raises_its_own_error_and_progress_is_written(
     assert caught.value.details["job_id"] and "comments.csv" in caught.value.problem.en
     said = capfd.readouterr().err
     assert "preview · done" in said and "regenerate · failed" in said
+
+
+def test_who_stops_waiting_is_told_how_to_come_back(
+    workspace: Workspace, task: Task, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = task.folder.root / "comments.csv"
+    rows.write_text("text,label\n" + ROWS, encoding="utf-8")
+    task.set_data_source([{"type": "file", "path": "comments.csv"}])
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(job_control, "wait", interrupted)
+        task.prepare()
+    said = capfd.readouterr().err
+    [name] = re.findall(r"workspace\.resume\('([^']+)'\)", said)
+    assert f"workspace.cancel({name!r})" in said
+    assert workspace.resume(name)["counts"]["test"] == 12
+    assert workspace.cancel(name) == "succeeded"
