@@ -74,12 +74,14 @@ def run(asked: dict[str, Any]) -> int:
     os.environ.update(asked["environment"])
     os.chdir(asked["folder"])
     output = os.open(asked["output"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+    given = os.open(asked["input"], os.O_RDONLY)
+    for source, target in ((given, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
     sys.stdin = os.fdopen(0)
     sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, encoding="utf-8") for number in (1, 2))
     sys.path[:0] = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one and one not in sys.path]
+    if own := next((path for path in sys.path if (Path(path) / "sitecustomize.py").is_file()), None):
+        runpy.run_path(str(Path(own) / "sitecustomize.py"))  # as an interpreter that starts would
     warnings.resetwarnings()
     warnings.simplefilter("ignore")
     command = asked["command"]
