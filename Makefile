@@ -32,7 +32,7 @@ $(1)/bin/python -m compileall -q -j 0 $(1)/lib >/dev/null || true
 endef
 endif
 
-.PHONY: help setup demo demo-zh quick test test-sky lint bench clean
+.PHONY: help setup demo demo-zh quick test test-diagnosis test-sky lint bench clean
 
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,7 +72,11 @@ test: export OMP_WAIT_POLICY := PASSIVE
 test: setup lint ## Everything: lint, the light tests, the worker tests
 	.venv/bin/python -m pytest -m 'not worker and not alone' $(SIDE_BY_SIDE)
 	.venv/bin/python -m pytest -m 'not worker and alone'
-	.worker/bin/python -m pytest -m worker $(SIDE_BY_SIDE)
+	.worker/bin/python -m pytest -m 'worker and not diagnosis' $(SIDE_BY_SIDE)
+
+test-diagnosis: export OMP_WAIT_POLICY := PASSIVE
+test-diagnosis: setup ## Twenty trainings with planted faults and without: how often the diagnosis names the true cause
+	.worker/bin/python -m pytest -m diagnosis -n 2 --dist loadfile
 
 quick: .venv/.installed lint ## What trains nothing and measures nothing: lint and the light tests, in about three minutes
 	env -u NLP_SKILLS_WORKER .venv/bin/python -m pytest -m 'not worker and not alone and not minutes' -q -n 3 --dist loadfile tests/resources tests/prompts tests/server tests/tools tests/test_chinese.py tests/test_packaging.py

@@ -19,7 +19,7 @@ from nlp_skills.tools.evaluate.diagnosis import diagnose
 from tests.faults import planting
 from tests.tools.train.faults import quiet
 
-pytestmark = [pytest.mark.worker, pytest.mark.minutes]
+pytestmark = [pytest.mark.worker, pytest.mark.diagnosis]
 SEED = 11
 
 # What is planted → the name of the cause that `diagnose` gives it.

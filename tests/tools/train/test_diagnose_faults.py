@@ -23,7 +23,7 @@ from nlp_skills.tools.evaluate.diagnosis import diagnose
 from nlp_skills.tools.train.diagnose import diagnose_version
 from tests.tools.train import faults
 
-pytestmark = [pytest.mark.worker, pytest.mark.minutes]
+pytestmark = [pytest.mark.worker, pytest.mark.diagnosis]
 SEED = 7
 LONGEST_FIRST = (
     "rate_too_high",
