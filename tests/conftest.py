@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,9 +18,8 @@ from filelock import FileLock
 
 from nlp_skills.resources.foundation import masking
 from nlp_skills.tools.compute.jobs import job_control, local_process
-from nlp_skills.tools.train import counting
 from tests.permissions import allow_for_tests
-from tests.warm_jobs import WarmPopen, WarmProcess, starts_warm
+from tests.warm_jobs import WarmProcess, starts_warm
 
 _WORKER_ONLY = re.compile(r"^pytestmark = .*pytest\.mark\.worker", re.MULTILINE)
 _HAS_TRAINING_LIBRARIES = importlib.util.find_spec("torch") is not None
@@ -59,18 +57,11 @@ def _start_warm(command: list[str], *, cwd: Path, env: dict[str, str], stdout: A
     return _start_cold(command, cwd=cwd, env=env, stdout=stdout, **more)
 
 
-def _count_warm(command: list[str], *, env: dict[str, str], **more: Any) -> Any:
-    if starts_warm(command, env, _PYTHONS):
-        return WarmPopen(command, env=env)
-    return subprocess.Popen(command, env=env, **more)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _warm_jobs() -> Iterator[None]:
     """Jobs that this process starts are forked from one that has read the libraries."""
     with pytest.MonkeyPatch.context() as patch:
         if sys.platform != "win32":
-            patch.setattr(counting, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": _count_warm}))
             patch.setattr(local_process, "_start_detached", _start_warm)
         patch.setattr(job_control, "POLL_SECONDS", 0.02)
         yield

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 _SERVER = Path(__file__).with_name("warm_server.py")
 _LIGHT = (
@@ -35,66 +34,16 @@ _COLD = ("HF_ENDPOINT", "HF_HUB_OFFLINE")
 class WarmProcess:
     """`python COMMAND`; what the server asks of it is its number and its end."""
 
-    def __init__(
-        self,
-        python: str,
-        command: list[str],
-        folder: Path,
-        environment: dict[str, str],
-        output: str,
-        given: str = os.devnull,
-    ) -> None:
+    def __init__(self, python: str, command: list[str], folder: Path, environment: dict[str, str], output: str) -> None:
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(_server(python))
-        asked = {
-            "command": command,
-            "folder": str(folder),
-            "environment": environment,
-            "output": output,
-            "input": given,
-        }
+        asked = {"command": command, "folder": str(folder), "environment": environment, "output": output}
         self._connection.sendall(json.dumps(asked).encode() + b"\n")
         self.pid = int(self._connection.recv(16))
 
-    def wait(self, seconds: float | None = None) -> None:
-        """Wait for its end, at most so long.
-
-        Raises:
-            TimeoutError: it is still at it.
-        """
-        self._connection.settimeout(seconds)
-        self._connection.recv(1)
-        self._connection.close()
-
-
-class WarmPopen:
-    """As much of `subprocess.Popen` as the counting of rows asks of it, forked from a warm process."""
-
-    def __init__(self, command: list[str], *, env: dict[str, str], **_: Any) -> None:
-        self._command, self._environment = command, env
-        self._process: WarmProcess | None = None
-        self._ended = False
-
-    def communicate(self, given: bytes, timeout: float) -> None:
-        with tempfile.NamedTemporaryFile(prefix="warm-input-") as file:
-            file.write(given)
-            file.flush()
-            self._process = WarmProcess(
-                self._command[0], self._command[1:], Path.cwd(), self._environment, os.devnull, file.name
-            )
-            try:
-                self._process.wait(timeout)
-                self._ended = True
-            except TimeoutError:
-                raise subprocess.TimeoutExpired(self._command, timeout) from None
-
-    def poll(self) -> int | None:
-        return 0 if self._ended else None
-
     def wait(self) -> None:
-        assert self._process
-        self._process.wait()
-        self._ended = True
+        with self._connection:
+            self._connection.recv(1)
 
 
 def starts_warm(command: list[str], environment: dict[str, str], pythons: set[str]) -> bool:

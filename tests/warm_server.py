@@ -74,8 +74,8 @@ def run(asked: dict[str, Any]) -> int:
     os.environ.update(asked["environment"])
     os.chdir(asked["folder"])
     output = os.open(asked["output"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    given = os.open(asked["input"], os.O_RDONLY)
-    for source, target in ((given, 0), (output, 1), (output, 2)):
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
     sys.stdin = os.fdopen(0)
     sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, encoding="utf-8") for number in (1, 2))
