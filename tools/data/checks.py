@@ -29,7 +29,8 @@ from .split import SPLITS, group_keys
 from .task_kind import TaskKind, counted_labels, task_kind
 
 Report = dict[str, Any]
-_HEAVIEST = (
+# The warnings that are worth a word in the answer, the heaviest first.
+WORTH_SAYING = (
     "no_test",
     "one_label",
     "damaged_text",
@@ -155,7 +156,7 @@ def empty_report(errors: Sequence[Finding]) -> Report:
 
 def _weight(found: Finding) -> int:
     """Its place: what spoils a measurement or harms somebody first, what was merely tidied last."""
-    return _HEAVIEST.index(found["code"]) if found["code"] in _HEAVIEST else len(_HEAVIEST)
+    return WORTH_SAYING.index(found["code"]) if found["code"] in WORTH_SAYING else len(WORTH_SAYING)
 
 
 def hide_row_texts(report: Report, task: Task) -> Report:

@@ -10,7 +10,7 @@ from typing import Any
 from ...resources.foundation.language import Text, several
 from ...resources.task import TaskFolder
 from .benchmark import MAIN, benchmark_names, frozen_benchmark
-from .checks import Report, hide_row_texts
+from .checks import WORTH_SAYING, Report, hide_row_texts
 from .decisions import KEEP_BENCHMARK
 from .difference import difference, in_words
 from .fetch import RawSnapshot
@@ -22,29 +22,6 @@ from .split import SPLITS
 from .store import Snapshot
 from .task_kind import role_title, task_kind
 
-_WORTH_SAYING = (
-    "no_test",
-    "one_label",
-    "damaged_text",
-    "stand_in",
-    "several_labels_in_one",
-    "labels_alike",
-    "without_time",
-    "label_without_rows",
-    "label_not_in_benchmark",
-    "own_split_not_followed",
-    "group_column",
-    "near_conflicts",
-    "near_overlap",
-    "simplified_characters",
-    "personal_mobile",
-    "personal_landline",
-    "personal_email",
-    "secret_password",
-    "imbalance",
-    "few_rows",
-    "small_test",
-)
 _ALWAYS_SAID = ("benchmark_followed", "benchmark_beside", KEEP_BENCHMARK, "own_split_kept", "labels_found")
 _TAKEN_OUT = {
     "duplicates_removed": Text("exact duplicates of another", "完全重複"),
@@ -140,7 +117,7 @@ def _message(
     total = sum(snapshot.counts.values())
     train, valid, test = (snapshot.counts[name] for name in SPLITS)
     since = in_words(changes) if changes else Text("", "")
-    warned = [Text(**found["message"]) for found in report["warnings"] if found["code"] in _WORTH_SAYING][:1]
+    warned = [Text(**found["message"]) for found in report["warnings"] if found["code"] in WORTH_SAYING][:1]
     note = Text("".join(f" Note: {one.en}" for one in warned), "".join(f"注意：{one.zh}" for one in warned))
     always = [Text(**found["message"]) for found in report["warnings"] if found["code"] in _ALWAYS_SAID]
     kept = Text(" ".join(one.en for one in always), "".join(one.zh for one in always))

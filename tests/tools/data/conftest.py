@@ -123,6 +123,25 @@ def sentences(count: int, start: int = 0) -> Rows:
     ]
 
 
+def quarterly_news() -> Rows:
+    """Eight patterns of sentences, each for three companies and three quarters."""
+    return [
+        {"text": f"{company}第{quarter}季{event}", "entity": company, "label": label}
+        for event, label in (
+            ("營收成長", "正面"),
+            ("獲利衰退", "負面"),
+            ("改選董事", "中性"),
+            ("接獲大單", "正面"),
+            ("遭到罰款", "負面"),
+            ("公布財報", "中性"),
+            ("調高財測", "正面"),
+            ("裁減人力", "負面"),
+        )
+        for company in ("台積電", "鴻海", "聯發科")
+        for quarter in (1, 2, 3)
+    ]
+
+
 def _dates(count: int) -> list[Any]:
     import datetime
 

@@ -10,7 +10,7 @@ from nlp_skills.resources.foundation.files import dump_jsonl, read_json, read_js
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.data.benchmark import benchmark_names
 from nlp_skills.tools.data.snapshot import current_snapshot
-from tests.tools.data.conftest import Rows, sentences
+from tests.tools.data.conftest import Rows, quarterly_news, sentences
 from tests.tools.data.test_regenerate import refusal, source
 
 Prepare = Callable[..., dict[str, Any]]
@@ -89,21 +89,7 @@ def test_simplified_characters_and_labels_without_test_rows_are_told(task: TaskF
 
 
 def test_a_benchmark_of_one_label_is_not_frozen(task: TaskFolder, prepare: Prepare) -> None:
-    rows = [
-        {"text": f"{company}第{quarter}季{event}", "entity": company, "label": label}
-        for event, label in (
-            ("營收成長", "正面"),
-            ("獲利衰退", "負面"),
-            ("改選董事", "中性"),
-            ("接獲大單", "正面"),
-            ("遭到罰款", "負面"),
-            ("公布財報", "中性"),
-            ("調高財測", "正面"),
-            ("裁減人力", "負面"),
-        )
-        for company in ("台積電", "鴻海", "聯發科")
-        for quarter in (1, 2, 3)
-    ]
+    rows = quarterly_news()
     source(task, rows, split={"group_by": "skeleton"})
 
     assert "benchmark_one_label" in refusal(prepare).fix.en

@@ -20,7 +20,7 @@ from nlp_skills.tools.data.benchmark import frozen_benchmark
 from nlp_skills.tools.data.rows import Skeletons
 from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.data.split import SPLITS
-from tests.tools.data.conftest import Rows, sentences
+from tests.tools.data.conftest import Rows, quarterly_news, sentences
 
 Prepare = Callable[..., dict[str, Any]]
 
@@ -114,21 +114,7 @@ def test_a_new_split_policy_never_trains_on_the_benchmark(task: TaskFolder, prep
 
 
 def test_with_skeletons_no_pattern_stands_on_both_sides(task: TaskFolder, prepare: Prepare) -> None:
-    rows = [
-        {"text": f"{company}第{quarter}季{event}", "entity": company, "label": label}
-        for event, label in (
-            ("營收成長", "正面"),
-            ("獲利衰退", "負面"),
-            ("改選董事", "中性"),
-            ("接獲大單", "正面"),
-            ("遭到罰款", "負面"),
-            ("公布財報", "中性"),
-            ("調高財測", "正面"),
-            ("裁減人力", "負面"),
-        )
-        for company in ("台積電", "鴻海", "聯發科")
-        for quarter in (1, 2, 3)
-    ]
+    rows = quarterly_news()
     source(task, rows, split={"group_by": "skeleton"})
     prepare(accept={"benchmark_one_label": "eight patterns only"})
     snapshot = current_snapshot(task)
