@@ -7,12 +7,8 @@ The tokenizer's libraries stand in the worker environment alone; the server read
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -30,6 +26,7 @@ from ..data.snapshot import Snapshot, load_snapshot
 from ..data.task_kind import kind_of
 from .audit import Finding, audit
 from .tokenise import TokenisedRow, end_ids_of, load_tokenizer, tokenise, tokenizer_hash
+from .worker_request import run_in_worker
 
 MODULE = "nlp_skills.tools.train.counting"
 _FORM = 1  # counts up when what is stored changes
@@ -168,20 +165,7 @@ def count_in_worker(request: Request, python: Path, seconds: float) -> bool:
     """Have the worker count, and wait for it at most so many seconds. Whether it is still at it."""
     if request.file.is_file():
         return False
-    process = subprocess.Popen(
-        [str(python), "-m", MODULE],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONSAFEPATH": "1"},
-        start_new_session=True,
-    )
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # one that ended before it had heard what to do
-        process.communicate(json.dumps(request.content()).encode(), timeout=seconds)
-    if process.poll() is not None:
-        return False
-    threading.Thread(target=process.wait, daemon=True).start()  # it leaves no zombie when it ends
-    return True
+    return run_in_worker(MODULE, request.content(), python, seconds)
 
 
 def main() -> int:

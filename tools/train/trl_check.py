@@ -7,14 +7,10 @@ TRL stands in the worker environment alone; the server reads what this leaves.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -29,6 +25,7 @@ from ...resources.task import TaskFolder
 from ..compute.environments.libraries import settle_libraries
 from ..compute.jobs.job_control import error_of
 from .trl_names import OURS, owner_of
+from .worker_request import run_in_worker
 
 MODULE = "nlp_skills.tools.train.trl_check"
 _OFFERED = 3
@@ -126,21 +123,8 @@ class Request:
         """Have the worker check, and wait for it at most so many seconds. Whether it is still at it."""
         if self.outcome():
             return False
-        process = subprocess.Popen(
-            [str(python), "-m", MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONSAFEPATH": "1"},
-            start_new_session=True,
-        )
         content = {"file": str(self.file), "configuration": self.configuration, "options": self.options}
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # one that ended before it had heard what to do
-            process.communicate(json.dumps(content).encode(), timeout=seconds)
-        if process.poll() is not None:
-            return False
-        threading.Thread(target=process.wait, daemon=True).start()  # it leaves no zombie when it ends
-        return True
+        return run_in_worker(MODULE, content, python, seconds)
 
 
 def request_for(task: TaskFolder, configuration: str, options: Mapping[str, Any], python: Path) -> Request:
