@@ -148,6 +148,17 @@ def test_a_site_whose_rules_cannot_be_asked_for_is_not_read(server: Peer) -> Non
     assert "503" in refusal(urls=[url]).problem.en and "/news" not in server.paths()
 
 
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [(b"User-agent: *\nDisallow: /secret\n", False), (b"<html><body><p>Not found</p></body></html>", True)],
+)
+def test_rules_sent_as_a_web_page_are_rules_and_a_web_page_is_none(server: Peer, content: bytes, read: bool) -> None:
+    server.serve("/robots.txt", Said(content, headers={"Content-Type": "text/html; charset=utf-8"}))
+    urls = [server.serve(path, as_page(article())) for path in ("/open", "/secret")]
+    found = [row["url"] for row in records(urls=urls)]
+    assert found == (urls if read else urls[:1]) and ("/secret" in server.paths()) is read
+
+
 def test_the_pause_that_robots_txt_asks_for_is_kept(server: Peer) -> None:
     server.serve("/robots.txt", Said(b"User-agent: nlp-skills\nCrawl-delay: 0.3\n"))
     records(urls=[server.serve(f"/{n}", as_page(article(title=str(n)))) for n in range(3)])

@@ -55,7 +55,7 @@ class Robots:
         except ImportError as error:
             raise missing("protego") from error
         answer = self._web.ask(Ask(f"{site}/robots.txt"), accepted=_NO_RULES)
-        if answer.status >= 300 or answer.media_type == "text/html":
+        if answer.status >= 300:
             return Protego.parse("")
         return Protego.parse(page_text(answer.content[:_MOST_BYTES], answer.charset) or "")
 
