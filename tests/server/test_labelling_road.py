@@ -109,6 +109,7 @@ async def test_rows_are_proposed_for_reviewed_prepared_and_trained_on(tmp_path: 
         json.loads(line) for line in Path(prepared["job"]["result"]["files"]["train"]).read_text("utf-8").splitlines()
     ]
     assert sum(prepared["job"]["result"]["counts"].values()) == 30
+    assert not any(said in prepared["message"] for said in ("no label", "沒有標籤")), "all of them are labelled by now"
     assert len(train) >= 20 and {row["label"] for row in train} == set(words["labels"])
     story = train[0]["labelled"]
     assert story["how"] == "accepted" and story["by"] == ["Ann"] and story["proposed"]["by"] == "rules"

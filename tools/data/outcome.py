@@ -136,7 +136,8 @@ def _message(
         else Text("", "")
     )
     lacking = role_title(task_kind(prepared.definition.type).key)
-    apart = len(prepared.unlabelled)
+    labelled = {row["id"] for row in prepared.rows}  # by hand, since they were fetched without a label
+    apart = sum(row["id"] not in labelled for row in prepared.unlabelled)
     waiting = Text(
         f" {several(apart, 'row carries', 'rows carry')} no {lacking.en} and {'is' if apart == 1 else 'are'} kept apart "
         "until labelled."
