@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 Language = Literal["en", "zh-TW"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh-TW")
@@ -17,7 +17,12 @@ _spoken: ContextVar[Language | None] = ContextVar("spoken_language", default=Non
 
 
 class Text(NamedTuple):
-    """One thing said, written natively in English and in Traditional Chinese; `str()` gives the one being spoken."""
+    """One thing said, written natively in English and in Traditional Chinese; `str()` gives the one being spoken.
+
+    Texts are put together as strings are, in both languages at once: `one + two`, `SENTENCES.join([one, two])`,
+    `Text("{file}: {why}.", "{file}：{why}。").format(file=name, why=reason)`. A plain string is the same in both.
+    An empty text is false.
+    """
 
     en: str
     zh: str
@@ -25,8 +30,48 @@ class Text(NamedTuple):
     def __str__(self) -> str:
         return self.to(spoken_language())
 
+    def __bool__(self) -> bool:
+        return bool(self.en or self.zh)
+
+    def __add__(self, after: Text | str) -> Text:  # type: ignore[override]  # as strings do, not as tuples
+        return Text(self.en + _said(after, "en"), self.zh + _said(after, "zh-TW"))
+
+    def __radd__(self, before: str) -> Text:
+        return Text(before + self.en, before + self.zh)
+
     def to(self, language: Language) -> str:
         return self.zh if language == "zh-TW" else self.en
+
+    def join(self, parts: Iterable[Text | str | None]) -> Text:
+        """The parts with this text between them; empty ones fall out."""
+        kept = [part for part in parts if part]
+        return Text(*(self.to(language).join(_all_said(kept, language)) for language in LANGUAGES))
+
+    def format(self, *values: object, **named: object) -> Text:
+        """This text with its `{placeholders}` filled in, as `str.format` does; a `Text` among the values in its language.
+
+        Call it on a text that stands in the code, never on one that already holds somebody else's words.
+        """
+
+        def fill(language: Language) -> str:
+            given = {name: _said(value, language) for name, value in named.items()}
+            return self.to(language).format(*(_said(value, language) for value in values), **given)
+
+        return Text(fill("en"), fill("zh-TW"))
+
+
+def _said(value: Any, language: Language) -> Any:
+    return value.to(language) if isinstance(value, Text) else value
+
+
+def _all_said(parts: list[Text | str], language: Language) -> Iterator[str]:
+    return (said for part in parts if (said := _said(part, language)))
+
+
+# What stands between sentences, the items of a list, and clauses.
+SENTENCES = Text(" ", "")
+COMMAS = Text(", ", "、")
+CLAUSES = Text("; ", "；")
 
 
 def several(count: int, one: str, many: str = "", form: str = "") -> str:
