@@ -22,7 +22,8 @@ from ..compute.jobs.running import RunningJob
 from ..data.rows import Row
 from ..data.store import Snapshot, load_snapshot
 from ..data.task_kind import Answers, task_kind, task_kinds
-from .trl_names import OURS, owner_of, refuse_owned
+from .trl_names import OURS
+from .trl_owned import owner_of, refuse_owned
 
 
 @dataclass(frozen=True)

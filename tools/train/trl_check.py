@@ -24,7 +24,8 @@ from ...resources.foundation.wording import nearest, problem_in_words
 from ...resources.task import TaskFolder
 from ..compute.environments.libraries import settle_libraries
 from ..compute.jobs.job_control import error_of
-from .trl_names import OURS, owner_of
+from .trl_names import OURS
+from .trl_owned import owner_of
 from .worker_request import run_in_worker
 
 MODULE = "nlp_skills.tools.train.trl_check"

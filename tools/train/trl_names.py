@@ -1,12 +1,11 @@
-"""Settings as people have them: which of ours a name of TRL's or PEFT's means, and what is not to be set at all."""
+"""Settings as people have them: which of ours a name of TRL's or PEFT's means."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...resources.foundation.errors import TrainingError
 from ...resources.foundation.language import Text
@@ -37,124 +36,6 @@ OURS = {
 }
 _SAMPLING = {"group_by_length": True, "random": False}
 _USUAL_GENERATIONS = 8
-
-
-class Owned(NamedTuple):
-    """Options that are not to be set: those of these names, why, and what to do instead."""
-
-    names: re.Pattern[str]
-    why: Text
-    instead: Text
-
-
-def _owned_names(names: str, why: Text, instead: Text) -> Owned:
-    return Owned(re.compile(names), why, instead)
-
-
-OWNED = (
-    _owned_names(
-        r"(overwrite_)?output_dir|logging_dir|run_name|project",
-        Text("a version has its own folder and its own name", "版本有自己的資料夾與名稱"),
-        Text("Leave it out; the answer of the training names the folder.", "請省略；訓練的回答會說資料夾在哪裡。"),
-    ),
-    _owned_names(
-        r"seed|data_seed|full_determinism",
-        Text("one seed makes the whole version reproducible", "整個版本靠同一個種子才能重現"),
-        Text("Give seed beside trl, not in it.", "請把 seed 寫在 trl 旁邊，不要寫在裡面。"),
-    ),
-    _owned_names(
-        r"save_.*|load_best_model_at_end|metric_for_best_model|greater_is_better|resume_from_checkpoint|"
-        r"restore_callback_.*|ignore_data_skip|enable_jit_checkpoint",
-        Text(
-            "checkpoints are written so that a training killed at any point goes on",
-            "檢查點的寫法要讓訓練隨時中斷都能接續",
-        ),
-        Text(
-            "Use save_every and keep_best; manage_job(action='resume') carries on.",
-            "請用 save_every 與 keep_best；接續用 manage_job(action='resume')。",
-        ),
-    ),
-    _owned_names(
-        r"eval_.*|.*_eval|do_(train|eval|predict)|per_(device|gpu)_eval_batch_size|prediction_loss_only|label_names|"
-        r"batch_eval_metrics|include_for_metrics|num_generations_eval",
-        Text("the validation rows are asked after each epoch", "每輪結束都會用驗證資料評分"),
-        Text(
-            "Use keep_best and early_stopping; evaluate measures.", "請用 keep_best、early_stopping；評估用 evaluate。"
-        ),
-    ),
-    _owned_names(
-        r"bf16.*|fp16.*|tf32|(torch_)?dtype|load_in_8bit|model_init_kwargs|quantization_config",
-        Text("the precision follows the device and the base model", "精度依裝置與基礎模型決定"),
-        Text("Leave it out, or use load_in_4bit.", "請省略，或用 load_in_4bit。"),
-    ),
-    _owned_names(
-        r"packing.*|padding_free|dataset_.*|(completion|assistant)_only_loss|chat_template.*|eos_token|pad_token|"
-        r"truncation_mode|remove_unused_columns|length_column_name|shuffle_dataset|max_prompt_length|"
-        r"dataloader_drop_last|generation_batch_size|steps_per_generation|tools|max_tool_calling_iterations",
-        Text(
-            "the rows come tokenised, audited and in an order of their own: none is cut, dropped or packed after that",
-            "資料列事先已切好、稽核過、排好順序：之後不再截斷、丟棄或打包",
-        ),
-        Text(
-            "Use max_length, long_rows and the settings of the method.", "請用 max_length、long_rows 與訓練方法的設定。"
-        ),
-    ),
-    _owned_names(
-        r"report_to|log_.*|logging_.*|disable_tqdm|push_to_hub.*|hub_.*|trackio_.*|wandb_.*|num_completions_to_print|"
-        r"include_num_input_tokens_seen|skip_memory_metrics|debug",
-        Text(
-            "what a training reports stands in its job, and nothing leaves the machine",
-            "訓練的過程記錄在工作裡，不會外傳",
-        ),
-        Text(
-            "Look at job_status; deploy(target='huggingface') uploads.",
-            "過程請看 job_status；上傳用 deploy(target='huggingface')。",
-        ),
-    ),
-    _owned_names(
-        r"use_cpu|no_cuda|local_rank|ddp_.*|deepspeed|fsdp.*|accelerator_config|parallelism_config|ds3_.*|"
-        r"dataloader_pin_memory|average_tokens_across_devices|activation_offloading",
-        Text("processes and devices are shared out when the training's turn comes", "程序與裝置在輪到時才分配"),
-        Text("Use num_processes, threads and train(machine=…).", "請用 num_processes、threads 與 train(machine=…)。"),
-    ),
-    _owned_names(
-        r"max_steps|auto_find_batch_size",
-        Text(
-            "a training is as long and its steps as large as planned, so that it can go on",
-            "訓練的長度與每步的大小要依計畫，才能接續",
-        ),
-        Text("Use epochs and batch_size.", "請用 epochs 與 batch_size。"),
-    ),
-    _owned_names(
-        r"loss_weights|precompute_ref_.*|disable_dropout|lora_dropout|sync_ref_model|ref_model_.*",
-        Text("the method sets it, as it decides what the model is compared with", "模型和什麼比較由訓練方法決定"),
-        Text(
-            "Use the settings of the method, such as beta and sft_weight.",
-            "請用訓練方法的設定，例如 beta、sft_weight。",
-        ),
-    ),
-    _owned_names(
-        r"use_peft|peft_config|use_dora|use_rslora|init_lora_weights|modules_to_save|lora_modules_to_save|bias|lora_bias|"
-        r"task_type|rank_pattern|alpha_pattern|exclude_modules|layers_.*|target_parameters|inference_mode",
-        Text(
-            "of PEFT's LoRA the rank, the scale, the dropout and the layers are settings here; adapters of another form are "
-            "not merged and served everywhere",
-            "PEFT 的 LoRA 在這裡可以設定 rank、縮放、dropout 與套用的層；其他形式的 adapter 不是到處都能合併與服務",
-        ),
-        Text(
-            "Use lora_r (0 trains every weight), lora_alpha, lora_dropout and target_modules.",
-            "請用 lora_r（0 表示訓練全部權重）、lora_alpha、lora_dropout、target_modules。",
-        ),
-    ),
-    _owned_names(
-        r"trust_remote_code|use_vllm|vllm_.*|use_transformers_.*|transformers_.*|use_liger_kernel|liger_kernel_config|"
-        r"(.*_)?(dir|path|paths|file|url|host|port|token|repo|server|endpoint)(_.*)?",
-        Text(
-            "it could run foreign code, read files or reach another host", "它可能執行外來程式、讀取檔案或連到別的主機"
-        ),
-        Text("Leave it out.", "請省略。"),
-    ),
-)
 
 
 def written_as_ours(
@@ -197,27 +78,6 @@ def written_as_ours(
     if "trl" in settings and (rest or not inside):
         ours["trl"] = rest if inside else (options or None)
     return ours, words
-
-
-def owner_of(name: str) -> Owned | None:
-    """Why an option of TRL's is not to be set; None where it may be."""
-    return next((one for one in OWNED if one.names.fullmatch(name)), None)
-
-
-def refuse_owned(options: Any) -> None:
-    """Refuse options of `trl` that are not to be set.
-
-    Raises:
-        TrainingError: names the option, why, and what to do instead.
-    """
-    for name in options if isinstance(options, Mapping) else ():
-        if owned := owner_of(str(name)):
-            shown = str(name)[:40]
-            raise TrainingError(
-                Text(f"trl.{shown} is not to be set: {owned.why.en}.", f"不能設定 trl.{shown}：{owned.why.zh}。"),
-                owned.instead,
-                field=f"trl.{shown}",
-            )
 
 
 @contextmanager

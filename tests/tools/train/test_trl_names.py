@@ -21,7 +21,8 @@ from nlp_skills.tools.train.fine_tuning import FineTuning
 from nlp_skills.tools.train.method import make_method, methods
 from nlp_skills.tools.train.plan import read_plan, under_our_names
 from nlp_skills.tools.train.planning import plan_training
-from nlp_skills.tools.train.trl_names import OURS, owner_of, written_as_ours
+from nlp_skills.tools.train.trl_names import OURS, written_as_ours
+from nlp_skills.tools.train.trl_owned import owner_of
 from tests.tools.train.test_planning import write_base
 from tests.tools.train.trained import ready
 
@@ -141,8 +142,8 @@ def test_what_a_parent_holds_is_changed_under_a_name_of_trl(workspace: Workspace
         ("fsdp", "num_processes"),
         ("max_steps", "Use epochs"),
         ("vllm_server_host", "Leave it out"),
-        ("chat_template_path", "long_rows"),
-        ("trust_remote_code", "Leave it out"),
+        ("chat_template_path", "template suits"),
+        ("trust_remote_code", "transformers knows"),
         ("use_dora", "target_modules"),
     ],
 )
@@ -154,6 +155,35 @@ def test_what_is_owned_here_is_refused_with_the_reason_and_the_way(option: str, 
             make_method("sft", {"base_model": "any", **settings})
         assert instead in caught.value.fix.en and caught.value.fix.zh
         assert (caught.value.field or "").endswith(option)
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("model_init_kwargs", "the base model is loaded"),
+        ("quantization_config", "the base model is loaded"),
+        ("bf16_full_eval", "precision"),
+        ("do_predict", "no trainer reads it"),
+        ("eval_steps", "validation rows"),
+        ("eos_token", "chat template"),
+        ("assistant_only_loss", "answers"),
+        ("dataset_num_proc", "the rows come tokenised"),
+        ("steps_per_generation", "how many answers"),
+        ("hub_token", "uploads nothing"),
+        ("activation_offloading", "memory"),
+        ("loss_weights", "loss"),
+        ("disable_dropout", "dropout"),
+        ("ref_model_sync_steps", "compared with"),
+        ("vllm_server_base_url", "written by the very model"),
+        ("use_liger_kernel", "Liger"),
+        ("trust_remote_code", "code"),
+        ("some_cache_dir", "read files"),
+    ],
+)
+def test_each_option_is_refused_for_its_own_reason(option: str, reason: str) -> None:
+    with pytest.raises(TrainingError) as caught:
+        make_method("grpo", {"base_model": "any", "trl": {option: "x"}})
+    assert reason in caught.value.problem.en
 
 
 def test_an_option_of_trl_outside_of_it_is_led_there() -> None:
