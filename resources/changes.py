@@ -112,7 +112,9 @@ def data_changes(before: DataSnapshot, after: DataSnapshot) -> list[Change]:
         hashes = [content.file_hashes for content in (before, after)]
         old_hash, new_hash = (h.get(split) or h.get(f"{split}.jsonl") for h in hashes)
         if old_hash and new_hash and old_hash != new_hash:
-            text = Text(f"Other rows in the {words.en} split, as many as before", f"{words.zh}集換過內容，筆數不變")
+            text = Text("Other rows in the {words} split, as many as before", "{words}集換過內容，筆數不變").format(
+                words=words
+            )
             found.append(Change(old_hash[:12], new_hash[:12], text, split=split))
     return found
 
@@ -135,21 +137,22 @@ def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _setting_text(path: str, old: Any, new: Any) -> Text:
     name = _WORDS.get(path, Text(path, path))
     subject = name.en if path not in _WORDS else name.en[:1].upper() + name.en[1:]
+
+    def subject_after(verb: str) -> Text:
+        return Text(subject, _join_chinese(verb, name.zh))
+
     if old is None:
-        return Text(
-            f"{subject} set to {_format_value(new)}", _join_chinese("設定", name.zh) + f"：{_format_value(new)}"
-        )
+        return subject_after("設定") + Text(f" set to {_format_value(new)}", f"：{_format_value(new)}")
     if new is None:
-        return Text(
-            f"{subject} no longer set (was {_format_value(old)})",
-            _join_chinese("不再設定", name.zh) + f"（原為 {_format_value(old)}）",
+        return subject_after("不再設定") + Text(
+            f" no longer set (was {_format_value(old)})", f"（原為 {_format_value(old)}）"
         )
     if path.startswith("prompt"):
-        return Text(f"{subject} rewritten", _join_chinese("改寫", name.zh))
+        return subject_after("改寫") + Text(" rewritten", "")
     step = f"{_format_value(old)} → {_format_value(new)}"
     if _number(old) and _number(new) and path != "seed":
-        return Text(f"{subject} {step}", f"{_join_chinese('增加' if new > old else '降低', name.zh)} {step}")
-    return Text(f"{subject} {step}", f"{name.zh}：{step}")
+        return subject_after("增加" if new > old else "降低") + f" {step}"
+    return Text(subject, name.zh) + Text(f" {step}", f"：{step}")
 
 
 def _rows_text(label: str, old: int, new: int) -> Text:
@@ -166,8 +169,10 @@ def _rows_text(label: str, old: int, new: int) -> Text:
 
 def _split_text(split: str, old: int, new: int) -> Text:
     words = _SPLITS[split]
-    sign, verb = ("+", "新增") if new > old else ("−", "移除")
-    return Text(f"{sign}{several(abs(new - old), f'{words.en} row')}", f"{verb}{words.zh}樣本 {abs(new - old)} 筆")
+    change = Text("+", "新增") if new > old else Text("−", "移除")
+    count = abs(new - old)
+    rows = "row" if count == 1 else "rows"
+    return change + Text("{count} {split} {rows}", "{split}樣本 {count} 筆").format(count=count, split=words, rows=rows)
 
 
 def _join_chinese(left: str, right: str) -> str:

@@ -148,11 +148,14 @@ def _unknown(kind: str, wanted: str, known: list[str]) -> UnknownResource:
     words = {"skill": Text("skill", "技能"), "page": Text("page", "頁面")}[kind]
     search = f"read_resource(search={wanted[:40].replace('-', ' ')!r})"
     return UnknownResource(
-        Text(f"There is no {words.en} {wanted[:60]!r}.", f"沒有「{wanted[:60]}」這個{words.zh}。"),
-        Text(
-            (meant.en if known else "This skill has one page only: leave the page out.")
-            + f" Or search all pages: {search}.",
-            (meant.zh if known else "這個技能只有主頁，請省略頁面名稱。") + f"也可以搜尋所有頁面：{search}。",
+        Text("There is no {words} {wanted!r}.", "沒有「{wanted}」這個{words}。").format(
+            words=words, wanted=wanted[:60]
         ),
+        (
+            meant
+            if known
+            else Text("This skill has one page only: leave the page out.", "這個技能只有主頁，請省略頁面名稱。")
+        )
+        + Text(f" Or search all pages: {search}.", f"也可以搜尋所有頁面：{search}。"),
         field=kind,
     )

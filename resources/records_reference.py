@@ -19,7 +19,7 @@ from .deployment import Deployment
 from .environment import Environment
 from .evaluation import Results
 from .evidence import Evidence
-from .foundation.language import Language, Text
+from .foundation.language import COMMAS, Language, Text
 from .job import Cut, JobExit, JobSpec, Place
 from .model_info import ModelInfo
 from .record import Record
@@ -100,17 +100,15 @@ def _describe_type(annotation: Any) -> Text:
         kinds = [part for part in parts if part is not type(None)]
         if set(kinds) == {int, float}:
             return _WORDS[float]
-        told = [_describe_type(part) for part in kinds]
-        return Text(" or ".join(one.en for one in told), "或".join(one.zh for one in told))
+        return Text(" or ", "或").join(map(_describe_type, kinds))
     if origin is Literal:
-        words = [f"`{part}`" for part in parts]
-        return Text(", ".join(words), "、".join(words))
+        return COMMAS.join(f"`{part}`" for part in parts)
     if origin is list:
         inner = _describe_type(parts[0])
-        return Text(f"list: {inner.en}", f"清單：{inner.zh}")
+        return Text("list: {inner}", "清單：{inner}").format(inner=inner)
     if origin is dict:
         inner = _describe_type(parts[1])
-        return Text(f"by name: {inner.en}", f"依名稱：{inner.zh}")
+        return Text("by name: {inner}", "依名稱：{inner}").format(inner=inner)
     return _WORDS.get(annotation, _WORDS[Any])
 
 

@@ -75,9 +75,9 @@ def require_model(version: VersionFolder) -> None:
     call = f"reproduce(task={version.task.name!r}, version={version.name!r})"
     raise EvaluationError(
         Text(
-            f"The model of {version.name} is not here: {why.en} ({day}). Its configuration, data and results are.",
-            f"{version.name} 的模型已不在這裡：{why.zh}（{day}）。設定、資料與結果都還在。",
-        ),
+            "The model of {version} is not here: {why} ({day}). Its configuration, data and results are.",
+            "{version} 的模型已不在這裡：{why}（{day}）。設定、資料與結果都還在。",
+        ).format(version=version.name, why=why, day=day),
         Text(
             f"Train it again from its snapshot with {call}; where the same comes out, the model is put back in its "
             "place. Or use another version.",

@@ -359,6 +359,8 @@ def describe_validation(error: ValidationError, path: Path) -> tuple[Text, Text]
     field, said, given, missing, _ = misfit_of(error)
     value = "" if missing else f" ({_format_value(given)})"
     return (
-        Text(f"{path.name}: {field}{value}: {said.en}.", f"{path.name} 的 {field}{value}：{said.zh}。"),
+        Text("{path}: {field}{value}: {said}.", "{path} 的 {field}{value}：{said}。").format(
+            path=path.name, field=field, value=value, said=said
+        ),
         Text(f"Correct that field in {path} and try again.", f"請修正 {path} 的這個欄位後再試一次。"),
     )

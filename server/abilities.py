@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..resources.catalogue import base_models
-from ..resources.foundation.language import Text, several
+from ..resources.foundation.language import CLAUSES, Text, several
 from ..tools.compute.hardware import Machine
 from ..tools.compute.machine import CheckResult
 from ..tools.train.base_facts import Outline
@@ -43,33 +43,35 @@ def training(name: str, machine: Machine, libraries: Mapping[str, Any]) -> Itera
     sizes = [(Text("LoRA", "LoRA "), largest(room, gpu, 16)), (Text("every weight", "全參數"), largest(room, gpu, 0))]
     if gpu and libraries.get(_BITSANDBYTES) and _quantises():
         sizes.append((Text("QLoRA", "QLoRA "), largest(room, gpu, 16, four_bits=True)))
-    fits = [Text(f"{how.en} up to {model}", f"{how.zh}最大到 {model}") for how, model in sizes if model]
+    fits = [
+        Text("{how} up to {model}", "{how}最大到 {model}").format(how=how, model=model) for how, model in sizes if model
+    ]
     kinds = ", ".join(methods())
     if not fits:
         yield CheckResult(
             "warning",
             Text(
-                f"{on.en}Too little memory to train any base model of the catalogue.",
-                f"{on.zh}記憶體太少，目錄裡的基礎模型都無法訓練。",
-            ),
+                "{on}Too little memory to train any base model of the catalogue.",
+                "{on}記憶體太少，目錄裡的基礎模型都無法訓練。",
+            ).format(on=on),
             Text("Train on another machine: set_up(what='machine').", "請改用別台機器訓練：set_up(what='machine')。"),
         )
         return
     yield CheckResult(
         "ok",
         Text(
-            f"{on.en}Trains {kinds} {where.en}: {'; '.join(fit.en for fit in fits)} (short rows, one at a time)",
-            f"{on.zh}可訓練 {kinds}（{where.zh}）：{'；'.join(fit.zh for fit in fits)}（短文字、一次一列）",
-        ),
+            "{on}Trains {kinds} {where}: {fits} (short rows, one at a time)",
+            "{on}可訓練 {kinds}（{where}）：{fits}（短文字、一次一列）",
+        ).format(on=on, kinds=kinds, where=where, fits=CLAUSES.join(fits)),
     )
     if gpu and _quantises() and not libraries.get(_BITSANDBYTES):
         python = machine.worker or "python"
         yield CheckResult(
             "warning",
             Text(
-                f"{on.en}No QLoRA: bitsandbytes is not in the worker environment.",
-                f"{on.zh}不能用 QLoRA：工作環境沒有 bitsandbytes。",
-            ),
+                "{on}No QLoRA: bitsandbytes is not in the worker environment.",
+                "{on}不能用 QLoRA：工作環境沒有 bitsandbytes。",
+            ).format(on=on),
             Text(
                 f"Run there: {python} -m pip install bitsandbytes",
                 f"請在該機器執行：{python} -m pip install bitsandbytes",
@@ -87,8 +89,8 @@ def _gpus(on: Text, machine: Machine) -> CheckResult:
     )
     return CheckResult(
         "ok",
-        Text(
-            f"{on.en}{len(machine.gpus)} GPU: {names}{more.en}", f"{on.zh}{len(machine.gpus)} 張 GPU：{names}{more.zh}"
+        Text("{on}{gpus} GPU: {names}{more}", "{on}{gpus} 張 GPU：{names}{more}").format(
+            on=on, gpus=len(machine.gpus), names=names, more=more
         ),
     )
 

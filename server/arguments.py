@@ -85,9 +85,9 @@ def unknown_argument(name: str, given: str, known: list[str]) -> str:
     meant = suggest(given, known)
     return str(
         Text(
-            f"{name} has no argument {given[:60]!r} [{given[:60]}].\n→ {meant.en or 'It takes none.'}\n(arguments)",
-            f"{name} 沒有「{given[:60]}」這個參數 [{given[:60]}]。\n→ {meant.zh or '它不需要參數。'}\n(arguments)",
-        )
+            "{name} has no argument {given!r} [{given}].\n→ {meant}\n(arguments)",
+            "{name} 沒有「{given}」這個參數 [{given}]。\n→ {meant}\n(arguments)",
+        ).format(name=name, given=given[:60], meant=meant or Text("It takes none.", "它不需要參數。"))
     )
 
 
@@ -100,4 +100,4 @@ def _describe_problem(problem: Any) -> str:
     if isinstance(raised, NlpSkillsError):
         return f"- {raised}"
     said = problem_in_words(problem, in_yaml=False)
-    return str(Text(f"- {_field(problem)}: {said.en}.", f"- {_field(problem)}：{said.zh}。"))
+    return str(Text("- {field}: {said}.", "- {field}：{said}。").format(field=_field(problem), said=said))

@@ -220,9 +220,9 @@ class GuardedServer(MCPServer[Any]):
         meant = suggest(name, offered, most=3)
         return str(
             Text(
-                f"There is no tool {name[:60]!r} here; it may be switched off.\n→ {meant.en}\n(unknown_tool)",
-                f"這裡沒有「{name[:60]}」這個工具，也可能是被關閉了。\n→ {meant.zh}\n(unknown_tool)",
-            )
+                "There is no tool {name!r} here; it may be switched off.\n→ {meant}\n(unknown_tool)",
+                "這裡沒有「{name}」這個工具，也可能是被關閉了。\n→ {meant}\n(unknown_tool)",
+            ).format(name=name[:60], meant=meant)
         )
 
     def _speaking(
@@ -249,9 +249,9 @@ def _no_such_prompt(name: str, known: list[str]) -> str:
     meant = suggest(name[:60], known, most=3)
     return str(
         Text(
-            f"There is no prompt {name[:60]!r} here.\n→ {meant.en}\n(unknown_prompt)",
-            f"這裡沒有「{name[:60]}」這個提示。\n→ {meant.zh}\n(unknown_prompt)",
-        )
+            "There is no prompt {name!r} here.\n→ {meant}\n(unknown_prompt)",
+            "這裡沒有「{name}」這個提示。\n→ {meant}\n(unknown_prompt)",
+        ).format(name=name[:60], meant=meant)
     )
 
 

@@ -134,8 +134,8 @@ def client_named(name: str) -> Client:
     raise ClientError(
         Text(f"There is no client {name[:40]!r}.", f"沒有「{name[:40]}」這個用戶端。"),
         Text(
-            f"{meant.en} Any other client takes the JSON of: nlp-skills install --client cursor --print",
-            f"{meant.zh}其他用戶端可以貼上這個指令印出的 JSON：nlp-skills install --client cursor --print",
-        ),
+            "{meant} Any other client takes the JSON of: nlp-skills install --client cursor --print",
+            "{meant}其他用戶端可以貼上這個指令印出的 JSON：nlp-skills install --client cursor --print",
+        ).format(meant=meant),
         field="client",
     )

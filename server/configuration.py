@@ -162,11 +162,13 @@ class ConfigurationFile:
     def problem(self, what: Text, fix: Text) -> ClientError:
         """An error about this file, which is left as it is."""
         return ClientError(
-            Text(f"{self.named}: {what.en}. Nothing was changed.", f"{self.named}：{what.zh}。沒有更動任何內容。"),
-            Text(
-                f"{fix.en} Or paste it in by hand: nlp-skills install --client {self.client.name} --print",
-                f"{fix.zh}也可以自行貼上：nlp-skills install --client {self.client.name} --print",
+            Text("{named}: {what}. Nothing was changed.", "{named}：{what}。沒有更動任何內容。").format(
+                named=self.named, what=what
             ),
+            Text(
+                "{fix} Or paste it in by hand: nlp-skills install --client {client} --print",
+                "{fix}也可以自行貼上：nlp-skills install --client {client} --print",
+            ).format(fix=fix, client=self.client.name),
             field=self.client.name,
         )
 
@@ -198,9 +200,8 @@ class ConfigurationFile:
         except JsonProblem as error:
             line, column = position(text, error.offset)
             raise self.problem(
-                Text(
-                    f"line {line}, column {column}: {error.problem.en}",
-                    f"第 {line} 行第 {column} 欄：{error.problem.zh}",
+                Text("line {line}, column {column}: {problem}", "第 {line} 行第 {column} 欄：{problem}").format(
+                    line=line, column=column, problem=error.problem
                 ),
                 Text("Fix that place, then run this again.", "請修正那裡，再執行一次。"),
             ) from error

@@ -140,9 +140,8 @@ def _workspace(workspace: Workspace) -> Finding:
     except OSError as error:
         return Finding(
             "broken",
-            Text(
-                f"The workspace {root} cannot be written: {reason_of(error).en}.",
-                f"工作區 {root} 無法寫入：{reason_of(error).zh}。",
+            Text("The workspace {root} cannot be written: {reason}.", "工作區 {root} 無法寫入：{reason}。").format(
+                root=root, reason=reason_of(error)
             ),
             Text("Set NLP_SKILLS_WORKSPACE to a folder you own.", "請把 NLP_SKILLS_WORKSPACE 設成你有權限的資料夾。"),
         )
@@ -303,7 +302,7 @@ def _machine(workspace: Workspace, name: str) -> list[Finding]:
         findings.append(
             Finding(
                 "broken",
-                Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
+                Text("Machine {name}: {problem}", "機器 {name}：{problem}").format(name=name, problem=error.problem),
                 error.fix,
                 name,
             )
@@ -313,7 +312,7 @@ def _machine(workspace: Workspace, name: str) -> list[Finding]:
 
 def _secrets() -> Finding:
     place = secrets.place()
-    return Finding("ok", Text(f"Secrets go to {place.en}.", f"密鑰存放在{place.zh}。"))
+    return Finding("ok", Text("Secrets go to {place}.", "密鑰存放在{place}。").format(place=place))
 
 
 def _clients() -> Iterator[Finding]:
@@ -341,7 +340,7 @@ def _clients() -> Iterator[Finding]:
         if standing.problem:
             yield Finding(
                 "warning",
-                Text(f"{title}: {standing.problem.problem.en}", f"{title}：{standing.problem.problem.zh}"),
+                Text("{title}: {problem}", "{title}：{problem}").format(title=title, problem=standing.problem.problem),
                 standing.problem.fix,
             )
     waiting = [standing.client for standing in found if not standing.configured and not standing.problem]

@@ -230,7 +230,9 @@ def _check_rows(task: TaskFolder) -> None:
 
 
 def _lineage(folder: VersionFolder, what: Text) -> Text:
-    return Text(f"{folder.lineage_file}: {what.en}.\n→ Correct it.", f"{folder.lineage_file}：{what.zh}。\n→ 請更正。")
+    return Text("{lineage_file}: {what}.\n→ Correct it.", "{lineage_file}：{what}。\n→ 請更正。").format(
+        lineage_file=folder.lineage_file, what=what
+    )
 
 
 def _is_time(value: Any) -> bool:

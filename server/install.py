@@ -223,11 +223,12 @@ def _ask(folders: list[Path]) -> Agreement:
     if folders:
         shown = Text(", ".join(map(str, folders)), "、".join(map(str, folders)))
         question = Text(
-            f"\nWhen you speak of data files (CSV, Excel, JSON, …), may they be read in {shown.en}? Hidden folders, keys and "
-            "passwords never are.\nMake this change? [y] yes, and read data files there  [c] the change alone  [N] no: ",
-            f"\n你提到的資料檔（CSV、Excel、JSON 等）如果放在 {shown.zh}，可以讀取嗎？隱藏資料夾、金鑰與密碼一律不讀。\n"
-            "要這樣更動嗎？[y] 要，也可以讀取這些資料夾　[c] 只要更動　[N] 不要：",
-        )
+            "\nWhen you speak of data files (CSV, Excel, JSON, …), may they be read in {shown}? Hidden "
+            "folders, keys and passwords never are.\nMake this change? [y] yes, and read data files there  "
+            "[c] the change alone  [N] no: ",
+            "\n你提到的資料檔（CSV、Excel、JSON 等）如果放在 {shown}，可以讀取嗎？隱藏資料夾、"
+            "金鑰與密碼一律不讀。\n要這樣更動嗎？[y] 要，也可以讀取這些資料夾　[c] 只要更動　[N] 不要：",
+        ).format(shown=shown)
     try:
         answer = input(str(question)).strip().lower()
     except EOFError:

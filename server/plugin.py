@@ -206,8 +206,8 @@ def _flow_texts(name: str) -> str:
     """The flow in both languages, its live state replaced by the call that brings it."""
     flow, call = next(flow for flow in flows.ALL if flow.name == name), CALLS[name]
     state = Text(
-        f"(Call `{call.en}` now: what it answers stands here.)", f"（現在呼叫 `{call.zh}`：它的回答就是這裡的內容。）"
-    )
+        "(Call `{call}` now: what it answers stands here.)", "（現在呼叫 `{call}`：它的回答就是這裡的內容。）"
+    ).format(call=call)
     return (
         "\n".join(
             f'<flow language="{language}">\n{flows.template(flow, language).replace("{state}", state.to(language)).strip()}'

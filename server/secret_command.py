@@ -21,7 +21,11 @@ def store(name: str, hosts: Sequence[str] = ()) -> int:
     forget_typed(name)
     place = secrets.store(name, value)
     where = Text("the system's keychain", "系統鑰匙圈") if place == "keychain" else Text(place, place)
-    print(Text(f"Kept in {where.en}. Refer to it as ${{{name}}}.", f"已存到{where.zh}。請以 ${{{name}}} 引用。"))
+    print(
+        Text("Kept in {where}. Refer to it as ${{{name}}}.", "已存到{where}。請以 ${{{name}}} 引用。").format(
+            where=where, name=name
+        )
+    )
     return allow(name, hosts) if hosts else 0
 
 

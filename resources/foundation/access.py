@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .account import configuration_folder
 from .errors import NlpSkillsError
 from .files import lock, write_atomic
-from .language import Text
+from .language import COMMAS, SENTENCES, Text
 
 FOLDER_VARIABLE = "NLP_SKILLS_SECRETS_DIR"
 ANYWHERE = "*"
@@ -256,23 +256,25 @@ def refusal(needs: Iterable[Need], field: str, inbox: Path | None = None) -> Acc
             inbox.mkdir(parents=True, exist_ok=True)
     problems, fixes = [], []
     if files:
-        names = Text(", ".join(str(one) for one in files), "、".join(str(one) for one in files))
-        short = Text(", ".join(one.name for one in files), "、".join(one.name for one in files))
-        problems.append(Text(f"I may not read this place yet: {names.en}.", f"我還不能讀這個位置：{names.zh}。"))
+        names = COMMAS.join(map(str, files))
+        short = COMMAS.join(one.name for one in files)
+        problems.append(
+            Text("I may not read this place yet: {names}.", "我還不能讀這個位置：{names}。").format(names=names)
+        )
         fixes.append(
             Text(
-                f"Drag {short.en} into {inbox} and say “done”. (Or on the terminal: nlp-skills allow FOLDER.)",
-                f"請把 {short.zh} 拖進 {inbox}，再跟我說「好了」。（也可以在終端機執行：nlp-skills allow 資料夾）",
-            )
+                "Drag {short} into {inbox} and say “done”. (Or on the terminal: nlp-skills allow FOLDER.)",
+                "請把 {short} 拖進 {inbox}，再跟我說「好了」。（也可以在終端機執行：nlp-skills allow 資料夾）",
+            ).format(short=short, inbox=inbox)
         )
     if hosts:
-        names = Text(", ".join(hosts), "、".join(hosts))
+        names = COMMAS.join(hosts)
         commands = "; ".join(f"nlp-skills allow --host {host}" for host in hosts)
         problems.append(
             Text(
-                f"{names.en} is inside a private network, and nobody has allowed reaching it.",
-                f"{names.zh} 在內部網路裡，還沒有人允許連線。",
-            )
+                "{names} is inside a private network, and nobody has allowed reaching it.",
+                "{names} 在內部網路裡，還沒有人允許連線。",
+            ).format(names=names)
         )
         fixes.append(
             Text(
@@ -281,12 +283,13 @@ def refusal(needs: Iterable[Need], field: str, inbox: Path | None = None) -> Acc
             )
         )
     if sent:
-        shown = Text(
-            ", ".join(f"{need.subject} to {need.host}" for need in sent),
-            "、".join(f"把 {need.subject} 送往 {need.host}" for need in sent),
+        shown = COMMAS.join(
+            Text(f"{need.subject} to {need.host}", f"把 {need.subject} 送往 {need.host}") for need in sent
         )
         commands = "; ".join(f"nlp-skills secret allow {need.subject} --host {need.host}" for need in sent)
-        problems.append(Text(f"Nobody has allowed sending the secret {shown.en}.", f"還沒有人允許{shown.zh}。"))
+        problems.append(
+            Text("Nobody has allowed sending the secret {shown}.", "還沒有人允許{shown}。").format(shown=shown)
+        )
         fixes.append(
             Text(
                 f"If that is where it belongs, type on the terminal: {commands}",
@@ -302,12 +305,7 @@ def refusal(needs: Iterable[Need], field: str, inbox: Path | None = None) -> Acc
                 f"如果資料可以離開，請在終端機輸入：{command}",
             )
         )
-    return AccessError(
-        Text(" ".join(one.en for one in problems), "".join(one.zh for one in problems)),
-        Text(" ".join(one.en for one in fixes), "".join(one.zh for one in fixes)),
-        field=field,
-        needs=needs,
-    )
+    return AccessError(SENTENCES.join(problems), SENTENCES.join(fixes), field=field, needs=needs)
 
 
 def let_person_answer() -> None:

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from .language import Text
+from .language import COMMAS, Text
 
 if TYPE_CHECKING:
     from .errors import NlpSkillsError
@@ -50,8 +50,7 @@ def as_data(words: str, limit: int = _LONGEST_QUOTE, *, stop: bool = True) -> Te
 
 def all_as_data(names: list[str], limit: int = 60) -> Text:
     """Several of them, one after the other; `–` for none."""
-    quoted = [as_data(name, limit) for name in names]
-    return Text(", ".join(one.en for one in quoted) or "–", "、".join(one.zh for one in quoted) or "–")
+    return COMMAS.join(as_data(name, limit) for name in names) or Text("–", "–")
 
 
 def remark(error: NlpSkillsError) -> str:
@@ -60,7 +59,7 @@ def remark(error: NlpSkillsError) -> str:
     A name or a text that is quoted stands in both languages: Latin words in the Chinese sentence, or letters that are not
     ASCII in the English one.
     """
-    english, chinese = f"{error.problem.en}{error.fix.en}", f"{error.problem.zh}{error.fix.zh}"
+    english, chinese = error.problem + error.fix
     foreign = any(not letter.isascii() and letter.isalpha() for letter in english) or _LATIN_WORD.search(chinese)
     return str(_QUOTED_ABOVE) if foreign else ""
 

@@ -63,7 +63,9 @@ def describing_disk_errors(path: Path) -> Iterator[None]:
             raise full from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise WorkspaceError(
-                Text(f"{path} cannot be written: {reason_of(error).en}.", f"無法寫入 {path}：{reason_of(error).zh}。"),
+                Text("{path} cannot be written: {reason}.", "無法寫入 {path}：{reason}。").format(
+                    path=path, reason=reason_of(error)
+                ),
                 Text(
                     "Check the folder's permissions, or set NLP_SKILLS_WORKSPACE to a folder you own.",
                     "請檢查資料夾權限，或把 NLP_SKILLS_WORKSPACE 設成你有權限的資料夾。",

@@ -49,9 +49,9 @@ def _disk_error(path: object, number: int) -> WorkspaceError:
     if number == errno.EFBIG:
         return WorkspaceError(
             Text(
-                f"The disk is full, or files there may grow no larger: {written.en}.",
-                f"磁碟已滿，或檔案已達這裡允許的大小上限：{written.zh}。",
-            ),
+                "The disk is full, or files there may grow no larger: {written}.",
+                "磁碟已滿，或檔案已達這裡允許的大小上限：{written}。",
+            ).format(written=written),
             Text(
                 "Free some space, or lift the limit on the size of files (ulimit -f; a disk formatted as FAT32 takes 4 GB a file). "
                 "Then call the same tool again; what was saved before is still there.",
@@ -64,7 +64,7 @@ def _disk_error(path: object, number: int) -> WorkspaceError:
         else Text("The disk is full", "磁碟已滿")
     )
     return WorkspaceError(
-        Text(f"{full.en}: {written.en}.", f"{full.zh}，{written.zh}。"),
+        Text("{full}: {written}.", "{full}，{written}。").format(full=full, written=written),
         Text(
             "Free some space: empty the bin, and manage_task(action='tidy') shows which old models and caches of a task can go. "
             "Then call the same tool again; what was saved before is still there.",

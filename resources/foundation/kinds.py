@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from .account import default_workspace
 from .errors import NlpSkillsError
-from .language import Text
+from .language import SENTENCES, Text
 from .plugin_files import GROUPS, PluginFile, plugin_files
 from .plugins import Plugin, installed_plugins, job_of_this_process, reason_in_words
 from .wording import misfit_of, suggest
@@ -231,8 +231,8 @@ class Registry(Generic[Kind]):
             listed = Text("", "")
         there = _install_there() if self._group else Text("", "")
         return self._error(
-            Text(f"There is no {self.noun.en} {name[:40]!r}.", f"沒有「{name[:40]}」這{self.noun.zh}。"),
-            Text(f"{near.en}{listed.en}{there.en}", f"{near.zh}{listed.zh}{there.zh}"),
+            Text("There is no {noun} {name!r}.", "沒有「{name}」這{noun}。").format(noun=self.noun, name=name[:40]),
+            near + listed + there,
             field=field,
         )
 
@@ -263,7 +263,7 @@ class Registry(Generic[Kind]):
         strangers = [one for one in settings if one not in kind.model_fields]
         if wrong.cause == "extra_forbidden":
             meant = suggest(wrong.field.rpartition(".")[2], fields, cutoff=0.5)
-            meant = Text(f"{meant.en} ", meant.zh) if meant.en.startswith("Did") else Text("", "")
+            meant = meant + SENTENCES if meant.en.startswith("Did") else Text("", "")
         elif strangers:  # one of them may be the one that is missing, by another name
             shown = ", ".join(one[:40] for one in strangers)
             meant = Text(f"It does not know {shown}. ", f"它沒有 {shown} 這個欄位。")
@@ -271,11 +271,10 @@ class Registry(Generic[Kind]):
             meant = Text("", "")
         listed = ", ".join(fields)
         return self._error(
-            Text(f"{wrong.field}: {wrong.said.en}.", f"{wrong.field}：{wrong.said.zh}。"),
-            Text(
-                f"{meant.en}The fields of {owner} are: {listed}." if fields else f"{owner} takes no settings.",
-                f"{meant.zh}{owner} 的欄位有：{listed}。" if fields else f"{owner} 沒有設定。",
-            ),
+            Text("{field}: {said}.", "{field}：{said}。").format(field=wrong.field, said=wrong.said),
+            meant + Text(f"The fields of {owner} are: {listed}.", f"{owner} 的欄位有：{listed}。")
+            if fields
+            else Text(f"{owner} takes no settings.", f"{owner} 沒有設定。"),
             field=wrong.field,
         )
 

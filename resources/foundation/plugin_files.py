@@ -92,7 +92,7 @@ class PluginFile(NamedTuple):
             )
         except (ValueError, RecursionError, MemoryError):
             return Text("it cannot be read as Python", "它無法當作 Python 讀取")
-        return Text(f"it defines no {noun.en}", f"它沒有定義任何一{noun.zh}")
+        return Text("it defines no {noun}", "它沒有定義任何一{noun}").format(noun=noun)
 
     def load(self, base: type, *, run: bool) -> ModuleType | type:
         """The module, or a class that says of itself what the file's does and can do nothing.
@@ -114,9 +114,8 @@ class PluginFile(NamedTuple):
     def refusal_error(self, why: Text) -> PluginError:
         """The error that says why it cannot be used."""
         return PluginError(
-            Text(
-                f"{self.name} of {self.origin.en} cannot be used: {why.en}.",
-                f"{self.origin.zh}的 {self.name} 無法使用：{why.zh}。",
+            Text("{name} of {origin} cannot be used: {why}.", "{origin}的 {name} 無法使用：{why}。").format(
+                name=self.name, origin=self.origin, why=why
             ),
             Text(
                 "Fix the file or move it out of plugins/; docs/extending.md shows how each kind is written.",

@@ -78,9 +78,8 @@ class Plugin(NamedTuple):
     def refusal_error(self, why: Text) -> PluginError:
         """The error that says why it cannot be used."""
         return PluginError(
-            Text(
-                f"{self.name} of {self.origin.en} cannot be used: {why.en}.",
-                f"{self.origin.zh}的 {self.name} 無法使用：{why.zh}。",
+            Text("{name} of {origin} cannot be used: {why}.", "{origin}的 {name} 無法使用：{why}。").format(
+                name=self.name, origin=self.origin, why=why
             ),
             Text(
                 "Fix or update it, or uninstall it; docs/extending.md shows how each kind is written.",

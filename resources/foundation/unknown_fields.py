@@ -30,10 +30,12 @@ class Unknown(NamedTuple):
         meant = Text(f"Did you mean {self.near}? ", f"你是不是要用 {self.near}？") if self.near else Text("", "")
         if self.given:
             meant = Text(
-                f"{meant.en}That stands there already: put what is meant into it, or call this one something else. ",
-                f"{meant.zh}那個欄位已經有了：請把內容寫進去，或把這個欄位改名。",
-            )
-        return Text(f"{meant.en}Its fields are: {fields}.", f"{meant.zh}可用的欄位：{fields}。")
+                "{meant}That stands there already: put what is meant into it, or call this one something else. ",
+                "{meant}那個欄位已經有了：請把內容寫進去，或把這個欄位改名。",
+            ).format(meant=meant)
+        return Text("{meant}Its fields are: {fields}.", "{meant}可用的欄位：{fields}。").format(
+            meant=meant, fields=fields
+        )
 
 
 def unknown_field_warnings(unknown: Sequence[Unknown], where: str) -> list[Text]:

@@ -116,7 +116,7 @@ def problem_in_words(problem: Mapping[str, Any], *, in_yaml: bool = True) -> Tex
     if in_yaml and kind == "string_type" and (unquoted := _describe_unquoted(problem)):
         return unquoted
     if kind in _EXPECTED:
-        return Text(f"it must be {_EXPECTED[kind].en}", f"必須是{_EXPECTED[kind].zh}")
+        return Text("it must be {expected}", "必須是{expected}").format(expected=_EXPECTED[kind])
     if kind in ("literal_error", "enum"):
         allowed = _QUOTED.findall(str(context.get("expected", ""))) or [str(context.get("expected", ""))]
         return one_of(str(problem.get("input")), allowed)
@@ -124,7 +124,7 @@ def problem_in_words(problem: Mapping[str, Any], *, in_yaml: bool = True) -> Tex
         return reason_of(context["error"])
     if kind in _LENGTHS:
         bound = context["min_length" if kind.endswith("short") else "max_length"]
-        return Text(_LENGTHS[kind].en.format(bound), _LENGTHS[kind].zh.format(bound))
+        return _LENGTHS[kind].format(bound)
     for key, sign in _BOUNDS.items():
         if key in context:
             return Text(f"it must be {sign} {context[key]}", f"必須 {sign} {context[key]}")
@@ -145,16 +145,18 @@ def _describe_unquoted(problem: Mapping[str, Any]) -> Text | None:
     )
     if isinstance(value, bool):
         return Text(
-            f'{what.en}: YAML takes a bare yes, no, on, off, true or false for a truth value; put it in quotes: "yes"',
-            f'{what.zh}：YAML 會把沒加引號的 yes、no、on、off、true、false 當成真假值，請加上引號："yes"',
-        )
+            '{what}: YAML takes a bare yes, no, on, off, true or false for a truth value; put it in quotes: "yes"',
+            '{what}：YAML 會把沒加引號的 yes、no、on、off、true、false 當成真假值，請加上引號："yes"',
+        ).format(what=what)
     if isinstance(value, int | float):
-        return Text(f'{what.en}: put it in quotes: "{value}"', f'{what.zh}：請加上引號："{value}"')
+        return Text('{what}: put it in quotes: "{value}"', '{what}：請加上引號："{value}"').format(
+            what=what, value=value
+        )
     if value is None:
         return Text(
-            f'{what.en}: it is empty, or a bare null or ~; put what is meant in quotes: "null"',
-            f'{what.zh}：這裡是空的，或是沒加引號的 null、~；請把文字加上引號："null"',
-        )
+            '{what}: it is empty, or a bare null or ~; put what is meant in quotes: "null"',
+            '{what}：這裡是空的，或是沒加引號的 null、~；請把文字加上引號："null"',
+        ).format(what=what)
     return None
 
 
@@ -185,7 +187,7 @@ def written_as(pattern: str, form: Text) -> AfterValidator:
 
     def check_form(value: str | None) -> str | None:
         if value is not None and not re.fullmatch(pattern, value):
-            raise ValueError(Text(f"it is written as {form.en}", f"要寫成 {form.zh}"))
+            raise ValueError(Text("it is written as {form}", "要寫成 {form}").format(form=form))
         return value
 
     return AfterValidator(check_form)

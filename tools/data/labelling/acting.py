@@ -9,7 +9,7 @@ from ....resources.answer import NextStep
 from ....resources.data_source import load_data_source
 from ....resources.foundation import secrets
 from ....resources.foundation.errors import DataError
-from ....resources.foundation.language import Text, several
+from ....resources.foundation.language import CLAUSES, SENTENCES, Text, several
 from ....resources.job import JobFolder
 from ....resources.task import TaskFolder
 from ....resources.workspace import Workspace
@@ -116,8 +116,8 @@ def _describe_rules_result(given: int, silent: int) -> Text:
         if silent
         else Text("", "")
     )
-    return Text(
-        f"The rules propose a label for {several(given, 'row')}{rest.en}.", f"規則對 {given} 列提出標籤{rest.zh}。"
+    return Text("The rules propose a label for {rows}{rest}.", "規則對 {rows} 列提出標籤{rest}。").format(
+        rows=Text(several(given, "row"), str(given)), rest=rest
     )
 
 
@@ -140,14 +140,15 @@ def _propose_in_chat(here: Labelling, wish: LabellingRequest) -> LabellingAnswer
     ids = [number for number in here.open if number not in here.proposals]
     if not ids:
         return _answer(
-            here, Text(f"{said.en}Every open row has a proposal.", f"{said.zh}每一列都有提案了。"), refused=refused
+            here,
+            Text("{said}Every open row has a proposal.", "{said}每一列都有提案了。").format(said=said),
+            refused=refused,
         )
     rows = batch(here, ids, min(wish.count or _BATCH_ROWS, _MOST_ROWS))
     asked = _describe_question(here)
     message = Text(
-        f"{said.en}{len(rows)} of {several(len(ids), 'row')} without a proposal. {asked.en}",
-        f"{said.zh}這是 {len(ids)} 列待提案中的 {len(rows)} 列。{asked.zh}",
-    )
+        "{said}{rows} of {all} without a proposal. {asked}", "{said}這是 {all} 列待提案中的 {rows} 列。{asked}"
+    ).format(said=said, rows=len(rows), all=Text(several(len(ids), "row"), str(len(ids))), asked=asked)
     given = f"{here.pool.kind.key}{', entity' if here.pool.needs_entity else ''}"
     say = Text(
         f"Read each text and propose: examples=[{{id, {given}, confidence 0–1}}]; leave out what you cannot "
@@ -184,10 +185,7 @@ def _propose_by_endpoint(workspace: Workspace, here: Labelling, wish: LabellingR
             resumable=True,
         )
     said = expected.in_words()
-    message = Text(
-        f"It would ask {said.en}.{f' {notice.en}' if notice else ''}",
-        f"會詢問 {said.zh}。{notice.zh if notice else ''}",
-    )
+    message = SENTENCES.join([Text("It would ask {said}.", "會詢問 {said}。").format(said=said), notice])
     say = Text(
         "Ask whether that is all right, and whether these texts may be sent there; then call this.",
         "請確認費用可以、文字可以送到那裡；同意再呼叫。",
@@ -220,9 +218,9 @@ def _review(task: TaskFolder, wish: LabellingRequest) -> LabellingAnswer:
     rows = batch(here, ids, min(wish.count or _BATCH_ROWS, _MOST_ROWS), proposals=not wish.settings.get("blind"))
     asked, key = _describe_question(here), here.pool.kind.key
     message = Text(
-        f"{len(rows)} of {several(len(ids), 'row')} to review, the most uncertain first. {asked.en}",
-        f"待審 {len(ids)} 列中的 {len(rows)} 列，最不確定的在前。{asked.zh}",
-    )
+        "{rows} of {all} to review, the most uncertain first. {asked}",
+        "待審 {all} 列中的 {rows} 列，最不確定的在前。{asked}",
+    ).format(rows=len(rows), all=Text(several(len(ids), "row"), str(len(ids))), asked=asked)
     say = Text(
         f"Show them to the person and pass on what they decide: {{id}} accepts the proposal, {{id, {key}}} sets another, "
         f"{{id, {key}: null}} leaves the row out. by: their name.",
@@ -322,7 +320,7 @@ def _import(task: TaskFolder, wish: LabellingRequest) -> LabellingAnswer:
         f" Not on this sheet, but added since or on another: {several(newer, 'open row')}." if newer else "",
         f"另有 {newer} 列待審的不在這份表上（之後才進來，或在別份表）。" if newer else "",
     )
-    return _answer(load_labelling(task), Text(f"{decided.en}{rest.en}{grown.en}", f"{decided.zh}{rest.zh}{grown.zh}"))
+    return _answer(load_labelling(task), decided + rest + grown)
 
 
 def _status(task: TaskFolder, _wish: LabellingRequest) -> LabellingAnswer:
@@ -353,7 +351,7 @@ def _answer(here: Labelling, message: Text, refused: list[dict[str, Any]] | None
     say, tool, arguments = next_call(here)
     agreed = _agreement_in_words(figures.get("agreement") or {})
     return LabellingAnswer(
-        message=str(Text(f"{message.en}{agreed.en}", f"{message.zh}{agreed.zh}")),
+        message=str(message + agreed),
         refused=refused or [],
         figures=figures,
         next_step=NextStep(say=str(say), tool=tool, arguments=arguments),
@@ -365,9 +363,12 @@ def _agreement_in_words(agreed: dict[str, Any]) -> Text:
     told = [(name, one) for name, one in pairs if one["rows"]]
     if not told:
         return Text("", "")
-    english = "; ".join(f"{name} {one['agreement']:.0%} of {one['rows']}{_kappa(one).en}" for name, one in told)
-    chinese = "；".join(f"{name} {one['rows']} 列中 {one['agreement']:.0%}{_kappa(one).zh}" for name, one in told)
-    return Text(f" Agreement: {english}.", f"一致程度：{chinese}。")
+    parts = (
+        Text(f"{name} {one['agreement']:.0%} of {one['rows']}", f"{name} {one['rows']} 列中 {one['agreement']:.0%}")
+        + _kappa(one)
+        for name, one in told
+    )
+    return Text(" Agreement: {parts}.", "一致程度：{parts}。").format(parts=CLAUSES.join(parts))
 
 
 def _kappa(one: dict[str, Any]) -> Text:

@@ -80,7 +80,7 @@ def read_settings(given: dict[str, Any], task: Task) -> EndpointSettings:
     except ValidationError as error:
         place, said, *_ = misfit_of(error, "settings")
         raise DataError(
-            Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
+            Text("{place}: {said}.", "{place}：{said}。").format(place=place, said=said),
             Text(
                 f"settings of an endpoint: {', '.join(EndpointSettings.model_fields)}.",
                 f"端點的 settings 有：{'、'.join(EndpointSettings.model_fields)}。",
@@ -287,8 +287,13 @@ def _no_labels(settings: EndpointSettings, raw: str, task: Task) -> DataError:
     shown = "" if task.constraints.privacy == "on-premise" else raw[:80]
     return DataError(
         Text(
-            f"{_USELESS_IN_A_ROW} answers of {settings.model} in a row were no {kind.key}{f', such as {shown!r}' if shown else ''}.",
-            f"{settings.model} 連續 {_USELESS_IN_A_ROW} 個回答都不是{role_title(kind.key).zh}{f'，例如「{shown}」' if shown else ''}。",
+            "{count} answers of {model} in a row were no {wanted}{such}.",
+            "{model} 連續 {count} 個回答都不是{wanted}{such}。",
+        ).format(
+            count=_USELESS_IN_A_ROW,
+            model=settings.model,
+            wanted=Text(kind.key, role_title(kind.key).zh),
+            such=Text(f", such as {shown!r}", f"，例如「{shown}」") if shown else "",
         ),
         Text(
             "Use a larger model, or make the task's prompt clearer (update_task prompt.system).",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ....resources.foundation.errors import DataError
-from ....resources.foundation.language import Text
+from ....resources.foundation.language import CLAUSES, Text
 from ....resources.paths import expand_home, readable
 from ....resources.task import TaskFolder
 from ..cells import as_text
@@ -67,7 +67,7 @@ def import_sheet(here: Labelling, path: str, reviewer: str, confirm: bool) -> tu
         named = str(Text(f"row {record.get('row') or place}", f"第 {record.get('row') or place} 列"))
         record["id"] = _row_of(record, on_sheet)
         if problem := _describe_misplaced(record, on_sheet):
-            wrong.append(Text(f"{named}: {problem.en}", f"{named}：{problem.zh}"))
+            wrong.append(Text("{named}: {problem}", "{named}：{problem}").format(named=named, problem=problem))
             continue
         who.add(as_text(record.get("reviewer")) or reviewer)
         given.append(_decision(here, record, said))
@@ -200,9 +200,8 @@ def _saved_by_page(file: Path) -> list[dict[str, Any]]:
 def _wrong(file: Path, wrong: list[Text]) -> DataError:
     more = f" (+{len(wrong) - _NAMED})" if len(wrong) > _NAMED else ""
     return DataError(
-        Text(
-            f"{file}: {'; '.join(one.en for one in wrong[:_NAMED])}{more}. Nothing was recorded.",
-            f"{file}：{'；'.join(one.zh for one in wrong[:_NAMED])}{more}。什麼都沒有記錄。",
+        Text("{file}: {wrong}{more}. Nothing was recorded.", "{file}：{wrong}{more}。什麼都沒有記錄。").format(
+            file=file, wrong=CLAUSES.join(wrong[:_NAMED]), more=more
         ),
         Text(
             "Correct these rows, or take the sheet again (action='sheet') and fill it again.",

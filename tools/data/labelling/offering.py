@@ -32,12 +32,16 @@ def only_unlabelled(task: TaskFolder, fetched: int, files: Sequence[Path]) -> di
     return {
         **apart,
         "message": Text(
-            f"No {lacking.en} came with the {several(fetched, 'record')} fetched. "
-            f"{several(apart['unlabelled'], 'row is', 'rows are')} kept in {task.data / 'unlabelled'}; the data to train on is "
-            "as it was.",
-            f"擷取 {fetched} 筆，都沒有{lacking.zh}。{apart['unlabelled']} 列已保存在 {task.data / 'unlabelled'}；"
-            "可訓練的資料維持原狀。",
-        )._asdict(),
+            "No {lacking} came with the {records} fetched. {rows} kept in {data}; the data to train on is as it was.",
+            "擷取 {records} 筆，都沒有{lacking}。{rows} 列已保存在 {data}；可訓練的資料維持原狀。",
+        )
+        .format(
+            lacking=lacking,
+            records=Text(several(fetched, "record"), str(fetched)),
+            rows=Text(several(apart["unlabelled"], "row is", "rows are"), str(apart["unlabelled"])),
+            data=task.data / "unlabelled",
+        )
+        ._asdict(),
         "next_step": _step(task),
     }
 

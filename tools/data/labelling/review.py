@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ....resources.foundation.errors import ConflictError, DataError
-from ....resources.foundation.language import Text
+from ....resources.foundation.language import CLAUSES, Text
 from ....resources.foundation.wording import nearest
 from ..cells import as_text
 from ..rows import Row, normalise
@@ -201,7 +201,7 @@ def _decision(here: Labelling, one: Mapping[str, Any], named: str, rows: Mapping
         if kind.one_label:
             return _unknown_label(here, named, as_text(label))
         why = kind.wrong(unfit.code)
-        return Text(f"{named}: {why.en}", f"{named}：{why.zh}")
+        return Text("{named}: {why}", "{named}：{why}").format(named=named, why=why)
     entity = entity if not row.get("entity") else None
     if (
         here.pool.needs_entity
@@ -239,10 +239,7 @@ def _refuse(wrong: Sequence[Text], given: int, key: str) -> None:
         else Text("", "")
     )
     raise DataError(
-        Text(
-            "; ".join(one.en for one in wrong[:_NAMED]) + f"{more.en}. Nothing was recorded.",
-            "；".join(one.zh for one in wrong[:_NAMED]) + f"{more.zh}。什麼都沒有記錄。",
-        ),
+        CLAUSES.join(wrong[:_NAMED]) + more + Text(". Nothing was recorded.", "。什麼都沒有記錄。"),
         Text(
             f"Correct these and give all of them again. {key}: as the task wants it; null leaves the row out; left out it "
             "accepts the proposal.",

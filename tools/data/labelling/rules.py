@@ -84,7 +84,7 @@ def read_rules(given: Any, labels: Sequence[str], field: str) -> list[Rule]:
         except ValidationError as error:
             place, said, *_ = misfit_of(error, f"{field}[{number}]")
             raise DataError(
-                Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
+                Text("{place}: {said}.", "{place}：{said}。").format(place=place, said=said),
                 Text(
                     "A rule is {label, keywords: [...]} or {label, pattern: 'regular expression'}.",
                     "規則的寫法是 {label, keywords: [...]} 或 {label, pattern: '正規表示式'}。",
@@ -146,7 +146,7 @@ def _name_field(field: str) -> Iterator[None]:
         yield
     except PatternProblem as problem:
         raise DataError(
-            Text(f"{field}: {problem.said.en}.", f"{field}：{problem.said.zh}。"),
+            Text("{field}: {said}.", "{field}：{said}。").format(field=field, said=problem.said),
             Text(
                 "A rule is {label, keywords: [...]} or {label, pattern: 'regular expression'}.",
                 "規則的寫法是 {label, keywords: [...]} 或 {label, pattern: '正規表示式'}。",

@@ -140,9 +140,9 @@ def first_call(folder: TaskFolder, task: Task) -> tuple[Text, str, dict[str, Any
     if trained:
         return (
             Text(
-                f"Let v{trained[-1]} propose the {what.en}; a person reviews them afterwards.",
-                f"請 v{trained[-1]} 提案{what.zh}，之後由人審閱。",
-            ),
+                "Let v{trained} propose the {what}; a person reviews them afterwards.",
+                "請 v{trained} 提案{what}，之後由人審閱。",
+            ).format(trained=trained[-1], what=what),
             "add_examples",
             {**arguments, "by": f"v{trained[-1]}"},
         )
@@ -156,7 +156,7 @@ def first_call(folder: TaskFolder, task: Task) -> tuple[Text, str, dict[str, Any
             else Text("", "")
         )
         return (
-            Text(f"Write a sheet for people to fill{also.en}.", f"產生標註表給人填{also.zh}。"),
+            Text("Write a sheet for people to fill{also}.", "產生標註表給人填{also}。").format(also=also),
             "add_examples",
             {"task": folder.name, "action": "sheet"},
         )
@@ -165,10 +165,10 @@ def first_call(folder: TaskFolder, task: Task) -> tuple[Text, str, dict[str, Any
     )
     return (
         Text(
-            f"Propose the {what.en} yourself: this shows a batch of texts. {also.en} (by='endpoint') can propose too; "
-            "a person reviews them in any case.",
-            f"由你先提案{what.zh}：這個呼叫會列出一批文字。也可以用{also.zh}（by='endpoint'）；無論如何都要由人審閱。",
-        ),
+            "Propose the {what} yourself: this shows a batch of texts. {also} (by='endpoint') can propose "
+            "too; a person reviews them in any case.",
+            "由你先提案{what}：這個呼叫會列出一批文字。也可以用{also}（by='endpoint'）；無論如何都要由人審閱。",
+        ).format(what=what, also=also),
         "add_examples",
         {**arguments, "by": "chat"},
     )
