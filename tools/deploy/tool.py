@@ -16,6 +16,7 @@ from ...resources.foundation.language import Text
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
 from ..compute.jobs.view import follow
+from ..tool_function import add_tools, tool
 from .target import target_names
 
 if TYPE_CHECKING:
@@ -50,56 +51,57 @@ class Deploying(Answer):
 
 def register(server: MCPServer, workspace: Workspace) -> None:
     """Register `deploy`."""
+    add_tools(server, workspace, deploy)
 
-    @server.tool(
-        name="deploy",
-        title="Deploy a version · 部署版本",
-        description="Put an evaluated version into production (local API, Ollama, GGUF, vLLM, Hugging Face, …) and "
-        "prove it answers as evaluated (parity). Refused below the success criteria or parity unless override_reason "
-        "is given. Also: list what is live, roll_back, undeploy. 部署、上線、放上去給同事或 app 用、API、下線、停止部署。",
-        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True),
-        structured_output=True,
-    )
-    async def deploy(
-        context: Context,
-        task: str,
-        version: Annotated[str, Field(description="v1, v2, … or latest")] = "latest",
-        target: Annotated[str, Field(description=_KNOWN)] = "local",
-        action: Literal["deploy", "list", "roll_back", "undeploy"] = "deploy",
-        override_reason: Annotated[str, Field(description="the person's recorded reason to pass a gate")] = "",
-        settings: Annotated[
-            dict[str, Any] | None,
-            Field(description="of the target: {port}, {quantization, serve}, {name, url}, {repo, content}, …"),
-        ] = None,
-    ) -> Deploying:
-        from ...resources.foundation import secrets
-        from ...resources.version import version as find_version
-        from ..data.definition import add_rotation_notice, rotate_notice
-        from . import deployments
-        from .starting import start_deployment
-        from .target import known_settings
 
-        folder = workspace.task(task)
-        if action == "list":
-            return await anyio.to_thread.run_sync(_list_deployments, workspace, folder)
-        if action == "undeploy":
-            return await anyio.to_thread.run_sync(_stop_deployment, workspace, folder)
-        restores = None
-        if action == "roll_back":
-            earlier = await anyio.to_thread.run_sync(deployments.before, folder)
-            version, target, restores = earlier.version, earlier.target, earlier.id
-            settings = known_settings(target, earlier.settings)
-        chosen = find_version(folder, version)
+@tool(
+    title="Deploy a version · 部署版本",
+    description="Put an evaluated version into production (local API, Ollama, GGUF, vLLM, Hugging Face, …) and "
+    "prove it answers as evaluated (parity). Refused below the success criteria or parity unless override_reason "
+    "is given. Also: list what is live, roll_back, undeploy. 部署、上線、放上去給同事或 app 用、API、下線、停止部署。",
+    annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True),
+)
+async def deploy(
+    workspace: Workspace,
+    context: Context,
+    task: str,
+    version: Annotated[str, Field(description="v1, v2, … or latest")] = "latest",
+    target: Annotated[str, Field(description=_KNOWN)] = "local",
+    action: Literal["deploy", "list", "roll_back", "undeploy"] = "deploy",
+    override_reason: Annotated[str, Field(description="the person's recorded reason to pass a gate")] = "",
+    settings: Annotated[
+        dict[str, Any] | None,
+        Field(description="of the target: {port}, {quantization, serve}, {name, url}, {repo, content}, …"),
+    ] = None,
+) -> Deploying:
+    from ...resources.foundation import secrets
+    from ...resources.version import version as find_version
+    from ..data.definition import add_rotation_notice, rotate_notice
+    from . import deployments
+    from .starting import start_deployment
+    from .target import known_settings
 
-        given, moved = await anyio.to_thread.run_sync(partial(secrets.move_inline, settings or {}, prefix="deploy_"))
-        with add_rotation_notice(moved):
-            job = await anyio.to_thread.run_sync(
-                lambda: start_deployment(workspace, folder, chosen.name, target, given, override_reason, restores)
-            )
-            answer = await follow(job, workspace, report=context.report_progress)
-        notice = rotate_notice(moved)
-        message = f"{answer.message} {notice}" if notice else answer.message
-        return Deploying(message=message, next_step=answer.next_step, job=answer.job)
+    folder = workspace.task(task)
+    if action == "list":
+        return await anyio.to_thread.run_sync(_list_deployments, workspace, folder)
+    if action == "undeploy":
+        return await anyio.to_thread.run_sync(_stop_deployment, workspace, folder)
+    restores = None
+    if action == "roll_back":
+        earlier = await anyio.to_thread.run_sync(deployments.before, folder)
+        version, target, restores = earlier.version, earlier.target, earlier.id
+        settings = known_settings(target, earlier.settings)
+    chosen = find_version(folder, version)
+
+    given, moved = await anyio.to_thread.run_sync(partial(secrets.move_inline, settings or {}, prefix="deploy_"))
+    with add_rotation_notice(moved):
+        job = await anyio.to_thread.run_sync(
+            lambda: start_deployment(workspace, folder, chosen.name, target, given, override_reason, restores)
+        )
+        answer = await follow(job, workspace, report=context.report_progress)
+    notice = rotate_notice(moved)
+    message = f"{answer.message} {notice}" if notice else answer.message
+    return Deploying(message=message, next_step=answer.next_step, job=answer.job)
 
 
 def _list_deployments(workspace: Workspace, folder: TaskFolder) -> Deploying:

@@ -1,12 +1,14 @@
-"""What comparing and managing tasks answer with. Kept apart from the work: the server describes them when it starts."""
+"""What the tools of tasks answer with. Kept apart from the work: the server describes them when it starts."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from ...resources.answer import Answer, JobView
+from ...resources.answer import OPEN_GROUP, Answer, JobView
+from ...resources.browsing.listing import TaskRow
+from ...resources.foundation.language import Language
 from ...resources.task import State
 
 Action = Literal["promote", "roll_back", "tidy", "archive", "restore", "clone", "export", "import", "generate"]
@@ -58,3 +60,46 @@ class Managed(Answer):
     details: dict[str, Any] = Field(default_factory=dict)
     warnings: list[str] = Field(default_factory=list)
     job: JobView | None = None
+
+
+class TaskAnswer(Answer):
+    """One task: where it stands on disk, its derived state, and `revision`, which names the `task.yaml` just seen."""
+
+    name: str
+    path: str
+    state: State
+    revision: str
+    definition: dict[str, Any]
+    changed: list[str] = Field(default_factory=list)
+    warnings: list[str] = Field(default_factory=list)
+
+
+class TaskList(Answer):
+    """One page of tasks, or some side by side; `total` counts all tasks but the `archived` ones."""
+
+    tasks: list[TaskRow] = Field(default_factory=list)
+    comparison: Annotated[Comparison | None, OPEN_GROUP] = None
+    total: int = 0
+    archived: int = 0
+    next_cursor: str | None = None
+    workspace: str
+
+
+class Passage(BaseModel):
+    """A page that answers a search; read it whole at `uri`."""
+
+    uri: str
+    title: str
+    passage: str
+    language: Language
+
+
+class ReadingAnswer(Answer):
+    """One page of a resource, or what a search found; `next_offset` asks for what follows."""
+
+    uri: str = ""
+    mime_type: str = ""
+    text: str = ""
+    characters: int = 0
+    found: list[Passage] = Field(default_factory=list)
+    next_offset: int | None = None

@@ -22,7 +22,7 @@ from nlp_skills.tools.compute.hardware import Gpu, Machine
 from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.compute.jobs.device_queue import DeviceRequest, devices_of, jobs_ahead, queue_folder
 from nlp_skills.tools.compute.jobs.view import job_answer
-from nlp_skills.tools.tasks.tool import _said_of_page
+from nlp_skills.tools.tasks.listing_answer import describe_page
 from tests.tools.compute.working import eventually, kill_hard, write_work
 
 HEAD = """
@@ -152,7 +152,7 @@ def _everything_told(job: JobFolder, workspace: Workspace, task: TaskFolder, lan
                 answer.message,
                 answer.next_step.say,
                 coach.message,
-                str(_said_of_page(list_tasks(workspace), None, False)),
+                str(describe_page(list_tasks(workspace), None, False)),
             ]
         )
 
