@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from ....resources.foundation.files import write_atomic
 from ....resources.foundation.language import Text, spoken_language
-from .chart import Panel, measure_name, tick_label
+from ....resources.pages.axes import Panel, tick_label
+from .measures import measure_name
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw

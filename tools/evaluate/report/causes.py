@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ....resources.foundation.errors import NlpSkillsError
 from ....resources.foundation.language import Text
+from ....resources.pages.markup import Html, html, tag
 from ..diagnosis import Cause
 from ..diagnosis.cause import known_causes
 from ..metric import metric_title
 from .figures import paragraphs
-from .markup import Html, html, tag
 from .material import Material
 
 

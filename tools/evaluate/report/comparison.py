@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ....resources.foundation.language import Text, several
+from ....resources.pages.intervals import number
+from ....resources.pages.markup import Content, Html, html, table, tag
 from ....resources.score import lower_is_better
 from ..metric import metric_title
-from .figures import format_signed, number, paragraphs
-from .markup import Content, Html, html, table, tag
+from .figures import format_signed, paragraphs
 from .material import Compared, Material
 from .summary import outcome_of
 

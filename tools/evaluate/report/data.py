@@ -9,11 +9,11 @@ from typing import Any
 
 from ....resources.foundation.files import read_json
 from ....resources.foundation.language import Text, several
+from ....resources.pages.axes import tick_label, ticks
+from ....resources.pages.markup import Content, Html, definitions, html, table, tag
 from ....resources.snapshot import DataSnapshot
-from ...compute.jobs.chart import tick_label, ticks
 from ...compute.jobs.redaction import without_secrets
 from .figures import day
-from .markup import Content, Html, definitions, html, table, tag
 from .material import Material
 
 _SPLITS = {"train": Text("training", "訓練"), "valid": Text("validation", "驗證"), "test": Text("test", "測試")}

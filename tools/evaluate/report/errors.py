@@ -10,9 +10,9 @@ from typing import Any
 
 from ....resources.evaluation import Confusion
 from ....resources.foundation.language import Text, several
+from ....resources.pages.markup import Content, Html, html, json_script, tag
 from ..record import INVALID
 from .labels import display_label
-from .markup import Content, Html, html, json_script, tag
 from .material import Compared, Material
 from .written import COLUMNS, MARKS, cells, written_rows
 

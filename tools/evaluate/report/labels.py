@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ....resources.evaluation import ClassFigures, Confusion
 from ....resources.foundation.language import Text, several
+from ....resources.pages.intervals import bar, number
+from ....resources.pages.markup import Content, Html, html, table, tag
 from ..metric import metric_title
 from ..record import INVALID
-from .figures import bar, number
-from .markup import Content, Html, html, table, tag
 from .material import Material
 from .summary import mistakes
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from ....resources.foundation.language import Text
 from ....resources.lineage import STATUS_WORDS
+from ....resources.pages.intervals import interval, number
+from ....resources.pages.markup import Content, Html, html, tag
 from ....resources.version import VersionFolder
 from ..metric import metric_title
-from .figures import interval, number
-from .markup import Content, Html, html, tag
 from .material import Material, score
 
 _LANE = 22  # pixels between two lines of the tree

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from ....resources.evaluation import BaselineFigures, Figure, Measured, SimplifiedLeak
 from ....resources.foundation.language import Text, several
+from ....resources.pages.intervals import interval, number
+from ....resources.pages.markup import Content, Html, html, table, tag
 from ....resources.task import usual_metric
 from ..baseline import fitted_title
 from ..metric import known_metrics, metric_title
-from .figures import interval, number
-from .markup import Content, Html, html, table, tag
 from .material import Material, score
 
 _DECODINGS = {

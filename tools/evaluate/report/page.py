@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 from ....resources.evaluation import Evaluation
 from ....resources.foundation.clock import now
 from ....resources.foundation.files import write_atomic
 from ....resources.foundation.language import Text, several, speaking
+from ....resources.pages.markup import Html, html, json_script, tag
+from ....resources.pages.page import chart_style, document, read_asset
 from ....resources.version import VersionFolder
 from .causes import causes
 from .comparison import comparison
@@ -19,12 +20,12 @@ from .errors import WORDS, errors
 from .figures import day
 from .labels import confusion, per_label
 from .lineage import lineage
-from .markup import Html, html, json_script, tag, visible
 from .material import Material, gather
 from .measures import measures
 from .reproducing import reproducing
 from .summary import summary
 
+_HERE = Path(__file__).parent
 _SECTIONS: dict[str, tuple[Text, Callable[[Material], Html]]] = {
     "summary": (Text("In short", "重點"), summary),
     "measures": (Text("Figures", "指標"), measures),
@@ -62,37 +63,18 @@ def write_report(folder: VersionFolder, record: Evaluation) -> Path:
 
 
 def _page(material: Material) -> str:
-    title = f"{visible(material.task.title or material.task.name)} · {material.folder.name}"
     words = {name: [word.en, word.zh] for name, word in WORDS.items()}
-    return (
-        "<!doctype html>\n"
-        + tag(
-            "html",
-            tag(
-                "head",
-                tag("meta", charset="utf-8"),
-                tag("meta", name="viewport", content="width=device-width,initial-scale=1"),
-                tag("meta", name="color-scheme", content="light dark"),
-                tag("title", title),
-                Html(f"<style>{_read_asset('style.css')}</style>"),
-            ),
-            "\n",
-            tag(
-                "body",
-                _head(material),
-                "\n",
-                tag("main", [_section(name, material) for name in _sections(material)]),
-                "\n",
-                tag(
-                    "footer",
-                    tag("p", Text(f"Written {day(now())} by nlp-skills.", f"由 nlp-skills 產生於 {day(now())}。")),
-                ),
-                json_script("words", words),
-                Html(f"<script>{_read_asset('script.js')}</script>"),
-            ),
-            lang=material.task.language,
-        )
-        + "\n"
+    return document(
+        _head(material),
+        "\n",
+        tag("main", [_section(name, material) for name in _sections(material)]),
+        "\n",
+        tag("footer", tag("p", Text(f"Written {day(now())} by nlp-skills.", f"由 nlp-skills 產生於 {day(now())}。"))),
+        json_script("words", words),
+        title=f"{material.task.title or material.task.name} · {material.folder.name}",
+        language=material.task.language,
+        style=read_asset(_HERE / "style.css") + chart_style(),
+        script=read_asset(_HERE / "script.js"),
     )
 
 
@@ -165,8 +147,3 @@ def _section(name: str, material: Material) -> Html:
         ),
         "\n",
     )
-
-
-@cache
-def _read_asset(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")

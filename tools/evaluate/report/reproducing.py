@@ -8,11 +8,11 @@ from typing import Any
 from ....resources.environment import Environment, Hardware
 from ....resources.foundation.language import Text, several, speaking
 from ....resources.model_info import ModelInfo
+from ....resources.pages.markup import Content, Html, both, definitions, html, table, tag
 from ....resources.spending import amount
 from ....resources.task import Prompt
 from ....resources.version_config import VersionConfig
 from ...compute.jobs.words import duration
-from .markup import Content, Html, both, definitions, html, table, tag
 from .material import Material
 
 _GIB = 2**30

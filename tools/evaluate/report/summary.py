@@ -7,14 +7,15 @@ from typing import Any
 
 from ....resources.evaluation import Confusion, Evaluation, Measured
 from ....resources.foundation.language import Text, several
+from ....resources.pages.intervals import Point, forest, number
+from ....resources.pages.markup import Content, Html, both, html, tag
 from ..baseline import BASE_MODEL, baseline_title, fitted_title
 from ..deciding import selection_effect
 from ..diagnosis import Diagnosis
 from ..record import INVALID
 from ..verdict import too_few_said
 from .causes import expected_effect
-from .figures import Point, day, difference, forest, number
-from .markup import Content, Html, both, html, tag
+from .figures import day, difference
 from .material import Material, score
 
 _MOST_MISTAKES = 1

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....resources.foundation.language import Text
+from ....resources.pages.markup import Content, html, tag
 from ..metric import parts_of
-from .markup import Content, html, tag
 from .material import Material
 
 Segments = list[tuple[str, bool]]  # text, and whether it stands on this side alone

@@ -11,9 +11,10 @@ from PIL import Image
 from nlp_skills.resources.foundation.files import append_jsonl, write_json
 from nlp_skills.resources.foundation.process import identity
 from nlp_skills.resources.job import JobFolder
+from nlp_skills.resources.pages.axes import tick_label, ticks
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.compute.jobs import job_control
-from nlp_skills.tools.compute.jobs.chart import panels, tick_label, ticks
+from nlp_skills.tools.compute.jobs.measures import panels
 from nlp_skills.tools.compute.jobs.page import refresh_views
 from nlp_skills.tools.compute.jobs.view import job_answer
 from tests.tools.compute.working import eventually, kill_hard

@@ -1,7 +1,8 @@
 """HTML by construction: every text is escaped where it enters an element, and only `Html` passes as it is.
 
 A `Text` becomes both of its languages, of which the style sheet shows the one chosen. Characters that hide or turn
-around what stands beside them (U+202E and its like) are shown by their number.
+around what stands beside them (U+202E and its like) are shown by their number. htpy and dominate escape as well, but know
+neither of the two, and would be one more package in the server's process for a hundred lines.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any, TypeAlias
 
-from ....resources.foundation.language import Text, spoken_language
+from ..foundation.language import Text, spoken_language
 
 # Controls, directional marks, invisible spaces, tag characters and lone surrogates; joiners of emoji are left alone.
 CONCEALED = re.compile(
@@ -71,7 +72,7 @@ def in_script(content: str) -> str:
     return _IN_SCRIPT.sub(lambda found: f"\\u{ord(found[0]):04x}", content)
 
 
-def definitions(facts: Mapping[Text, Content]) -> Html:
+def definitions(facts: Mapping[Text, Content] | Mapping[str, Content]) -> Html:
     """A list of terms with what is known of each; those with nothing are left out."""
     return tag(
         "dl", (tag("div", tag("dt", term), tag("dd", said)) for term, said in facts.items() if said not in (None, ""))

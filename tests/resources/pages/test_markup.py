@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlp_skills.resources.foundation.language import Text
-from nlp_skills.tools.evaluate.report.markup import CONCEALED, Html, html, json_script, tag, visible
+from nlp_skills.resources.pages.markup import CONCEALED, Html, html, json_script, tag, visible
 
 # What breaks pages, more often than chance would bring it.
 HOSTILE = st.one_of(

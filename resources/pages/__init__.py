@@ -1,0 +1,1 @@
+"""Pages for people: markup, charts and the shell around them, each one file that opens without a network."""
