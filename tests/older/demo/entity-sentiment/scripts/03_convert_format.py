@@ -1,0 +1,26 @@
+"""Turn the rows into the chats that training eats; a cache, made again whenever needed.
+
+    uv run python scripts/03_convert_format.py --help
+"""
+
+import sys
+
+try:
+    from nlp_skills import __version__
+    from nlp_skills.resources.version import task_of_script
+    from nlp_skills.tools.data.convert import main
+except ModuleNotFoundError as missing:
+    if (missing.name or "").split(".")[0] != "nlp_skills":
+        raise
+    sys.exit(
+        "nlp-skills 2.0.0 is not installed for this Python. In the task's folder, run\n"
+        "  uv run python scripts/03_convert_format.py\n"
+        "or\n"
+        "  pip install 'wheels/nlp_skills-2.0.0-py3-none-any.whl[train]' && python scripts/03_convert_format.py"
+    )
+
+if __version__ != "2.0.0":
+    print(f"note: this task was made with nlp-skills 2.0.0; {__version__} is installed here.", file=sys.stderr)
+
+if __name__ == "__main__":
+    sys.exit(main(task_of_script(__file__), sys.argv[1:]))
