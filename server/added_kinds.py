@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..resources.foundation.kinds import REGISTRIES, added_packages, registry
+from ..resources.foundation.kinds import REGISTRIES, added_packages, misnamed, registry
 from ..resources.foundation.language import Text
 from ..resources.foundation.plugins import Plugin, installed_plugins
 from ..tools.compute.machine import CheckResult
@@ -24,6 +24,8 @@ def added_kinds(worker: str | None, libraries: Mapping[str, Any]) -> Iterator[Ch
         usable += [plugin for plugin in installed_plugins(group) if plugin.name not in faults]
         for fault in faults.values():
             yield CheckResult("broken", fault.problem, fault.fix)
+    for fault in misnamed():
+        yield CheckResult("broken", fault.problem, fault.fix)
     if usable:
         shown = ", ".join(f"{one.name} ({one.package})" for one in usable)
         yield CheckResult("ok", Text(f"Added by packages: {shown}", f"由套件加入：{shown}"))

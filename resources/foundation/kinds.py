@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 import pkgutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar, get_args
@@ -21,10 +23,20 @@ from .account import default_workspace
 from .errors import NlpSkillsError
 from .language import SENTENCES, Text
 from .plugin_files import GROUPS, PluginFile, plugin_files
-from .plugins import Plugin, installed_plugins, job_of_this_process, reason_in_words
+from .plugins import (
+    Plugin,
+    forget_packages,
+    installed_plugins,
+    job_of_this_process,
+    misnamed_error,
+    misnamed_plugins,
+    reason_in_words,
+    see_new_packages,
+)
 from .wording import misfit_of, suggest
 
 Kind = TypeVar("Kind")
+logger = logging.getLogger(__name__)
 
 # Where each group's registry stands, by name: a noun may ask what a kind says of itself, and imports no verb to start.
 REGISTRIES = {
@@ -40,6 +52,21 @@ REGISTRIES = {
 }
 
 _workspace: Path | None = None
+
+
+class NameOfFile:
+    """A kind's name, as a class attribute: that of the file it stands in. What is added is called as its adder says.
+
+    Arguments:
+        hyphens: it is written with hyphens, as those of types of task.
+    """
+
+    def __init__(self, hyphens: bool = False) -> None:
+        self._hyphens = hyphens
+
+    def __get__(self, kind: object, owner: type) -> str:
+        name = owner.__module__.rpartition(".")[2]
+        return name.replace("_", "-") if self._hyphens else name
 
 
 def names_in(package: str) -> list[str]:
@@ -87,6 +114,17 @@ def added_packages() -> list[str]:
     return sorted({plugin.package for group in REGISTRIES for plugin in installed_plugins(group) if plugin.package})
 
 
+def misnamed() -> list[NlpSkillsError]:
+    """What installed packages name in groups that are none of ours, each with the group that was meant."""
+    return [misnamed_error(plugin, REGISTRIES) for plugin in misnamed_plugins(REGISTRIES)]
+
+
+@cache
+def _log_misnamed() -> None:
+    for error in misnamed():
+        logger.warning("%s %s", error.problem.en, error.fix.en)
+
+
 def use_plugins_of(workspace: Path) -> None:
     """Take the kinds of that workspace's files; without it those of the usual one count."""
     global _workspace
@@ -107,7 +145,7 @@ class Registry(Generic[Kind]):
         noun: what one is called: `Text("metric", "個指標")`, the Chinese with its measure word.
         error: raised where there is none of that name.
         group: of entry points, without `nlp_skills.`; None where packages add none.
-        named: the class attribute that holds a kind's name.
+        named: the class attribute that holds a kind's name (see `NameOfFile`), by which it knows how it was added.
         hyphens: names are written with hyphens, as those of types of task.
     """
 
@@ -128,28 +166,30 @@ class Registry(Generic[Kind]):
         self._instances: dict[str, Kind] | None = None
         self._faults: dict[str, NlpSkillsError] = {}
         self._origins: dict[str, Plugin | PluginFile] = {}
-        self._read: list[PluginFile] = []
+        self._read: list[Plugin | PluginFile] = []
 
     def names(self) -> list[str]:
         """The names of all kinds, in alphabetical order; none is loaded."""
-        return sorted({*self._own_names(), *(plugin.name for plugin in self._added_kinds(self._files()))})
+        self._look_again()
+        return sorted({*self._own_names(), *(plugin.name for plugin in self._added_kinds())})
 
     def classes(self) -> dict[str, type[Kind]]:
         """Every kind that can be used, by name in alphabetical order; `faults` tells of the others."""
-        files = self._files() if self._loaded is None or not _in_a_job() else self._read
-        if self._loaded is None or files != self._read:
-            self._read, self._instances, self._faults = files, None, {}
+        added = self._read if self._loaded is not None and _in_a_job() else self._added_kinds()
+        if self._loaded is None or added != self._read:
+            _log_misnamed()
+            self._read, self._instances, self._faults = added, None, {}
             origins: dict[str, Plugin | PluginFile] = {}
             found = {self._written_name(name): kind for name, kind in kinds_in(self._package, self._base).items()}
-            for plugin in self._added_kinds(files):
+            for plugin in added:
                 try:
-                    found[plugin.name] = self._check_plugin(plugin, found)
-                    origins[plugin.name] = plugin
+                    found[plugin.name] = kind = self._check_plugin(plugin, found)
                 except NlpSkillsError as error:
                     self._faults[plugin.name] = error
-            for name, kind in found.items():
+                    continue
+                origins[plugin.name] = plugin
                 if self._named:
-                    setattr(kind, self._named, name)
+                    setattr(kind, self._named, plugin.name)
             self._loaded, self._origins = dict(sorted(found.items())), origins
         return self._loaded
 
@@ -182,11 +222,13 @@ class Registry(Generic[Kind]):
 
     def faults(self) -> dict[str, NlpSkillsError]:
         """Why kinds from outside cannot be used, by name."""
+        self._look_again()
         self.classes()
         return self._faults
 
     def origins(self) -> dict[str, Text]:
         """Where the kinds that are not the folder's own come from, by name."""
+        self._look_again()
         self.classes()
         return {name: plugin.origin for name, plugin in self._origins.items()}
 
@@ -206,6 +248,8 @@ class Registry(Generic[Kind]):
             PluginError: a package or a file brings it, and it cannot be used.
             AccessError: a file brings it, and the person has not agreed to its content.
         """
+        if name not in self.classes():
+            self._look_again()
         known = self.classes()
         if name in known:
             if isinstance(file := self._origins.get(name), PluginFile):
@@ -224,15 +268,16 @@ class Registry(Generic[Kind]):
         files = plugin_files(_workspace or default_workspace()) if self._group in GROUPS else []
         if file := next((file for file in files if file.name == name and not file.holds(self._base)), None):
             return file.refusal_error(file.missing_class(self.noun))
+        if astray := next((one for one in misnamed_plugins(REGISTRIES) if self._group and one.name == name), None):
+            return misnamed_error(astray, REGISTRIES)
         known = list(self.classes()) if among is None else list(among)
         near = suggest(name, known, cutoff=0.5)
-        listed = Text(f" Available: {', '.join(known)}.", f"可用的有：{'、'.join(known)}。")
-        if near.en.startswith("Use"):
-            listed = Text("", "")
-        there = _install_there() if self._group else Text("", "")
+        meant = not near.en.startswith("Use")
+        listed = f" Available: {', '.join(known)}.", f"可用的有：{'、'.join(known)}。"
+        install = _how_to_install() if self._group and (_in_a_job() or not meant) else Text("", "")
         return self._error(
-            Text("There is no {noun} {name!r}.", "沒有「{name}」這{noun}。").format(noun=self.noun, name=name[:40]),
-            near + listed + there,
+            Text(f"There is no {self.noun.en} {name[:40]!r}.", f"沒有「{name[:40]}」這{self.noun.zh}。"),
+            near + (Text(*listed) if meant else Text("", "")) + install,
             field=field,
         )
 
@@ -281,7 +326,7 @@ class Registry(Generic[Kind]):
     def forget(self) -> None:
         """Read everything again when it is next asked for: packages were installed meanwhile."""
         self._loaded, self._instances, self._faults = None, None, {}
-        installed_plugins.cache_clear()
+        forget_packages()
 
     def _own_names(self) -> list[str]:
         return [self._written_name(name) for name in names_in(self._package)]
@@ -289,12 +334,14 @@ class Registry(Generic[Kind]):
     def _written_name(self, name: str) -> str:
         return name.replace("_", "-") if self._hyphens else name
 
-    def _plugins(self) -> list[Plugin]:
-        return installed_plugins(self._group) if self._group else []
-
-    def _added_kinds(self, files: Sequence[PluginFile]) -> list[Plugin | PluginFile]:
+    def _added_kinds(self) -> list[Plugin | PluginFile]:
         """What stands beside the folder's own, those of packages first."""
-        return [*self._plugins(), *files]
+        return [*(installed_plugins(self._group) if self._group else ()), *self._files()]
+
+    def _look_again(self) -> None:
+        """Packages that were installed meanwhile count, but in a job, which works with those it began with."""
+        if self._group and not _in_a_job():
+            see_new_packages()
 
     def _files(self) -> list[PluginFile]:
         """The workspace's files that hold a kind of this group, by what stands in them."""
@@ -332,14 +379,16 @@ def _in_a_job() -> bool:
     return job_of_this_process() is not None
 
 
-def _install_there() -> Text:
-    """In a job: where a package has to stand for its kinds to be known."""
-    if not _in_a_job():
-        return Text("", "")
+def _how_to_install() -> Text:
+    """Where a package has to stand for its kinds to be known."""
     command = f"{sys.executable} -m pip install PACKAGE"
+    if _in_a_job():
+        return Text(
+            f" If it comes from a package of yours, install it where jobs run, too: {command}",
+            f"如果它來自你安裝的套件，執行工作的環境也要安裝：{command}",
+        )
     return Text(
-        f" If it comes from a package of yours, install it where jobs run, too: {command}",
-        f"如果它來自你安裝的套件，執行工作的環境也要安裝：{command}",
+        f" If it comes from a package of yours, install it here: {command}", f"如果它來自你的套件，請先安裝：{command}"
     )
 
 

@@ -1,7 +1,7 @@
 """Kinds from outside this package: installed packages name theirs as entry points (`nlp_skills.metrics`, …).
 
-Their names are read from the packages' metadata, once, when a kind is first asked for; a kind's own module is loaded only
-when the kinds of its group are.
+Their names are read from the packages' metadata when a kind is first asked for, and again once something was installed; a
+kind's own module is loaded only when the kinds of its group are.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import importlib.abc
 import importlib.metadata
 import os
+import re
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.machinery import ModuleSpec
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple
 
 from .errors import PluginError
 from .language import Text
+from .wording import suggest
 
 PREFIX = "nlp_skills."
 _FAMILY_VARIABLE = "NLP_SKILLS_JOB_FAMILY"  # as `job` sets it in every process of a job
@@ -73,6 +75,8 @@ class Plugin(NamedTuple):
             with light_imports():
                 return self.entry.load()
         except (Exception, SystemExit) as error:  # whatever a stranger's module raises when it is imported
+            if isinstance(error, ModuleNotFoundError) and error.name == self.entry.module.partition(".")[0]:
+                raise self.refusal_error(_not_found(error.name)) from error
             raise self.refusal_error(reason_in_words(error)) from error
 
     def refusal_error(self, why: Text) -> PluginError:
@@ -92,9 +96,77 @@ class Plugin(NamedTuple):
 @cache
 def installed_plugins(group: str) -> list[Plugin]:
     """The kinds that installed packages name in a group (`metrics`), in alphabetical order; nothing of them is loaded."""
-    found = importlib.metadata.entry_points(group=f"{PREFIX}{group}")
-    plugins = [Plugin(entry.name, _package(entry), entry) for entry in found]
+    plugins = [Plugin(entry.name, _package(entry), entry) for entry in _entry_points() if entry.group == PREFIX + group]
     return sorted(plugins, key=lambda one: (one.name, one.origin.en))
+
+
+def misnamed_plugins(groups: Collection[str]) -> list[Plugin]:
+    """What installed packages name in groups that look like ours and are none: `nlp_skills.metric`."""
+    known = {PREFIX + group for group in groups}
+    return [
+        Plugin(entry.name, _package(entry), entry)
+        for entry in _entry_points()
+        if entry.group not in known and re.sub("[^a-z]", "", entry.group.lower()).startswith("nlpskill")
+    ]
+
+
+def misnamed_error(plugin: Plugin, groups: Collection[str]) -> PluginError:
+    """The error that says of what stands in a group that is none which one was meant."""
+    group = plugin.entry.group
+    meant = suggest(group, [PREFIX + one for one in groups], cutoff=0.5)
+    return PluginError(
+        Text(
+            f"{plugin.name} of {plugin.origin.en} stands in the entry-point group {group[:60]!r}, which is not read.",
+            f"{plugin.origin.zh}把 {plugin.name} 寫在進入點群組「{group[:60]}」，沒有人會讀這個群組。",
+        ),
+        Text(
+            f"{meant.en} Rename it in the package's pyproject.toml and install the package again.",
+            f"{meant.zh}請在套件的 pyproject.toml 改名，再重新安裝套件。",
+        ),
+        field=group[:60],
+    )
+
+
+def see_new_packages() -> None:
+    """Have the metadata read again where something was installed or removed since: the folders that hold packages tell."""
+    if _entry_points.cache_info().currsize and _places != _package_places():
+        forget_packages()
+
+
+def forget_packages() -> None:
+    """Have the metadata read again when it is next asked for."""
+    installed_plugins.cache_clear()
+    _entry_points.cache_clear()
+    importlib.invalidate_caches()
+
+
+_places: list[tuple[str, int]] = []
+
+
+@cache
+def _entry_points() -> list[importlib.metadata.EntryPoint]:
+    """Every entry point of every package."""
+    _places[:] = _package_places()
+    found = importlib.metadata.entry_points()
+    return [entry for group in found.groups for entry in found.select(group=group)]
+
+
+def _package_places() -> list[tuple[str, int]]:
+    """The folders in which packages stand, each with when something came or went there."""
+    places = []
+    for place in sys.path:
+        try:
+            places.append((place, Path(place).stat().st_mtime_ns))
+        except OSError:
+            continue
+    return places
+
+
+def _not_found(module: str) -> Text:
+    return Text(
+        f"its module {module} is not found; if it was installed while this server ran, restart the server",
+        f"找不到它的模組 {module}；如果是在伺服器啟動之後才安裝的，請重新啟動伺服器",
+    )
 
 
 def _package(entry: importlib.metadata.EntryPoint) -> Text:

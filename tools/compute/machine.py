@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...resources.foundation.errors import MachineError
 from ...resources.foundation.files import lock, read_yaml, write_atomic, write_yaml
-from ...resources.foundation.kinds import Registry
+from ...resources.foundation.kinds import NameOfFile, Registry
 from ...resources.foundation.language import Text
 from ...resources.foundation.wording import nearest, written_as
 from ...resources.workspace import NAME_PATTERN, Workspace
@@ -53,7 +53,7 @@ class MachineKind(BaseModel, ABC):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    kind: ClassVar[str]
+    kind: ClassVar[NameOfFile] = NameOfFile()
     answers: ClassVar[tuple[str, ...]] = ()  # what `set_up` is told beside the settings
     shown_by: ClassVar[str] = "label"  # the setting that a list of machines shows
 
@@ -238,7 +238,6 @@ def keep_machine(workspace: Workspace, name: str, machine: MachineKind) -> None:
     """Write the machine into `machines.yaml`; other entries stay as they are."""
     from ...resources.schemas import schema_line, shipped_schema
 
-    machine_kinds()  # a kind has its name once the registry was read
     path = workspace.root / "machines.yaml"
     with lock(path):
         known = named_machines(workspace)

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, ClassVar, Literal
 
 from ...resources.foundation.errors import TaskError
-from ...resources.foundation.kinds import Registry
+from ...resources.foundation.kinds import NameOfFile, Registry
 from ...resources.foundation.language import Language, Text, several
 from ...resources.task import Prompt, TaskType
 from .cells import as_text
@@ -101,7 +101,7 @@ class TaskKind(ABC):
     values left open, with `hints` about its fields and the tokens it takes.
     """
 
-    name: ClassVar[TaskType]
+    name: ClassVar[NameOfFile] = NameOfFile(hyphens=True)
     title: ClassVar[Text]
     roles: ClassVar[tuple[str, ...]]
     inputs: ClassVar[tuple[str, ...]] = ("text",)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...resources.foundation.errors import DeploymentError
-from ...resources.foundation.kinds import Registry, names_in
+from ...resources.foundation.kinds import NameOfFile, Registry, names_in
 from ...resources.foundation.language import Text
 from ...resources.task import Task
 from ...resources.version import VersionFolder
@@ -45,7 +45,7 @@ class Target(BaseModel, ABC):
     """Where a version can be deployed. The fields are the target's settings; the docstring documents it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    kind: ClassVar[str]
+    kind: ClassVar[NameOfFile] = NameOfFile()
 
     @property
     def waits_for_gpu(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...resources.foundation.errors import TrainingError
-from ...resources.foundation.kinds import Registry
+from ...resources.foundation.kinds import NameOfFile, Registry
 from ...resources.foundation.language import Text
 from ...resources.foundation.wording import misfit_of, nearest, suggest
 from ...resources.model_info import TrainingFigures
@@ -130,7 +130,7 @@ class Method(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     # The page of llm-knowledge that the reason of a setting rests on.
     pages: ClassVar[dict[str, str]] = {}
-    kind: ClassVar[str]
+    kind: ClassVar[NameOfFile] = NameOfFile()
     accepts: ClassVar[tuple[Answers, ...]]
     usual_for: ClassVar[tuple[Answers, ...]] = ()
     wants: ClassVar[Text]  # the rows it needs, in words

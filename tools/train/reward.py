@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ...resources.foundation.errors import TrainingError
-from ...resources.foundation.kinds import Registry
+from ...resources.foundation.kinds import NameOfFile, Registry
 from ...resources.foundation.language import Text
 from ...resources.task import TaskType
 from ..data.task_kind import Answers, task_kind
@@ -17,7 +17,7 @@ class Reward(ABC):
     """A way of judging answers. A subclass is one file here; its docstring is its documentation, `answers` are those it
     can judge (see `data/types`), and it is a usual reward for those of `usual_for`, where it is one of ours."""
 
-    name: ClassVar[str]
+    name: ClassVar[NameOfFile] = NameOfFile()
     title: ClassVar[Text]
     answers: ClassVar[tuple[Answers, ...]]
     usual_for: ClassVar[tuple[Answers, ...]] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 
 from nlp_skills import Workspace
 from nlp_skills.resources.foundation.errors import EvaluationError, PluginError, TrainingError
-from nlp_skills.resources.foundation.kinds import added_packages, registry
+from nlp_skills.resources.foundation.kinds import _log_misnamed, added_packages, registry
 from nlp_skills.resources.foundation.language import speaking
-from nlp_skills.resources.foundation.plugins import installed_plugins
+from nlp_skills.resources.foundation.plugins import PREFIX, installed_plugins
 from nlp_skills.server.added_kinds import added_kinds
 from nlp_skills.tools.evaluate.metric import Answered, known_metrics
 from nlp_skills.tools.evaluate.significance import Scores
@@ -43,13 +44,15 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     """Put a package with one module and its entry points on the path, as an installer leaves it."""
     monkeypatch.syspath_prepend(tmp_path)
 
-    def put(module: str, content: str, *entries: str, group: str = "metrics") -> None:
+    def put(module: str, content: str, *entries: str, group: str = "metrics", forget: bool = True) -> None:
         info = tmp_path / f"{module}-2.1.dist-info"
         info.mkdir()
         (tmp_path / f"{module}.py").write_text(content, encoding="utf-8")
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 2.1\n")
-        (info / "entry_points.txt").write_text(f"[nlp_skills.{group}]\n" + "\n".join(entries))
-        registry(group).forget()
+        (info / "entry_points.txt").write_text(f"[{group if '.' in group else PREFIX + group}]\n" + "\n".join(entries))
+        if forget:
+            registry("metrics").forget()
+            _log_misnamed.cache_clear()
 
     yield put
     for module in [name for name in sys.modules if name.startswith("acme_")]:
@@ -119,9 +122,60 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_with_all_there_are(mon
         assert str(wrong.value).startswith("沒有「Macro F1」這個指標。 [metric]\n→ 你是不是要用 macro_f1？可用的有：")
     with pytest.raises(TrainingError) as other:
         registry("rewards").get("zzzz")
-    assert other.value.fix.en == "Use one of: exact_match, json_validity, label_match."
+    assert other.value.fix.en.startswith(
+        "Use one of: exact_match, json_validity, label_match. If it comes from a package"
+    )
+    assert f"{sys.executable} -m pip install PACKAGE" in other.value.fix.en
     monkeypatch.setenv("NLP_SKILLS_JOB_FAMILY", "/jobs/1")
-    assert "-m pip install PACKAGE" in registry("rewards").unknown("zzzz").fix.en
+    assert "where jobs run, too" in registry("rewards").unknown("zzzz").fix.en
+
+
+def test_a_package_installed_while_the_server_runs_is_seen_by_who_asks_for_what_it_adds(
+    install: Install, tmp_path: Path
+) -> None:
+    metrics = registry("metrics")
+    assert "later" not in metrics.classes()
+    install("acme_k", METRIC, "later = acme_k:Mine", forget=False)
+    assert metrics.get("later").__name__ == "Mine" and metrics.instances()["later"].title.en == "mine"
+    install("acme_l", METRIC, "latest = acme_l:Mine", forget=False)
+    assert "latest" in metrics.origins()
+    install("acme_m", METRIC, "lost = acme_elsewhere:Mine", forget=False)
+    with pytest.raises(PluginError, match="restart the server"):
+        metrics.get("lost")
+
+
+@pytest.mark.parametrize(
+    "group, meant",
+    [
+        ("nlp_skills.metric", "nlp_skills.metrics"),
+        ("nlp-skills.metrics", "nlp_skills.metrics"),
+        ("nlp_skills.tasks", ""),
+    ],
+)
+def test_a_misspelt_group_of_entry_points_is_reported_with_the_one_that_was_meant(
+    install: Install, caplog: pytest.LogCaptureFixture, group: str, meant: str
+) -> None:
+    install("acme_n", METRIC, "astray = acme_n:Mine", group=group)
+    with pytest.raises(PluginError) as astray:
+        registry("metrics").get("astray")
+    assert group in astray.value.problem.en and "the package acme_n 2.1" in astray.value.problem.en
+    assert not meant or (
+        f"Did you mean {meant}?" in astray.value.fix.en and f"你是不是要用 {meant}？" in astray.value.fix.zh
+    )
+    [standing] = added_kinds(None, {})
+    assert standing.state == "broken" and standing.says == astray.value.problem
+    assert group in caplog.text
+
+
+def test_a_kind_has_its_name_before_its_registry_is_read() -> None:
+    code = (
+        "from nlp_skills.tools.compute.machines.ssh import Ssh\n"
+        "from nlp_skills.tools.data.types.entity_classification import EntityClassification\n"
+        "from nlp_skills.tools.train.methods.sft import Sft\n"
+        "print(Ssh(host='a').kind, EntityClassification().name, Sft.kind)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["ssh", "entity-classification", "sft"]
 
 
 def test_names_are_told_without_loading_what_bears_them(install: Install) -> None:

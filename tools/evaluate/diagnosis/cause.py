@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ....resources.foundation.errors import EvaluationError
-from ....resources.foundation.kinds import Registry
+from ....resources.foundation.kinds import NameOfFile, Registry
 from ....resources.foundation.language import Text
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class CauseKind(ABC):
     `says_why`: False where it says where mistakes lie, or names another way, but not what brings them; told after those that do.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[NameOfFile] = NameOfFile()
     title: ClassVar[Text]
     page: ClassVar[str]
     words: ClassVar[tuple[str, ...]] = ()  # by which a complaint points here
