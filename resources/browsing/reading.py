@@ -47,9 +47,8 @@ class Address:
 
     @property
     def name(self) -> str:
-        """`tasks`, `task-versions`, `skill-page`: the template's words, for clients that list by name."""
-        path = _QUERY.sub("", self.template).removeprefix(SCHEME)
-        return "-".join(part.strip("{}").replace("_", "-").replace(".", "-") for part in path.split("/"))
+        """`tasks`, `version-lineage`, `skill-page`: the English title as one word, for clients that list by name."""
+        return self.title.en.lower().replace(" ", "-")
 
     @cached_property
     def variables(self) -> list[str]:

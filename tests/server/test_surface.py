@@ -164,3 +164,12 @@ async def test_read_only_offers_the_tools_that_change_nothing(tmp_path: Path) ->
     offered = await tools_of(Settings(workspace=tmp_path, read_only=True))
     assert {"coach", "list_tasks", "read_resource", "job_status", "compare_versions"} <= {t.name for t in offered}
     assert not {"create_task", "train", "deploy", "set_up"} & {tool.name for tool in offered}
+
+
+async def test_a_list_of_resources_reads_as_words_not_as_addresses(settings: Settings) -> None:
+    async with Client(build_server(settings)) as client:
+        listed = [resource.name for resource in (await client.list_resources()).resources]
+        listed += [template.name for template in (await client.list_resource_templates()).resource_templates]
+    assert {"tasks", "task", "version", "version-lineage", "job", "skill-page"} <= {*listed}
+    assert len({*listed}) == len(listed), "two resources share a name"
+    assert all(not {"tasks", "versions"} & {*name.split("-")[:-1]} for name in listed), listed
