@@ -12,6 +12,9 @@ from ..evaluate.diagnosis import Result, diagnose, result_of
 from ..evaluate.diagnosis.standing import against_the_simplest, best_of, where_it_stands
 from ..evaluate.metric import metric_title
 from .situation import Situation
+from .texts.reading import Texts
+
+_text = Texts("analysis")
 
 __all__ = [
     "Change",
@@ -66,11 +69,8 @@ def next_change(situation: Situation, result: Result) -> Change:
     """The one change to try in the next version: what the diagnosis advises first, never two at once."""
     advice = diagnose(result.version, texts=False).advice
     assert advice is not None, "a version with a result has advice"
-    expected = Text("Nothing can be said beforehand.", "事先說不準。")
+    expected = _text("next_change.nothing_can_said")
     if advice.expects is not None:
         title, low, high = metric_title(advice.expects.metric), advice.expects.low, advice.expects.high
-        expected = Text(
-            f"{title.en} {low:.2f} to {high:.2f}. {advice.expects.because.en}",
-            f"{title.zh} {low:.2f} 到 {high:.2f}。{advice.expects.because.zh}",
-        )
+        expected = _text("next_change.to", title=title, low=low, high=high, because=advice.expects.because)
     return Change(advice.say, [*advice.reasons], expected, advice.change, advice.call)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...resources.answer import NextStep
 from ...resources.foundation.external import quote
-from ...resources.foundation.language import Text
+from ...resources.foundation.language import COMMAS, Text
 from ...resources.paths import files_in_inbox
 from ...resources.version import VersionFolder
 from ..data.adding import arguments_with
@@ -18,7 +18,10 @@ from .answer import CoachAnswer, DecisionDue, Question, Stage
 from .intent import Said
 from .questions import CORE, HARDWARE, LATER, SUCCESS, TODAY, Topic, changes_for, default_for, open_topics
 from .situation import Situation
+from .texts.reading import Texts
 from .wording import join_sentences, short
+
+_text = Texts("answer_builder")
 
 
 def build_answer(situation: Situation, stage: Stage, message: str, step: NextStep, **more: Any) -> CoachAnswer:
@@ -65,19 +68,8 @@ def ask(
     situation: Situation, topic: Topic, message: str, stage: Stage = "clarifying", again: bool = False, **more: Any
 ) -> CoachAnswer:
     """Ask about `topic` and keep the answer in the task."""
-    beside = (
-        Text(
-            f" What they say beyond it goes into {', '.join(topic.beside)}.",
-            f"多說的部分放進 {'、'.join(topic.beside)}。",
-        )
-        if topic.beside
-        else Text("", "")
-    )
-    say = Text(
-        f"Ask that one question and wait; keep the answer in their own words with update_task, then call coach.{beside.en} "
-        "They don't know? Put the default down and go on.",
-        f"只問這一題，等對方回答；用他的話以 update_task 記下來，再呼叫 coach。{beside.zh}不知道就填預設值繼續。",
-    )
+    beside = _text("ask.what_say_beyond", join=COMMAS.join(topic.beside)) if topic.beside else ""
+    say = _text("ask.ask_one_question", beside=beside)
     step = NextStep(say=str(say), tool="update_task", arguments={"task": situation.name, "changes": changes_for(topic)})
     return build_answer(situation, stage, message, step, question=topic.question(again), **more)
 
@@ -85,11 +77,8 @@ def ask(
 def assume(situation: Situation, topic: Topic, message: str, stage: Stage) -> CoachAnswer:
     """They could not answer: put the default down, as the exact next call, and go on."""
     default = str(topic.default)
-    said = Text(
-        f"That is fine: I put down “{default}” for now; you can change it any time.",
-        f"沒關係，先寫「{default}」，之後隨時可以改。",
-    )
-    say = Text("Call this; then coach goes on with the next thing.", "直接呼叫這個，再由 coach 接著往下走。")
+    said = _text("assume.fine_put_down", default=default)
+    say = _text("assume.call_then_coach")
     step = NextStep(say=str(say), tool="update_task", arguments={"task": situation.name, "changes": default_for(topic)})
     return build_answer(
         situation,
@@ -97,13 +86,10 @@ def assume(situation: Situation, topic: Topic, message: str, stage: Stage) -> Co
         join_sentences(said, message),
         step,
         question=consent(
-            Text("Or do you know it after all?", "還是你其實知道答案？"),
-            Text(
-                "A real answer is worth more than a default; a default is worth more than standing still.",
-                "真正的答案比預設值好，有預設值又比停在這裡好。",
-            ),
-            [topic.examples[0], Text("No, go on", "不知道，繼續吧")],
-            Text("Go on", "繼續"),
+            _text("assume.do_know_after"),
+            _text("assume.real_answer_worth"),
+            [topic.examples[0], _text("assume.no_go")],
+            _text("assume.go"),
         ),
     )
 
@@ -136,17 +122,14 @@ def source_answer(situation: Situation, said: Said, message: str, decision: Deci
     """Ask where the rows stand; the next call carries a filled example, and what the person dragged into the inbox."""
     if (path := _from_inbox(situation, said)) is not None:
         said = replace(said, path=str(path))
-        found = Text(f"I found {quote(path.name, 80)} in the inbox.", f"我在 inbox 看到{quote(path.name, 80)}了。")
-        message = str(Text(f"{found.en} {message}", f"{found.zh}{message}"))
+        found = _text("source_answer.found_inbox", path=quote(path.name, 80))
+        message = join_sentences(found, message)
     added = (
-        Text(" (it keeps the sources that stand and adds this one)", "（會保留現有的來源，再加上這一個）")
+        _text("source_answer.keeps_sources_stand")
         if situation.sources.sources and not _preview_failed(situation)
-        else Text("", "")
+        else ""
     )
-    say = Text(
-        f"Fill in the <…> with their answer, then call this{added.en}; it tests the source and shows five rows.",
-        f"把 <…> 換成對方的回答再呼叫{added.zh}；它會測試來源並先給你看五筆。",
-    )
+    say = _text("source_answer.fill_answer_then", added=added)
     step = with_source(situation, said, say)
     return build_answer(
         situation, "data", message, step, question=source_question(said, situation.task), decision=decision
@@ -179,10 +162,7 @@ def with_source(situation: Situation, said: Said | None, say: Text) -> NextStep:
         standing = standing.model_copy(update={"sources": standing.sources[:-1]})  # the new one takes its place
     arguments = arguments_with(situation.name, standing, *added)
     if arguments is None:
-        moved = Text(
-            "A password stands in data_source.yaml: this call moves it to the secret store first.",
-            "data_source.yaml 裡有明文密碼：這個呼叫會先把它移到密鑰庫。",
-        )
+        moved = _text("with_source.password_stands_data")
         return NextStep(say=str(moved), tool="set_data_source", arguments={"task": situation.name})
     return NextStep(say=str(say), tool="set_data_source", arguments=arguments)
 
@@ -194,11 +174,11 @@ def _preview_failed(situation: Situation) -> bool:
 def _missing(situation: Situation) -> list[str]:
     """What is not known or not done yet, in the order it will matter."""
     stages = [
-        (not situation.sources.sources and not situation.data, Text("where the rows come from", "資料來源")),
-        (not situation.data, Text("prepared data", "準備好的資料")),
-        (not situation.trained, Text("a trained version", "訓練好的版本")),
-        (not situation.evaluated, Text("an evaluation", "評估結果")),
-        (situation.deployment is None, Text("a deployment", "部署")),
+        (not situation.sources.sources and not situation.data, _text("missing.where_rows_come")),
+        (not situation.data, _text("missing.prepared_data")),
+        (not situation.trained, _text("missing.trained_version")),
+        (not situation.evaluated, _text("missing.evaluation")),
+        (situation.deployment is None, _text("missing.deployment")),
     ]
     asked = (TODAY, SUCCESS, HARDWARE) if not situation.trained else LATER
     return [

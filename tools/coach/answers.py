@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from ...resources.foundation.errors import TaskError
-from ...resources.foundation.language import Text
 from ...resources.foundation.wording import suggest
 from ...resources.task import Privacy, task_types
 from ..data.task_kind import task_kind
 from .intent import Said, answers_nothing, mentions
 from .questions import CORE, EXAMPLE, FURTHER, LABELS, OPEN, PRIVACY, TOPICS, Topic, split_labels
+from .texts.reading import Texts
+
+_text = Texts("answers")
 
 ASKED = "asked"
 _FEWEST_LABELS = 2
@@ -129,7 +131,7 @@ def _check_name(key: str) -> None:
     allowed = [*TOPICS, *FURTHER]
     if key not in allowed:
         raise TaskError(
-            Text(f"There is no answer named {str(key)[:40]!r}.", f"沒有名為「{str(key)[:40]}」的回答。"),
+            _text("check_name.no_answer_named", key=str(key)[:40]),
             suggest(str(key), allowed, most=3),
             field=f"answers.{str(key)[:40]}",
         )
@@ -160,7 +162,7 @@ def _is_blank(value: Any) -> bool:
 def _check_choice(known: Mapping[str, Any], key: str, allowed: Sequence[str]) -> None:
     if key in known and known[key] not in allowed:
         raise TaskError(
-            Text(f"{key} cannot be {str(known[key])[:40]!r}.", f"{key} 不能是「{str(known[key])[:40]}」。"),
+            _text("check_choice.cannot", key=key, known=str(known[key])[:40]),
             suggest(str(known[key]), allowed),
             field=f"answers.{key}",
         )

@@ -13,15 +13,18 @@ from typing import Any
 
 from ...resources.answer import NextStep
 from ...resources.foundation.external import quote
-from ...resources.foundation.language import Text, spoken_language
+from ...resources.foundation.language import SENTENCES, Text, spoken_language
 from ..data.task_kind import task_kind
-from .answer import CoachAnswer, DecisionDue, Question
+from .answer import CoachAnswer, DecisionDue
 from .answers import ASKED, LONGEST_ANSWER, Heard, is_answered, number_in, read_answers
 from .choosing import few_rows
 from .contradictions import Facts, contradictions, wanted_answer
 from .intent import Said, count_in, mentions
 from .questions import CORE, EXAMPLE, FURTHER, LABELS, LATER, PAIN, PRIVACY, Topic, placeholders_for, split_labels
+from .texts.reading import Texts
 from .wording import join_list, join_sentences, short
+
+_text = Texts("clarify")
 
 _TITLE_CHARACTERS = {"en": 60, "zh-TW": 24}
 _ALSO_STORIES = (
@@ -41,13 +44,7 @@ _STORY = (6, 12)  # English words, Chinese characters: long enough to be the sto
 _MANY_THINGS = (22, 38)  # long enough to hold several answers
 _COUNTED_THINGS = (12, 18)  # the same, where it counts rows and labels
 _LONGEST_SHOWN = 200
-_GREETED = {
-    "pain_point": Text("the problem", "問題"),
-    "goal": Text("the goal", "目標"),
-    "labels": Text("the labels", "標籤"),
-    "example": Text("the example", "例子"),
-    "privacy": Text("privacy", "隱私"),
-}
+_NOTED = ("pain_point", "goal", "labels", "example", "privacy")
 
 
 def clarify(
@@ -81,7 +78,7 @@ def clarify(
     missing = [topic for topic in CORE if not is_answered(topic, known)]
     if not missing:
         return _ready(known, join_sentences(opening, assumed), warned, decision)
-    again = Text("No problem, let me ask it another way.", "沒關係，我換個方式問。") if told.times(missing[0]) else None
+    again = _text("clarify.no_problem_let") if told.times(missing[0]) else None
     message = join_sentences(
         opening, assumed or again or _describe_progress(known, missing, bool(opening)), guessed, *warned
     )
@@ -122,9 +119,9 @@ def _assume(told: Heard) -> Text | None:
     for topic in told.defaults:
         value = split_labels(str(topic.default)) if topic is LABELS else str(topic.default)
         if topic is LABELS and (answer := wanted_answer(str(told.known.get(EXAMPLE.key) or ""))):
-            value = [answer, str(Text("other", "其他"))]
+            value = [answer, str(_text("assume.other"))]
         if topic is LABELS and (named := told.known.get(LABELS.key)):
-            value = [*named, str(Text("other", "其他"))]
+            value = [*named, str(_text("assume.other"))]
         if topic is EXAMPLE:
             told.known["type"] = "classification"
         else:
@@ -133,19 +130,11 @@ def _assume(told: Heard) -> Text | None:
     if not taken:
         return None
     shown = "; ".join(taken) if spoken_language() == "en" else "；".join(taken)
-    return Text(
-        f"That is fine: I put down “{shown}” for now, and you can change it any time.",
-        f"沒關係，我先寫「{shown}」，之後隨時可以改。",
-    )
+    return _text("assume.fine_put_down", shown=shown)
 
 
 def _asking(topic: Topic, told: Heard, missing: list[Topic], message: str, decision: DecisionDue | None) -> CoachAnswer:
-    say = Text(
-        "Ask that one question and wait; then call coach with all answers so far, in their words (what they told beyond "
-        f"it: {join_list(_further(told.known))}). No answer? Leave the <…>: the coach asks another way or takes the default.",
-        "只問這一題，等對方回答，再把目前所有答案照他的話放進 `answers` 呼叫 coach"
-        f"（多說的可以放進 {join_list(_further(told.known))}）。沒有回答就讓 <…> 維持原樣，coach 會換個方式問，或用預設值。",
-    )
+    say = _text("asking.ask_one_question", further=join_list(_further(told.known)))
     asked = [*told.asked, topic.key]
     return CoachAnswer(
         stage="clarifying" if told.known else "no_task",
@@ -171,22 +160,14 @@ def _sort_out(said: Said, known: dict[str, Any], opening: str, decision: Decisio
         known["privacy"] = "on-premise"
     message = join_sentences(
         opening if said.intent != "file" else "",
-        Text(
-            "That helps a lot. Let me sort what you told me first, so that I only ask for what is really missing.",
-            "這些資訊很有用。我先整理你說的，之後只問真正缺的。",
-        ),
+        _text("sort_out.helps_lot_let"),
         guessed,
         *contradictions(_facts(known, said)),
     )
     places = {
         key: value for topic in CORE if not is_answered(topic, known) for key, value in placeholders_for(topic).items()
     }
-    say = Text(
-        "Do not ask yet. Put each thing they said into its place, in their own words, and leave every <…> they said "
-        f"nothing about as it is (further keys: {join_list(_further(known))}); then call this.",
-        "先不要問。把對方說過的每件事照他的話放到對應的位置，沒提到的 <…> 就維持原樣"
-        f"（其他可填的：{join_list(_further(known))}），再呼叫這個。",
-    )
+    say = _text("sort_out.do_not_ask", further=join_list(_further(known)))
     missing = [topic for topic in CORE if not is_answered(topic, known)]
     return CoachAnswer(
         stage="clarifying",
@@ -199,37 +180,18 @@ def _sort_out(said: Said, known: dict[str, Any], opening: str, decision: Decisio
 
 
 def _ready(known: dict[str, Any], opening: str, warned: list[Text], decision: DecisionDue | None) -> CoachAnswer:
-    summary = Text(
-        f"This is what I understood. The problem: {quote(known['pain_point'])}. The goal: {quote(known['goal'])}. The "
-        f"model {_does(known).en}.{_further_words(known).en} Row text {_privacy(known).en}. Nothing is created before you "
-        "agree.",
-        f"我的理解是：問題是{quote(known['pain_point'])}，目標是{quote(known['goal'])}，"
-        f"模型會{_does(known).zh}。{_further_words(known).zh}"
-        f"資料原文{_privacy(known).zh}。你確認之前不會建立任何東西。",
+    summary = _text(
+        "ready.what_understood_problem",
+        pain_point=quote(known["pain_point"]),
+        goal=quote(known["goal"]),
+        does=_does(known),
+        further_words=_further_words(known),
+        privacy=_privacy(known),
     )
-    confirm = Question(
-        field="confirmation",
-        ask=str(Text("Is that right, or should a word change?", "這樣對嗎？有沒有哪裡要改？")),
-        why=str(
-            Text(
-                "Your words go into task.yaml, and every result is held against them.",
-                "這些話會寫進 task.yaml，之後每個結果都會拿來對照。",
-            )
-        ),
-        examples=[str(Text("Yes, go ahead", "對，開始吧")), str(Text("Add the label “mixed”", "再加一個標籤「混合」"))],
-        default=str(Text("Yes, go ahead; it can all be changed later", "對，先開始，之後都可以改")),
-    )
+    confirm = _text.question("ready.question", field="confirmation")
     arguments = create_arguments(known)
-    name = (
-        Text(" (you write the English `name`)", "（`name` 由你填一個簡短的英文）")
-        if str(arguments.get("name", "")).startswith("<")
-        else Text("", "")
-    )
-    say = Text(
-        f"Show the summary. When they agree, call create_task with exactly these arguments{name.en}; what else "
-        "matters is asked later, when it does.",
-        f"先把摘要給對方看；同意後，用這些參數呼叫 create_task{name.zh}；其他的之後用到時再問。",
-    )
+    name = _text("ready.write_english_name") if str(arguments.get("name", "")).startswith("<") else ""
+    say = _text("ready.show_summary_agree", name=name)
     return CoachAnswer(
         stage="clarifying",
         message=join_sentences(opening, summary, *warned),
@@ -245,56 +207,44 @@ def _does(known: Mapping[str, Any]) -> Text:
     """What the model will do with a text, by the type of task."""
     kind, labels = task_kind(known["type"]), join_list(map(short, known.get("labels") or ()))
     if kind.answers == "label":
-        return Text(f"answers with one of: {labels}", f"從「{labels}」當中選一個回答")
+        return _text("does.answers_one", labels=labels)
     if kind.answers == "spans":
-        return Text(
-            f"copies from a text every part that is one of: {labels}", f"從文字裡逐字擷取這些種類的片段：{labels}"
-        )
-    return {
-        "generation": Text("writes an answer to a text", "針對輸入的文字寫出回答"),
-        "chat": Text("writes the next turn of a conversation", "接著對話寫出下一輪回覆"),
-    }.get(kind.name, Text("writes the answer that people prefer", "寫出人們比較偏好的回答"))
+        return _text("does.copies_text_every", labels=labels)
+    return {"generation": _text("does.writes_answer_text"), "chat": _text("does.writes_next_turn")}.get(
+        kind.name, _text("does.writes_answer_people")
+    )
 
 
 def _further_words(known: Mapping[str, Any]) -> Text:
     """The numbers they gave, as part of the summary."""
     parts = []
     if rows := known.get("rows"):
-        shown = Text(str(rows), f"{rows} 筆") if isinstance(rows, int) else Text(*[quote(str(rows), 40)] * 2)
-        parts.append(Text(f"Rows: {shown.en}.", f"資料：{shown.zh}。"))
+        parts.append(
+            _text("further_words.rows", rows=rows)
+            if isinstance(rows, int)
+            else _text("further_words.rows_in_words", rows=quote(str(rows), 40))
+        )
     if (threshold := number_in(known.get("threshold"))) is not None:
-        parts.append(Text(f"You would use it from {threshold:g} on.", f"分數到 {threshold:g} 就會開始用。"))
-    return Text("".join(f" {part.en}" for part in parts), "".join(part.zh for part in parts))
+        parts.append(_text("further_words.would_use", threshold=threshold))
+    return SENTENCES + SENTENCES.join(parts) if parts else Text("", "")
 
 
 def _privacy(known: Mapping[str, Any]) -> Text:
-    return (
-        Text("stays out of this chat", "不會出現在這個對話裡")
-        if known.get("privacy") == "on-premise"
-        else Text("may be shown in this chat", "可以出現在這個對話裡")
-    )
+    return _text("privacy.stays_out_chat") if known.get("privacy") == "on-premise" else _text("privacy.may_shown_chat")
 
 
 def _describe_progress(known: Mapping[str, Any], missing: list[Topic], after_opening: bool) -> Text:
     """What was noted last and how much is left; at the very beginning a word of welcome."""
-    last = next((key for key in reversed(list(known)) if key in _GREETED), None)
+    last = next((key for key in reversed(list(known)) if key in _NOTED), None)
     if last is None:
-        return (
-            Text("Let us begin with what it is for.", "我們先弄清楚，這是為了解決什麼。")
-            if after_opening
-            else Text(
-                "Good, let us do it properly: the problem first, the model later. Five short answers and the task stands.",
-                "好，我們一步一步來：先把問題弄清楚，再談模型。回答五個小問題，任務就能建立。",
-            )
-        )
+        return _text("describe_progress.let_us_begin") if after_opening else _text("describe_progress.good_let_us")
     value = known[last]
     shown = quote(join_list(map(short, value)) if isinstance(value, list) else str(value), 60)
-    left = len(missing)
-    things = Text("one more thing" if left == 1 else f"{left} more things", f"再弄清楚 {left} 件事")
-    return Text(
-        f"Noted, {_GREETED[last].en}: {shown}; {things.en} before I can set the task up.",
-        f"記下了，{_GREETED[last].zh}是{shown}；{things.zh}就可以建立任務。",
+    left, noted = len(missing), _text(f"noted.{last}")
+    things = (
+        _text("describe_progress.one_more_thing") if left == 1 else _text("describe_progress.more_things", left=left)
     )
+    return _text("describe_progress.noted_before_can", noted=noted, shown=shown, things=things)
 
 
 def _cut_answers(known: Mapping[str, Any]) -> dict[str, Any]:
@@ -363,10 +313,7 @@ def _guess_type(known: dict[str, Any], said: Said) -> Text | None:
         return None
     known["type"] = said.type
     title = task_kind(said.type).title
-    return Text(
-        f"What you describe gives back {title.en} (type `{said.type}`); say so if you meant labels for a text.",
-        f"你描述的是「{title.zh}」（類型 `{said.type}`）；如果你要的其實是替文字貼標籤，請跟我說。",
-    )
+    return _text("guess_type.what_describe_gives", title=title, type=said.type)
 
 
 def _title(goal: str) -> str:

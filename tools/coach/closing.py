@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ...resources.foundation.files import read_json
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import SENTENCES, Text, several
 from ...resources.job import JobFolder
 from ...resources.spending import standing
 from ...resources.task import Task, TaskFolder
@@ -17,7 +17,10 @@ from ..compute.jobs.words import duration, size
 from ..evaluate.metric import metric_title
 from .analysis import Result
 from .situation import Situation
+from .texts.reading import Texts
 from .wording import join_list
+
+_text = Texts("closing")
 
 _NORMAL_95 = 1.96  # standard errors on either side of a 95 % interval
 _JOBS_LOOKED_AT = 12
@@ -28,9 +31,9 @@ def cost_of_data(situation: Situation) -> Text:
     seconds = _job_seconds(situation.folder, "regenerate")
     parts = [duration(seconds)] if seconds else []
     rows = sum(situation.counts.values())
-    parts.append(str(Text(f"{several(rows, 'row')} kept", f"留下 {rows} 筆")))
+    parts.append(str(_text("cost_of_data.kept", rows=Text(several(rows, "row"), str(rows)))))
     if used := _disk(situation.folder.data):
-        parts.append(str(Text(f"{size(used)} on disk", f"磁碟 {size(used)}")))
+        parts.append(str(_text("cost_of_data.disk", used=size(used))))
     return _cost(parts, situation.folder)
 
 
@@ -39,15 +42,15 @@ def cost_of_version(version: VersionFolder, evaluated: bool) -> Text:
     training = version.model_info().training
     parts = []
     if seconds := training.seconds:
-        parts.append(str(Text(f"{duration(seconds)} of training", f"訓練 {duration(seconds)}")))
+        parts.append(str(_text("cost_of_version.training", seconds=duration(seconds))))
     if tokens := training.tokens:
-        parts.append(str(Text(f"{tokens:,} tokens", f"{tokens:,} 個 token")))
+        parts.append(str(_text("cost_of_version.tokens", tokens=tokens)))
     evaluation = version.latest_evaluation() if evaluated else None
     if evaluation and evaluation.seconds:
         taken = duration(float(evaluation.seconds))
-        parts.append(str(Text(f"{taken} of evaluation", f"評估 {taken}")))
+        parts.append(str(_text("cost_of_version.evaluation", taken=taken)))
     if used := _disk(version.models / "adapter") + _disk(version.models / "model"):
-        parts.append(str(Text(f"{size(used)} on disk", f"磁碟 {size(used)}")))
+        parts.append(str(_text("cost_of_version.disk", used=size(used))))
     return _cost(parts, version.task)
 
 
@@ -55,8 +58,7 @@ def cost_of_deployment(situation: Situation) -> Text:
     """What bringing a version into use took."""
     seconds = _job_seconds(situation.folder, "deploy")
     return _cost(
-        [str(Text(f"{duration(seconds)} of deployment", f"部署 {duration(seconds)}"))] if seconds else [],
-        situation.folder,
+        [str(_text("cost_of_deployment.deployment", seconds=duration(seconds)))] if seconds else [], situation.folder
     )
 
 
@@ -67,11 +69,8 @@ def goal_line(task: Task) -> Text:
         return Text("", "")
     title, today = metric_title(task.metric), ""
     if criteria.baseline is not None:
-        today = str(Text(f", today {criteria.baseline:g}", f"，目前 {criteria.baseline:g}"))
-    return Text(
-        f"Score: not measured yet; your goal is {title.en} {criteria.threshold:g}{today}.",
-        f"分數：還沒有量；你的目標是 {title.zh} {criteria.threshold:g}{today}。",
-    )
+        today = str(_text("goal_line.today", baseline=criteria.baseline))
+    return _text("goal_line.score_not_measured", title=title, threshold=criteria.threshold, today=today)
 
 
 def beside_today(task: Task, result: Result) -> Text | None:
@@ -80,8 +79,8 @@ def beside_today(task: Task, result: Result) -> Text | None:
     if today is None:
         return None
     if result.value > today:
-        return Text(f"Today's way is at {today:g}.", f"目前的做法是 {today:g}。")
-    return Text(f"That is not above today's way ({today:g}) yet.", f"還沒有超過目前的做法（{today:g}）。")
+        return _text("beside_today.todays_way", today=today)
+    return _text("beside_today.not_above_todays", today=today)
 
 
 def precision_of(rows: int, threshold: float) -> float:
@@ -92,9 +91,8 @@ def precision_of(rows: int, threshold: float) -> float:
 def _cost(parts: list[str], task: TaskFolder) -> Text:
     """The parts of one stage, and the money that the whole task has taken."""
     money = standing(task)
-    shown = join_list(parts if money else [*parts, str(Text("no money", "沒有花錢"))])
-    so_far = Text(f" {money.en}", money.zh) if money else Text("", "")
-    return Text(f"Cost: {shown}.{so_far.en}", f"花費：{shown}。{so_far.zh}") if shown else money or Text("", "")
+    shown = join_list(parts if money else [*parts, str(_text("cost.no_money"))])
+    return SENTENCES.join([_text("cost.cost", shown=shown) if shown else None, money])
 
 
 def _job_seconds(folder: TaskFolder, kind: str) -> float:

@@ -26,7 +26,10 @@ from .intents.foreign import language_of, polite_line
 from .leaving import stop_before_a_task, stop_everything
 from .replies import reply
 from .situation import load_situation
+from .texts.reading import Texts
 from .wording import join_list, join_sentences
+
+_text = Texts("coach")
 
 _SHOWN_TASKS = 5
 _TITLE_BYTES = 600
@@ -47,10 +50,6 @@ _ABOUT_A_TASK = (
     "deployed_bad",
     "accept",
     "errors",
-)
-_CUT = Text(
-    f"(Your message was long: I read its first {LONGEST_READ:,} characters. A file is better told by its path.)",
-    f"（訊息很長，我只讀了前 {LONGEST_READ:,} 個字；檔案的話，給我路徑比較好。）",
 )
 
 
@@ -100,7 +99,7 @@ def _answer_message(
         clean = mask_secrets(read)
         answered = answer(understand(clean))
         notes = [
-            _CUT if len(said) > LONGEST_READ else None,
+            _text("answer_message.message_long_read", longest_read=LONGEST_READ) if len(said) > LONGEST_READ else None,
             polite_line(read),
             secret_warning() if clean != read else None,
             left_rented(workspace),
@@ -165,17 +164,11 @@ def _folder(workspace: Workspace, task: str) -> TaskFolder | None:
 def _listing(workspace: Workspace) -> CoachAnswer:
     count = len(workspace.task_names())
     message = (
-        Text(
-            f"{several(count, 'task')} in {workspace.root}. Name one and I say where it stands.",
-            f"{workspace.root} 裡有 {count} 個任務。說出其中一個，我就告訴你目前進度。",
-        )
+        _text("listing.name_one_say", tasks=Text(several(count, "task"), str(count)), root=workspace.root)
         if count
-        else Text(
-            f"No task in {workspace.root} yet. Tell me what you would like to solve, and we make the first one.",
-            f"{workspace.root} 裡還沒有任務。告訴我你想解決什麼，我們就來建立第一個。",
-        )
+        else _text("listing.no_task_yet", root=workspace.root)
     )
-    step = NextStep(say=str(Text("Show them the list.", "把清單給對方看。")), tool="list_tasks")
+    step = NextStep(say=str(_text("listing.show_list")), tool="list_tasks")
     return CoachAnswer(stage="no_task", message=str(message), next_step=step, known={"tasks": count})
 
 
@@ -183,15 +176,10 @@ def _new_goal(said: Said, answers: Mapping[str, Any], names: list[str]) -> Coach
     """A wish that has no task yet; advice about a source or about not training is given along the way."""
     opening, decision = _advice(said)
     if said.intent in _ABOUT_A_TASK and not names:
-        opening = str(Text("There is no task yet.", "還沒有任何任務。"))
+        opening = str(_text("new_goal.no_task_yet"))
     if names and said.intent == "train":
         shown = join_list(names[:_SHOWN_TASKS])
-        opening = str(
-            Text(
-                f"(Already here: {shown}. Name one to go on with it.)",
-                f"（已經有的任務：{shown}；想繼續哪一個就說名字。）",
-            )
-        )
+        opening = str(_text("new_goal.already_name_one", shown=shown))
     if mentions("only_documents", answers.get("goal")) and set(answers) - {ASKED} == {"goal"}:
         return _only_documents()
     answered = clarify(said, answers, opening, decision)
@@ -200,11 +188,7 @@ def _new_goal(said: Said, answers: Mapping[str, Any], names: list[str]) -> Coach
         answered.next_step.arguments["answers"]["source"] = answered.known["source"]
         answered.known["source_example"] = source_example(said, None)
     if said.intent == "retrieval" and not answers:
-        say = Text(
-            "Ask that one question and call coach with their answer, in their words, as answers.goal: a decision "
-            "can be trained; answers from documents alone need no training.",
-            "只問這一題，把對方的話放進 answers.goal 呼叫 coach：有判斷的部分可以訓練，只是從文件找答案就不需要訓練。",
-        )
+        say = _text("new_goal.ask_one_question")
         step = NextStep(say=str(say), tool="coach", arguments={"answers": {"goal": "<the decision, in their words>"}})
         return answered.model_copy(update={"message": opening, "question": retrieval_question(), "next_step": step})
     return answered
@@ -212,33 +196,13 @@ def _new_goal(said: Said, answers: Mapping[str, Any], names: list[str]) -> Coach
 
 def _advice(said: Said) -> tuple[str, DecisionDue | None]:
     if said.intent == "generate_data":
-        return str(
-            Text(
-                "Generated rows can help training, never testing; I put the honest version under the decision.",
-                "生成的資料可以幫助訓練，但不能拿來測試；老實的建議放在下面的決定裡。",
-            )
-        ), generation_decision(None)
+        return str(_text("advice.generated_rows_can")), generation_decision(None)
     if said.intent == "whether":
-        return str(
-            Text(
-                "Perhaps not: it depends on what the answers look like and how many rows there are.",
-                "不一定要訓練，要看答案長什麼樣子、有幾筆資料。",
-            )
-        ), whether_to_train(said.rows)
+        return str(_text("advice.perhaps_not_depends")), whether_to_train(said.rows)
     if said.intent == "rules":
-        return str(
-            Text(
-                "If a few words settle it, write the rule and do not train.",
-                "如果幾個字就能確定，寫規則就好，不用訓練。",
-            )
-        ), rules_decision()
+        return str(_text("advice.if_few_words")), rules_decision()
     if said.intent == "retrieval":
-        return str(
-            Text(
-                "If the wish is answers from your documents, do not train: look them up.",
-                "如果想要的是從文件找答案，不要訓練，用檢索。",
-            )
-        ), retrieval_decision()
+        return str(_text("advice.if_wish_answers")), retrieval_decision()
     if said.intent in ("database", "file", "api", "web", "source_help"):
         return str(source_advice(said)), None
     return "", None
@@ -246,36 +210,10 @@ def _advice(said: Said) -> tuple[str, DecisionDue | None]:
 
 def _only_documents() -> CoachAnswer:
     """Nothing to decide, only to look up: how to go about that, and an end without a task."""
-    message = Text(
-        "Then there is nothing to train, and that is good news: it can be tried this week. Put the documents in one "
-        "place, search them for the passages that fit a question, let an untrained model answer from those passages "
-        "alone and cite them. Before you build it, write down 30 questions with the answers you would want: the share "
-        "it gets right, and whether the right passage was among those found, are your measure.",
-        "那就不需要訓練，而且這個星期就能試。把文件放在一起，先搜尋和問題有關的段落，再讓未經訓練的模型只根據這些段落回答並附上出處。"
-        "動手之前先寫下 30 個問題和你要的答案：答對幾題、該找到的段落有沒有找到，就是衡量的標準。",
-    )
-    question = Question(
-        field="pain_point",
-        ask=str(
-            Text(
-                "Is there another task in which people decide the same few things again and again?",
-                "還有沒有別的工作，是大家一再做同樣幾種判斷的？",
-            )
-        ),
-        why=str(Text("That one would be worth training a model for.", "那種才值得訓練模型。")),
-        examples=[
-            str(Text("Which department a request goes to", "申請要轉給哪個部門")),
-            str(Text("No, that was it", "沒有了")),
-        ],
-        default=str(Text("No, that was it", "沒有了")),
-    )
+    message = _text("only_documents.then_nothing_train")
+    question = _text.question("only_documents.question", field="pain_point")
     step = NextStep(
-        say=str(
-            Text(
-                "Read this page and tell them the steps that fit; there is no task to create.",
-                "讀這一頁，說明適合他的步驟；不需要建立任務。",
-            )
-        ),
+        say=str(_text("only_documents.read_page_tell")),
         tool="read_resource",
         arguments={"uri": "nlp-skills://skills/llm-knowledge/retrieval-or-training"},
     )
@@ -312,32 +250,23 @@ def _no_such_task(workspace: Workspace, names: list[str], said: Said, wanted: st
     """A name that no task has: the nearest are offered."""
     near = nearest(wanted, names, 3, cutoff=0.5)
     answered = _which_task(workspace, names, said, near)
-    note = Text(f"There is no task {quote(wanted, 60)} here.", f"這裡沒有{quote(wanted, 60)}這個任務。")
+    note = _text("no_such_task.no_task", wanted=quote(wanted, 60))
     return answered.model_copy(update={"message": join_sentences(note, answered.message)})
 
 
 def _two_tasks(named: list[str], said: Said) -> CoachAnswer:
     """Two tasks in one sentence: one at a time, and scores of different tests are not ranked."""
     first, *others = named
-    message = Text(
-        f"You named {join_list(named[:_SHOWN_TASKS])}. Each has its own test, so their scores cannot be ranked against each "
-        f"other; I can show them side by side, or go on with one of them.",
-        f"你提到 {join_list(named[:_SHOWN_TASKS])}。它們各有自己的測試集，分數不能直接比高低；"
-        "可以並排看，或先繼續其中一個。",
-    )
+    message = _text("two_tasks.named_each_own", named=join_list(named[:_SHOWN_TASKS]))
     question = Question(
         field="task",
-        ask=str(Text("With which one shall we go on?", "先繼續哪一個？")),
-        why=str(
-            Text("One thing at a time keeps the data and the decisions apart.", "一次一個，資料和決定才不會混在一起。")
-        ),
+        ask=str(_text("two_tasks.which_one_shall")),
+        why=str(_text("two_tasks.one_thing_time")),
         examples=named[:3],
         default=first,
     )
     if said.intent == "compare":
-        say = Text(
-            "Show both rows of the list, then ask with which one to go on.", "把這幾列給對方看，再問要繼續哪一個。"
-        )
+        say = _text("two_tasks.show_both_rows")
         return CoachAnswer(
             stage="no_task",
             message=str(message),
@@ -345,10 +274,7 @@ def _two_tasks(named: list[str], said: Said) -> CoachAnswer:
             known={"tasks": named},
             next_step=NextStep(say=str(say), tool="list_tasks", arguments={}),
         )
-    say = Text(
-        f"Ask, and put its name for <task> (next: {join_list(others[:2])}).",
-        f"問一下，把名稱填進 <task>（另一個之後再談：{join_list(others[:2])}）。",
-    )
+    say = _text("two_tasks.ask_put_name", others=join_list(others[:2]))
     return CoachAnswer(
         stage="no_task",
         message=str(message),
@@ -361,30 +287,18 @@ def _two_tasks(named: list[str], said: Said) -> CoachAnswer:
 def _which_task(workspace: Workspace, names: list[str], said: Said, near: list[str] | None = None) -> CoachAnswer:
     recent = near or _recent(workspace, names)
     message = (
-        Text(f"Did you mean {join_list(recent)}?", f"是不是要找 {join_list(recent)}？")
+        _text("which_task.did_mean", recent=join_list(recent))
         if near
-        else Text(
-            f"There are {len(names)} tasks here; the ones last worked on: {join_list(recent)}.",
-            f"這裡有 {len(names)} 個任務，最近動過的是：{join_list(recent)}。",
-        )
+        else _text("which_task.tasks_ones_last", count=len(names), recent=join_list(recent))
     )
     question = Question(
         field="task",
-        ask=str(Text("Which one is it about, or is it something new?", "是關於哪一個？還是新的事情？")),
-        why=str(
-            Text(
-                "Each task is a project of its own, with its own data and goal.",
-                "每個任務都是獨立的專案，有自己的資料和目標。",
-            )
-        ),
-        examples=[*recent[:3], str(Text("Something new", "新的事情"))],
+        ask=str(_text("which_task.which_one_about")),
+        why=str(_text("which_task.each_task_project")),
+        examples=[*recent[:3], str(_text("which_task.something_new"))],
         default=recent[0],
     )
-    say = Text(
-        "Ask which one; put its name for <task>. For something new call coach with their problem in "
-        "answers.pain_point.",
-        "問是哪一個，把名稱填進 <task>；如果是新的事情，就把問題放進 answers.pain_point 呼叫 coach。",
-    )
+    say = _text("which_task.ask_which_one")
     return CoachAnswer(
         stage="no_task",
         message=str(message),

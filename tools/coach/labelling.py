@@ -6,14 +6,17 @@ from typing import Any
 
 from ...resources.answer import NextStep
 from ...resources.foundation.errors import DataError
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import Text
 from ..data.labelling.standing import concerns, load_labelling, next_call
 from ..data.task_kind import role_title
 from .answer import CoachAnswer
-from .answer_builder import build_answer, consent
+from .answer_builder import build_answer
 from .intent import Said
 from .situation import Situation
+from .texts.reading import Texts
 from .wording import benefit, join_sentences
+
+_text = Texts("labelling")
 
 
 def waiting(situation: Situation, _said: Said) -> CoachAnswer | None:
@@ -44,39 +47,24 @@ def label_rows(situation: Situation, _said: Said) -> CoachAnswer | None:
     say, tool, arguments = next_call(here)
     kind = here.pool.kind
     what = role_title(kind.key)
-    todo = what.zh if what.zh.endswith("標註") else f"標註{what.zh}"
-    by = (
-        Text("a model or a version", "模型或某個版本")
-        if kind.answers == "text"
-        else Text("rules, a model or a version", "規則、模型或某個版本")
+    todo = Text(what.en, what.zh if what.zh.endswith("標註") else f"標註{what.zh}")
+    by = _text("label_rows.model_version") if kind.answers == "text" else _text("label_rows.rules_model_version")
+    waiting = (
+        _text("label_rows.1_row_waits", todo=todo)
+        if figures["open"] == 1
+        else _text("label_rows.rows_wait", open=figures["open"], todo=todo)
     )
-    waiting = several(figures["open"], f"row waits for its {what.en}", f"rows wait for their {what.en}")
     message = join_sentences(
         benefit(situation.task),
-        Text(
-            f"{waiting} ({figures['proposed']} with a proposal), {figures['accepted']} accepted so far. Proposals come from "
-            f"{by.en}; a person reviews them in batches here or on a sheet, and only what they accept "
-            "trains (data-pipeline/labelling).",
-            f"有 {figures['open']} 列等著{todo}（{figures['proposed']} 列有提案），已接受 {figures['accepted']} 列。"
-            f"由{by.zh}提案，再由人在這裡分批審閱或填審閱表；只有接受的才會拿來訓練"
-            "（data-pipeline/labelling）。",
+        _text(
+            "label_rows.proposal_accepted_far",
+            waiting=waiting,
+            proposed=figures["proposed"],
+            accepted=figures["accepted"],
+            by=by,
         ),
     )
-    question = consent(
-        Text(
-            f"Who knows the right {what.en}, and could a second person do the same 50 rows apart?",
-            f"誰最清楚正確的{what.zh}該是什麼？能不能請第二個人各自標同樣的 50 列？",
-        ),
-        Text(
-            "Where two people differ the guideline needs better words first (llm-knowledge/annotation).",
-            "兩個人意見不同的地方，表示標註準則要先說清楚（llm-knowledge/annotation）。",
-        ),
-        [
-            Text("I do, right here", "我自己，就在這裡"),
-            Text("Ann and Ben, on a sheet each", "小安和小班，各一份審閱表"),
-        ],
-        Text("I review them here", "我在這裡審閱"),
-    )
+    question = _text.question("label_rows.question", what=what)
     return build_answer(
         situation, "data", message, NextStep(say=str(say), tool=tool, arguments=arguments), question=question
     )

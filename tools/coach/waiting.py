@@ -9,10 +9,13 @@ from ...resources.answer import NextStep
 from ...resources.foundation.language import Text
 from ...resources.job import JobState
 from .answer import CoachAnswer, Question, Stage
-from .answer_builder import build_answer, consent, with_source
+from .answer_builder import build_answer, with_source
 from .questions import LATER, open_topics
 from .situation import JobNow, Situation
+from .texts.reading import Texts
 from .wording import benefit, join_sentences
+
+_text = Texts("waiting")
 
 _POLL_SECONDS = 20
 _STAGE_OF: dict[str, Stage] = {
@@ -49,15 +52,11 @@ def job_now(situation: Situation) -> CoachAnswer:
 
 
 def _running(situation: Situation, job: JobNow) -> Words:
-    line = Text(f": {job.line}" if job.line else ".", f"：{job.line}" if job.line else "。")
-    message = Text(f"{job.name.en} is running{line.en}", f"{job.name.zh}正在進行{line.zh}")
-    waiting = _while_waiting(situation)
-    say = Text(
-        f"It goes on by itself, also when this window closes. Look again with job_status. Meanwhile the question, "
-        f"if they like; update_task keeps the answer ({waiting.field}).",
-        f"它會自己進行，關掉視窗也沒關係。用 job_status 看進度；等的時候可以聊這一題，答案用 update_task 記下"
-        f"（{waiting.field}）。",
+    message = (
+        _text("running.running_at", job=job.name, line=job.line) if job.line else _text("running.running", job=job.name)
     )
+    waiting = _while_waiting(situation)
+    say = _text("running.goes_itself_also", field=waiting.field)
     return (
         message,
         NextStep(say=str(say), tool="job_status", arguments={"job_id": job.id, "wait_seconds": _POLL_SECONDS}),
@@ -67,16 +66,13 @@ def _running(situation: Situation, job: JobNow) -> Words:
 
 def _unreachable(situation: Situation, job: JobNow) -> Words:
     _, step, waiting = _running(situation, job)
-    return Text(f"{job.name.en}: {job.line}.", f"{job.name.zh}：{job.line}。"), step, waiting
+    return Text("{job}: {line}.", "{job}：{line}。").format(job=job.name, line=job.line), step, waiting
 
 
 def _describe_queued(situation: Situation, job: JobNow) -> Words:
     message, step, waiting = _running(situation, job)
     if job.line:
-        message = Text(
-            f"{job.name.en} is queued: {job.line}. It starts by itself when its turn comes.",
-            f"{job.name.zh}排隊中：{job.line}。輪到時會自動開始。",
-        )
+        message = _text("describe_queued.queued_starts_itself", job=job.name, line=job.line)
     return message, step, waiting
 
 
@@ -84,40 +80,15 @@ def _while_waiting(situation: Situation) -> Question:
     """What can be cleared up while a job runs; the answer is kept with update_task."""
     if missing := open_topics(LATER, situation.task):
         return missing[0].question()
-    return Question(
-        field="notes",
-        ask=str(
-            Text(
-                "While it runs: which mistake would cost you most, which label taken for which?",
-                "等的時候想一下：哪一種判錯的代價最高？把哪個標籤當成哪個？",
-            )
-        ),
-        why=str(
-            Text(
-                "That is the recall to look at first when the result is in (update_task, note).",
-                "結果出來時，先看那個標籤的召回率（用 update_task 的 note 記下來）。",
-            )
-        ),
-        examples=[
-            str(Text("An urgent mail taken for advertising", "急件被當成廣告")),
-            str(Text("All alike", "都差不多")),
-        ],
-        default=str(Text("All alike", "都差不多")),
-    )
+    return _text.question("while_waiting.question", field="notes")
 
 
 def _describe_interrupted(_situation: Situation, job: JobNow) -> Words:
-    message = Text(
-        f"{job.name.en} was interrupted (its process was ended, or the machine went down). What was committed is kept, "
-        "and it carries on from its last checkpoint. If it stops again at the same place, memory ran out "
-        "(llm-knowledge/trouble-out-of-memory).",
-        f"{job.name.zh}中斷了（程序被終止，或機器關機）。已完成的部分都還在，會從最後的檢查點接續。"
-        "如果又在同一個地方停下來，就是記憶體不夠（llm-knowledge/trouble-out-of-memory）。",
-    )
+    message = _text("describe_interrupted.interrupted_process_ended", job=job.name)
     return (
         message,
         NextStep(
-            say=str(Text("Carry on with it.", "接著做下去。")),
+            say=str(_text("describe_interrupted.carry")),
             tool="manage_job",
             arguments={"job_id": job.id, "action": "resume"},
         ),
@@ -126,13 +97,8 @@ def _describe_interrupted(_situation: Situation, job: JobNow) -> Words:
 
 
 def _describe_cancelled(_situation: Situation, job: JobNow) -> Words:
-    message = Text(
-        f"{job.name.en} was cancelled, as asked; nothing is lost.", f"{job.name.zh}已依要求取消，沒有東西遺失。"
-    )
-    say = Text(
-        "Ask whether to carry on with it, or to change something first; manage_job(action='resume') carries on.",
-        "問對方要接著做，還是先改點什麼；要接著做就呼叫 manage_job(action='resume')。",
-    )
+    message = _text("describe_cancelled.cancelled_asked_nothing", job=job.name)
+    say = _text("describe_cancelled.ask_whether_carry")
     return (
         message,
         NextStep(say=str(say), tool="manage_job", arguments={"job_id": job.id, "action": "resume"}),
@@ -144,19 +110,11 @@ _OF_THE_SOURCE = re.compile(r"sources\[\d+\]\.(mapping|path|format|encoding|shee
 
 
 def _describe_failed(situation: Situation, job: JobNow) -> Words:
-    page = f" (llm-knowledge/{job.page})" if job.page else ""
-    message = Text(
-        f"{job.name.en} did not get through: {job.problem}{page}",
-        f"{job.name.zh}沒有完成：{job.problem}{page.replace(' (', '（').replace(')', '）')}",
-    )
+    page = _text("describe_failed.llm_knowledge", page=job.page) if job.page else ""
+    message = _text("describe_failed.did_not_get", job=job.name, problem=job.problem, page=page)
     tool = _TOOL_OF.get(job.kind)
-    say = job.fix or str(Text("Look at the end of its log.", "請看紀錄檔的結尾。"))
-    question = consent(
-        Text("Shall I do that, or is something in the way?", "就這樣處理嗎？還是有什麼不方便？"),
-        Text("What was good before is still good; only this step is open.", "之前完成的都還在，只差這一步。"),
-        [Text("Go ahead", "好，就這樣"), Text("I correct the file myself first", "我先自己改檔案")],
-        Text("Go ahead", "好，就這樣"),
-    )
+    say = job.fix or str(_text("describe_failed.look_end_log"))
+    question = _text.question("describe_failed.question")
     if job.kind == "preview" or _OF_THE_SOURCE.match(job.field):
         return message, with_source(situation, None, Text(say, say)), question
     if tool:
@@ -165,15 +123,7 @@ def _describe_failed(situation: Situation, job: JobNow) -> Words:
 
 
 def _carry_on() -> Question:
-    return consent(
-        Text("Carry on from where it stopped, or change something first?", "從停下的地方接著做，還是先改點什麼？"),
-        Text(
-            "Carrying on uses what is done already; a change begins a new version.",
-            "接著做會沿用已完成的部分；要改設定就是新的一版。",
-        ),
-        [Text("Carry on", "接著做"), Text("Change the epochs first", "先改訓練輪數")],
-        Text("Carry on", "接著做"),
-    )
+    return _text.question("carry_on.question")
 
 
 _WORDS: dict[JobState, Callable[[Situation, JobNow], Words]] = {
