@@ -276,7 +276,7 @@ class Registry(Generic[Kind]):
         listed = f" Available: {', '.join(known)}.", f"可用的有：{'、'.join(known)}。"
         install = _how_to_install() if self._group and (_in_a_job() or not meant) else Text("", "")
         return self._error(
-            Text(f"There is no {self.noun.en} {name[:40]!r}.", f"沒有「{name[:40]}」這{self.noun.zh}。"),
+            Text("There is no {noun} {name!r}.", "沒有「{name}」這{noun}。").format(noun=self.noun, name=name[:40]),
             near + (Text(*listed) if meant else Text("", "")) + install,
             field=field,
         )

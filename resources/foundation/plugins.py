@@ -116,13 +116,13 @@ def misnamed_error(plugin: Plugin, groups: Collection[str]) -> PluginError:
     meant = suggest(group, [PREFIX + one for one in groups], cutoff=0.5)
     return PluginError(
         Text(
-            f"{plugin.name} of {plugin.origin.en} stands in the entry-point group {group[:60]!r}, which is not read.",
-            f"{plugin.origin.zh}把 {plugin.name} 寫在進入點群組「{group[:60]}」，沒有人會讀這個群組。",
-        ),
+            "{plugin} of {origin} stands in the entry-point group {group!r}, which is not read.",
+            "{origin}把 {plugin} 寫在進入點群組「{group}」，沒有人會讀這個群組。",
+        ).format(plugin=plugin.name, origin=plugin.origin, group=group[:60]),
         Text(
-            f"{meant.en} Rename it in the package's pyproject.toml and install the package again.",
-            f"{meant.zh}請在套件的 pyproject.toml 改名，再重新安裝套件。",
-        ),
+            "{meant} Rename it in the package's pyproject.toml and install the package again.",
+            "{meant}請在套件的 pyproject.toml 改名，再重新安裝套件。",
+        ).format(meant=meant),
         field=group[:60],
     )
 

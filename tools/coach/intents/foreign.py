@@ -59,9 +59,9 @@ def polite_line(text: str) -> Text | None:
     if named is None:
         return None
     return Text(
-        f"(I can only answer in English or Traditional Chinese; do go on writing in {named.en}.)",
-        f"（我只會用繁體中文或英文回答；你可以繼續用{named.zh}寫。）",
-    )
+        "(I can only answer in English or Traditional Chinese; do go on writing in {named}.)",
+        "（我只會用繁體中文或英文回答；你可以繼續用{named}寫。）",
+    ).format(named=named)
 
 
 def _foreign(text: str) -> Text | None:

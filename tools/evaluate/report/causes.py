@@ -67,9 +67,9 @@ def expected_effect(cause: Cause) -> Text | None:
     title, low, high = metric_title(cause.expects.metric), cause.expects.low, cause.expects.high
     because = cause.expects.because
     return Text(
-        f"Predicted: {title.en} between {low:.3f} and {high:.3f}. {because.en}",
-        f"預測：{title.zh} 介於 {low:.3f} 到 {high:.3f}。{because.zh}",
-    )
+        "Predicted: {title} between {low:.3f} and {high:.3f}. {because}",
+        "預測：{title} 介於 {low:.3f} 到 {high:.3f}。{because}",
+    ).format(title=title, low=low, high=high, because=because)
 
 
 def _unknown(found: dict[str, Text]) -> Html | None:

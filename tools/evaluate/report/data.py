@@ -160,7 +160,7 @@ def _histogram(lengths: Sequence[int], split: Text) -> Html | None:
     ]
     across = width * len(counts)
     xs = [tag("span", tick_label(mark, marks), style=f"left:{100 * (mark - first) / across:.2f}%") for mark in marks]
-    title = Text(f"Length of the {split.en} rows in characters", f"{split.zh}資料的文字長度（字元）")
+    title = Text("Length of the {split} rows in characters", "{split}資料的文字長度（字元）").format(split=split)
     return tag(
         "figure",
         tag("figcaption", title),

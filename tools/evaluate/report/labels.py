@@ -135,9 +135,9 @@ def _cell(found: Confusion, gold: int, place: int, count: int, total: int) -> Ht
             data_gold=gold,
             data_said=place,
             aria_label=Text(
-                f"{several(count, 'row')} of {label} answered {answered.en}, {share:.0%}",
-                f"「{label}」有 {count} 列的回答是「{answered.zh}」，占 {share:.0%}",
-            ),
+                "{rows} of {label} answered {answered}, {share:.0%}",
+                "「{label}」有 {rows} 列的回答是「{answered}」，占 {share:.0%}",
+            ).format(rows=Text(several(count, "row"), str(count)), label=label, answered=answered, share=share),
         )
     return tag("td", inside, class_="right" if right else "wrong", style=f"--share:{round(100 * share)}%")
 
@@ -177,9 +177,9 @@ def _list_of_mistakes(material: Material) -> Html:
         else Text("", "")
     )
     how = Text(
-        f"With {len(found.labels)} labels a matrix cannot be read, so these are the most frequent mistakes.{more.en}",
-        f"標籤有 {len(found.labels)} 個，矩陣難以閱讀，這裡列出最常見的混淆。{more.zh}",
-    )
+        "With {labels} labels a matrix cannot be read, so these are the most frequent mistakes.{more}",
+        "標籤有 {labels} 個，矩陣難以閱讀，這裡列出最常見的混淆。{more}",
+    ).format(labels=len(found.labels), more=more)
     return html(
         tag("div", table(head, rows, Text("Most frequent mistakes", "最常見的混淆")), class_="long"),
         tag("p", how, class_="note"),

@@ -181,14 +181,13 @@ def _predicted_effect(one: dict[str, Any]) -> Html | None:
         return None
     title = metric_title(str(found["metric"]))
     foretold = Text(
-        f"Predicted: {title.en} between {found['low']:.3f} and {found['high']:.3f}",
-        f"預測：{title.zh} 介於 {found['low']:.3f} 到 {found['high']:.3f}",
-    )
+        "Predicted: {title} between {low:.3f} and {high:.3f}", "預測：{title} 介於 {low:.3f} 到 {high:.3f}"
+    ).format(title=title, low=found["low"], high=found["high"])
     came = _OUTCOMES[found["outcome"]]
     value = "" if found["value"] is None else f"{found['value']:.3f}"
     return tag(
         "p",
-        Text(f"{foretold.en}; {came.en.format(value=value)}.", f"{foretold.zh}；{came.zh.format(value=value)}。"),
+        Text("{foretold}; {came}.", "{foretold}；{came}。").format(foretold=foretold, came=came.format(value=value)),
         class_="predicted",
     )
 

@@ -25,13 +25,15 @@ def measures(material: Material) -> Html:
     head = [tag("th"), *(tag("th", metric_title(name), scope="col", class_="n") for name in names)]
     decoding = _DECODINGS.get(record.decoding, Text(record.decoding, record.decoding))
     version = material.folder.name
-    own: Content = Text(f"{version}, {decoding.en} (as deployed)", f"{version}，{decoding.zh}（與部署相同）")
+    own: Content = Text("{version}, {decoding} (as deployed)", "{version}，{decoding}（與部署相同）").format(
+        version=version, decoding=decoding
+    )
     rows = [_row(own, {name: score(record, name) for name in names}, own=True)]
     if other := record.other_decoding:
         said = _DECODINGS.get(other.decoding, Text(other.decoding, other.decoding))
         rows.append(
             _row(
-                Text(f"{version}, {said.en}", f"{version}，{said.zh}"),
+                Text("{version}, {said}", "{version}，{said}").format(version=version, said=said),
                 {name: _measured_of(other.metrics.get(name)) for name in names},
             )
         )
@@ -79,7 +81,10 @@ def _simplified_note(found: SimplifiedLeak | None) -> Html | None:
     )
     shown = found.characters
     return tag(
-        "p", Text(f"{said.en}{f': {shown}' if shown else ''}).", f"{said.zh}{f'：{shown}' if shown else ''}）。")
+        "p",
+        Text("{said}{text}).", "{said}{text}）。").format(
+            said=said, text=Text(f": {shown}", f"：{shown}") if shown else ""
+        ),
     )
 
 

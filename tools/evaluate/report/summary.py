@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ....resources.evaluation import Confusion, Evaluation, Measured
-from ....resources.foundation.language import Text, several
+from ....resources.foundation.language import SENTENCES, Text, several
 from ....resources.pages.intervals import Point, forest, number
 from ....resources.pages.markup import Content, Html, both, html, tag
 from ..baseline import BASE_MODEL, baseline_title, fitted_title
@@ -77,16 +77,16 @@ _STANDINGS = {
 
 def _standing(material: Material) -> Content:
     stands, version = standing(material), material.folder.name
-    value, title = number(material.record.verdict.value), material.metric_title()
+    value, title = number(material.record.verdict.value), _spaced(material.metric_title())
     verdict = tag("strong", _STANDINGS[stands], class_=f"standing {stands}")
     if material.threshold is None:
         return html(
             verdict,
             both(" ", ""),
             Text(
-                f"{version} scores {value} in {title.en}; without a threshold nothing says whether that is enough.",
-                f"{version} 的{_join_title(title.zh)}是 {value}；沒有門檻，就無法判斷是否足夠。",
-            ),
+                "{version} scores {value} in {title}; without a threshold nothing says whether that is enough.",
+                "{version} 的{title}是 {value}；沒有門檻，就無法判斷是否足夠。",
+            ).format(version=version, value=value, title=title),
         )
     wanted = f"{material.threshold:.3f}"
     at_least = Text("at least", "至少") if material.higher_is_better else Text("at most", "最多")
@@ -109,15 +109,17 @@ def _standing(material: Material) -> Content:
         verdict,
         both(" ", ""),
         Text(
-            f"{version} scores {value} in {title.en}; you asked for {at_least.en} {wanted}.{doubt.en}",
-            f"{version} 的{_join_title(title.zh)}是 {value}，你的目標是{at_least.zh} {wanted}。{doubt.zh}",
-        ),
+            "{version} scores {value} in {title}; you asked for {at_least} {wanted}.",
+            "{version} 的{title}是 {value}，你的目標是{at_least} {wanted}。",
+        ).format(version=version, value=value, title=title, at_least=at_least, wanted=wanted)
+        + doubt,
     )
 
 
-def _join_title(title: str) -> str:
-    """A title after a Chinese word: a space where it begins or ends in Latin letters."""
-    return f"{' ' if title[:1].isascii() else ''}{title}{' ' if title[-1:].isascii() else ''}"
+def _spaced(title: Text) -> Text:
+    """A title between Chinese words: a space where it begins or ends in Latin letters."""
+    before, after = (" " if edge.isascii() else "" for edge in (title.zh[:1], title.zh[-1:]))
+    return Text(title.en, f"{before}{title.zh}{after}")
 
 
 def _points(material: Material) -> Iterator[Point]:
@@ -138,7 +140,7 @@ def _points(material: Material) -> Iterator[Point]:
 
 
 def _legend(material: Material) -> Html:
-    title = material.metric_title()
+    title = _spaced(material.metric_title())
     goal = (
         Text("", "")
         if material.threshold is None
@@ -147,9 +149,9 @@ def _legend(material: Material) -> Html:
     return tag(
         "p",
         Text(
-            f"{title.en} on the same rows; the bars are 95 % intervals.{goal.en}",
-            f"橫線是同一批資料上{_join_title(title.zh)}的 95% 信賴區間。{goal.zh}",
-        ),
+            "{title} on the same rows; the bars are 95 % intervals.", "橫線是同一批資料上{title}的 95% 信賴區間。"
+        ).format(title=title)
+        + goal,
         class_="note",
     )
 
@@ -180,9 +182,9 @@ def _meaning(material: Material) -> Content:
             value, low, high = (round(100 * (edge or 0.0)) for edge in share)
             said.append(
                 Text(
-                    f"{before.en} {value} {after.en} (between {low} and {high}). ",
-                    f"{before.zh} {value} {after.zh}（介於 {low} 到 {high} 之間）。",
-                )
+                    "{before} {value} {after} (between {low} and {high}). ",
+                    "{before} {value} {after}（介於 {low} 到 {high} 之間）。",
+                ).format(before=before, value=value, after=after, low=low, high=high)
             )
     measured = {
         label: figures.f1 or 0.0
@@ -202,9 +204,9 @@ def _meaning(material: Material) -> Content:
             )
     said += [_mistake(*found) for found in mistakes(record)[:_MOST_MISTAKES]]
     if few := too_few_said(record, material.metric):
-        said.append(Text(f"{few.en} ", few.zh))
+        said.append(few + SENTENCES)
     if taken := selection_effect(material.folder):
-        said.append(Text(f"{told.en} ", told.zh) if (told := taken.describe()) else "")
+        said.append(told + SENTENCES if (told := taken.describe()) else "")
     leaked = record.trained_on
     if leaked:
         said.append(
@@ -253,7 +255,11 @@ def _better(material: Material) -> Html:
     simplest = material.record.verdict.simplest.name if material.record.verdict.simplest else None
     for name in [*([simplest] if simplest else []), BASE_MODEL]:
         title = fitted_title(name, baselines[name].fitted_on if name in baselines else None)
-        asked = Text(f"the simplest method ({title.en})", f"最簡單的方法（{title.zh}）") if name == simplest else title
+        asked = (
+            Text("the simplest method ({title})", "最簡單的方法（{title}）").format(title=title)
+            if name == simplest
+            else title
+        )
         if name in material.margins:
             rows.append(_row(asked, material.margins[name].to_dict(), True))
         elif name in baselines:
@@ -309,10 +315,10 @@ def _next(material: Material) -> Html:
         return tag(
             "p",
             Text(
-                f"Use {title.en}: it scores at least as well, takes seconds and needs no GPU. Keep the model only if it "
-                "brings you something else.",
-                f"直接用{title.zh}：分數不輸，只要幾秒、不需要 GPU。除非模型另有好處，否則不必用它。",
-            ),
+                "Use {title}: it scores at least as well, takes seconds and needs no GPU. Keep the model only if "
+                "it brings you something else.",
+                "直接用{title}：分數不輸，只要幾秒、不需要 GPU。除非模型另有好處，否則不必用它。",
+            ).format(title=title),
         )
     stands = standing(material)
     if stands == "met":
@@ -328,9 +334,9 @@ def _next(material: Material) -> Html:
         return tag(
             "p",
             Text(
-                f"Settle what is good enough. Say to your assistant: “The goal is {title.en} 0.8.”",
-                f"先決定多好才算夠。對助理說：「目標是 {title.zh} 0.8」。",
-            ),
+                "Settle what is good enough. Say to your assistant: “The goal is {title} 0.8.”",
+                "先決定多好才算夠。對助理說：「目標是 {title} 0.8」。",
+            ).format(title=title),
         )
     found = material.diagnosis
     if isinstance(found, Diagnosis) and found.causes:
