@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ....resources.foundation.language import Text, several
 from ....resources.pages.intervals import number
 from ....resources.pages.markup import Content, Html, html, table, tag
 from ....resources.score import lower_is_better
 from ..metric import metric_title
 from .figures import format_signed, paragraphs
-from .material import Compared, Material
+from .material import Compared, Comparison, Material, MetricGap
 from .summary import outcome_of
 
 _WORDS = {"better": Text("better", "較好"), "worse": Text("worse", "較差"), "not_shown": Text("not shown", "未能證明")}
@@ -33,7 +31,8 @@ def _beside(compared: Compared, material: Material) -> Html:
     title = tag("h3", Text(f"Beside {compared.name}", f"和 {compared.name} 比較"))
     if problem := compared.problem:
         return html(title, paragraphs([problem.problem, problem.fix]))
-    result = compared.result or {}
+    result = compared.result
+    assert result is not None, "where there is no problem there is a result"
     verdict, right, version = result["verdict"], result["right"], material.folder.name
     changes = [Text(**change["text"]) for change in result["changes"]]
     rows = Text(
@@ -53,12 +52,12 @@ def _beside(compared: Compared, material: Material) -> Html:
     )
 
 
-def _metrics(a: str, b: str, result: dict[str, Any]) -> Html:
+def _metrics(a: str, b: str, result: Comparison) -> Html:
     rows = [_row(metric_title(name), found, not lower_is_better(name)) for name, found in result["metrics"].items()]
     return table(_head(Text("metric", "指標"), a, b), rows, Text("Differences", "差異"), "compared")
 
 
-def _labels(a: str, b: str, result: dict[str, Any]) -> Html | None:
+def _labels(a: str, b: str, result: Comparison) -> Html | None:
     """F1 by label, the largest differences first where there are many labels."""
     every = sorted(result["per_class"], key=lambda one: -abs(one["difference"]["value"]))
     if len(every) <= _MOST_LABELS:
@@ -91,7 +90,7 @@ def _head(first: Text, a: str, b: str) -> list[Content]:
     ]
 
 
-def _row(title: Content, found: dict[str, Any], higher_is_better: bool, outcome: str = "") -> Html:
+def _row(title: Content, found: MetricGap, higher_is_better: bool, outcome: str = "") -> Html:
     gap = found["difference"]
     outcome = outcome or outcome_of(gap, higher_is_better)
     return tag(

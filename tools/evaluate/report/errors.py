@@ -6,15 +6,14 @@ The script shows them from data embedded in the page; without it the first ones 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ....resources.evaluation import Confusion
 from ....resources.foundation.language import Text, several
 from ....resources.pages.markup import Content, Html, html, json_script, tag
 from ..record import INVALID
 from .labels import display_label
-from .material import Compared, Material
-from .written import COLUMNS, MARKS, cells, written_rows
+from .material import AnswerLine, Compared, Material
+from .written import COLUMNS, MARKS, Embedded, cells, written_rows
 
 _PAGE = 25
 _MOST_CHARACTERS = 4_000_000  # of row text in one file; a browser opens that at once
@@ -93,7 +92,7 @@ def errors(material: Material) -> Html:
     )
 
 
-def _embed_rows(material: Material) -> tuple[dict[str, Any], int]:
+def _embed_rows(material: Material) -> tuple[Embedded, int]:
     """The rows for the script, wrong ones first where not all fit; and how many did not."""
     found = material.record.confusion or Confusion()
     golds = {name: place for place, name in enumerate(found.labels)}
@@ -107,7 +106,7 @@ def _embed_rows(material: Material) -> tuple[dict[str, Any], int]:
         if characters > _MOST_CHARACTERS:
             left += 1
             continue
-        row: dict[str, Any] = {
+        row: dict[str, str | int] = {
             "n": number + 1,
             "id": str(answer["id"]),
             "t": text[:_LONGEST_TEXT],
@@ -125,7 +124,7 @@ def _embed_rows(material: Material) -> tuple[dict[str, Any], int]:
             row["b"] = answers.get(str(before), none) if before else none
         rows.append(row)
     rows.sort(key=lambda row: int(row["n"]))
-    return {"labels": found.labels, "none": none, "page": _PAGE, "rows": rows}, left
+    return Embedded(labels=found.labels, none=none, page=_PAGE, rows=rows), left
 
 
 def _filters(material: Material, earlier: str | None) -> Html:
@@ -200,7 +199,7 @@ def _pager() -> Html:
     )
 
 
-def _row(material: Material, answer: dict[str, Any], earlier: Compared | None) -> Html:
+def _row(material: Material, answer: AnswerLine, earlier: Compared | None) -> Html:
     """One answer for a reader without scripts."""
     name = str(answer["id"])
     if material.record.confusion:
@@ -219,7 +218,7 @@ def _row(material: Material, answer: dict[str, Any], earlier: Compared | None) -
     )
 
 
-def _display_answer(answer: dict[str, Any]) -> Content:
+def _display_answer(answer: AnswerLine) -> Content:
     """The label it answered, or what it wrote instead of one."""
     if answer["predicted"]:
         return str(answer["predicted"])
@@ -227,7 +226,7 @@ def _display_answer(answer: dict[str, Any]) -> Content:
     return tag("code", wrote) if wrote else tag("span", WORDS["blank"], class_="soft")
 
 
-def _mark_entity(answer: dict[str, Any]) -> Content:
+def _mark_entity(answer: AnswerLine) -> Content:
     """The text, its entity marked where it stands."""
     entity, text = str(answer.get("entity") or ""), str(answer["text"])[:_LONGEST_ANSWER]
     if not entity:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ....resources.foundation.language import Text
 from ....resources.pages.markup import Content, Html, html, tag
+from .material import Gap
 
 
 def day(moment: str) -> str:
@@ -17,9 +18,9 @@ def format_signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
 
 
-def difference(found: dict[str, float]) -> Text:
+def difference(found: Gap) -> Text:
     """A paired difference in words and figures."""
-    value, low, high = (format_signed(found[name]) for name in ("value", "low", "high"))
+    value, low, high = (format_signed(edge) for edge in (found["value"], found["low"], found["high"]))
     return Text(f"{value} (95 % interval {low} to {high})", f"{value}（95% 信賴區間 {low} 到 {high}）")
 
 

@@ -3,8 +3,7 @@ predicted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from ....resources.foundation.language import Text
 from ....resources.lineage import STATUS_WORDS
@@ -12,7 +11,7 @@ from ....resources.pages.intervals import interval, number
 from ....resources.pages.markup import Content, Html, html, tag
 from ....resources.version import VersionFolder
 from ..metric import metric_title
-from .material import Material, score
+from .material import LineageEntry, Material, score
 
 _LANE = 22  # pixels between two lines of the tree
 _NODE = 15  # pixels from a row's top to its node
@@ -49,7 +48,7 @@ def lineage(material: Material) -> Html:
     )
 
 
-def lanes_of(order: Sequence[str], parents: dict[str, Any]) -> dict[str, int]:
+def lanes_of(order: Sequence[str], parents: Mapping[str, str | None]) -> dict[str, int]:
     """The column of each version: a version's first child stays in its column, others open one that is free.
 
     Arguments:
@@ -91,7 +90,7 @@ def _stands(place: dict[str, int], parent: str, child: str) -> bool:
     return parent in place and place[parent] < place[child]
 
 
-def _rail(order: Sequence[str], parents: dict[str, Any], lanes: dict[str, int], row: int, width: int) -> Html:
+def _rail(order: Sequence[str], parents: Mapping[str, str | None], lanes: dict[str, int], row: int, width: int) -> Html:
     """The piece of the tree in one row: lines that pass, the line that arrives, those that leave, and the node."""
     place = {name: number for number, name in enumerate(order)}
     name = order[row]
@@ -123,7 +122,7 @@ def _x(lane: int) -> float:
     return lane * _LANE + _LANE / 2
 
 
-def _version(material: Material, one: dict[str, Any]) -> Html:
+def _version(material: Material, one: LineageEntry) -> Html:
     name = str(one["version"])
     number_ = int(name[1:]) if name[1:].isdigit() else 0
     folder = VersionFolder(material.folder.task, number_)
@@ -153,7 +152,7 @@ def _version(material: Material, one: dict[str, Any]) -> Html:
     )
 
 
-def _outcome(material: Material, folder: VersionFolder, one: dict[str, Any]) -> Content:
+def _outcome(material: Material, folder: VersionFolder, one: LineageEntry) -> Content:
     """Its score in the goal's metric on this report's benchmark, else how it stands."""
     record = (
         material.record
@@ -174,7 +173,7 @@ def _outcome(material: Material, folder: VersionFolder, one: dict[str, Any]) -> 
     return STATUS_WORDS.get(status, Text(status, status))
 
 
-def _predicted_effect(one: dict[str, Any]) -> Html | None:
+def _predicted_effect(one: LineageEntry) -> Html | None:
     """The effect its plan foretold, beside what happened."""
     found = one.get("prediction")
     if not found:

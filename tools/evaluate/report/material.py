@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Literal, NotRequired, Required, TypedDict, cast
 
 from ....resources.evaluation import Evaluation, Margin, Measured
 from ....resources.foundation.errors import NlpSkillsError
-from ....resources.foundation.files import read_json
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text
 from ....resources.lineage import lineage_chain, load_lineage, parent_of
 from ....resources.task import Task
@@ -20,12 +19,92 @@ from ..metric import known_metrics, metric_title
 from ..record import evaluated_answers
 
 
+class AnswerLine(TypedDict):
+    """A line of `predictions.jsonl`."""
+
+    id: str
+    text: str
+    entity: NotRequired[str]
+    gold: str
+    predicted: str | None
+    raw: str
+    correct: bool
+    rejected: NotRequired[str]
+    margin: NotRequired[float]
+
+
+class LineageEntry(TypedDict, total=False):
+    """What a version's `lineage.yaml` says, as far as the report shows it."""
+
+    version: Required[str]
+    parent: str | None
+    status: str
+    seed: int
+    config: JsonObject
+    hashes: dict[str, str | None]
+    data: dict[str, str | int | None]
+    results: JsonObject
+    changes: list[str]
+    change_details: list[ChangeDetail]
+    prediction: Predicted | None
+    cost: JsonObject | None
+
+
+class ChangeDetail(TypedDict):
+    text: dict[Literal["en", "zh"], str]
+
+
+class Predicted(TypedDict):
+    """What a plan foretold, and what came of it: `within`, `above`, `below` or `not_measured`."""
+
+    metric: str
+    low: float
+    high: float
+    value: float | None
+    outcome: str
+
+
+class Gap(TypedDict):
+    """A paired difference with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class MetricGap(TypedDict):
+    """One figure in both versions; of a label's, `label` and whether it is `better`, `worse` or `not_shown`."""
+
+    a: float
+    b: float
+    difference: Gap
+    label: NotRequired[str]
+    outcome: NotRequired[str]
+
+
+class Decided(TypedDict):
+    outcome: str
+    difference: Gap
+    text: dict[Literal["en", "zh"], str]
+
+
+class Comparison(TypedDict):
+    """What `compare` found, as far as the report shows it."""
+
+    metric: str
+    verdict: Decided
+    right: dict[Literal["only_a", "only_b"], int]
+    metrics: dict[str, MetricGap]
+    per_class: list[MetricGap]
+    changes: list[ChangeDetail]
+
+
 @dataclass(frozen=True)
 class Compared:
     """This version beside an earlier one: what `compare` found, or why it could not; the earlier one's answers."""
 
     name: str
-    result: dict[str, Any] | None = None
+    result: Comparison | None = None
     problem: NlpSkillsError | None = None
     answers: dict[str, str | None] | None = None
     right: frozenset[str] = frozenset()
@@ -38,10 +117,10 @@ class Material:
     folder: VersionFolder
     task: Task
     record: Evaluation
-    answers: list[dict[str, Any]]
+    answers: list[AnswerLine]
     answers_problem: NlpSkillsError | None
-    lineage: dict[str, Any]
-    chain: list[dict[str, Any]]
+    lineage: LineageEntry
+    chain: list[LineageEntry]
     compared: list[Compared]
     snapshot: Snapshot | None
     diagnosis: Diagnosis | NlpSkillsError | None
@@ -84,10 +163,10 @@ def gather(folder: VersionFolder, record: Evaluation) -> Material:
         folder,
         folder.task.load(),
         record,
-        answers,
+        cast(list[AnswerLine], answers),
         problem,
-        load_lineage(folder),
-        lineage_chain(folder.task),
+        cast(LineageEntry, load_lineage(folder)),
+        cast(list[LineageEntry], lineage_chain(folder.task)),
         [_compare_versions(earlier, folder, record) for earlier in _earlier(folder, record)],
         _snapshot(folder),
         _diagnosis(folder, record),
@@ -118,7 +197,7 @@ def _compare_versions(earlier: VersionFolder, folder: VersionFolder, record: Eva
         answers = evaluated_answers(earlier, other, record.decoding) if other else []
         said = {str(answer["id"]): answer["predicted"] for answer in answers} or None
         right = frozenset(str(answer["id"]) for answer in answers if answer["correct"])
-        return Compared(earlier.name, compare(earlier, folder), None, said, right)
+        return Compared(earlier.name, cast(Comparison, compare(earlier, folder)), None, said, right)
     except NlpSkillsError as error:
         return Compared(earlier.name, problem=error)
 
@@ -139,8 +218,3 @@ def _snapshot(folder: VersionFolder) -> Snapshot | None:
     digest = folder.data_snapshot().hash
     root = folder.task.snapshots / digest[:12]
     return Snapshot(root) if digest and (root / "manifest.json").is_file() else None
-
-
-def json_or_empty(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; empty where there is no such file."""
-    return dict(read_json(path)) if path.is_file() else {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from ....resources.evaluation import Confusion, Evaluation, Measured
 from ....resources.foundation.language import SENTENCES, Text, several
@@ -16,7 +15,7 @@ from ..record import INVALID
 from ..verdict import too_few_said
 from .causes import expected_effect
 from .figures import day, difference
-from .material import Material, score
+from .material import Gap, LineageEntry, Material, score
 
 _MOST_MISTAKES = 1
 
@@ -128,7 +127,7 @@ def _points(material: Material) -> Iterator[Point]:
     own = score(record, metric) or Measured(record.verdict.value)
     yield Point(material.folder.name, own.value, own.low, own.high, own=True)
     for compared in material.compared:
-        earlier = next((one for one in material.chain if one["version"] == compared.name), {})
+        earlier = next((one for one in material.chain if one["version"] == compared.name), LineageEntry(version=""))
         results = earlier.get("results") or {}
         if compared.result and compared.result["metric"] == metric and metric in results:
             low, high = (results.get("intervals") or {}).get(metric) or (None, None)
@@ -261,7 +260,9 @@ def _better(material: Material) -> Html:
             else title
         )
         if name in material.margins:
-            rows.append(_row(asked, material.margins[name].to_dict(), True))
+            margin = material.margins[name]
+            gap = Gap(value=margin.value, low=margin.low, high=margin.high)
+            rows.append(_row(asked, gap, margin.outcome or outcome_of(gap)))
         elif name in baselines:
             value = baselines[name].value(material.metric)
             rows.append(
@@ -280,20 +281,14 @@ def _better(material: Material) -> Html:
     for compared in material.compared:
         if compared.result:
             verdict = compared.result["verdict"]
-            rows.append(
-                _row(
-                    Text(compared.name, compared.name),
-                    {**verdict["difference"], "outcome": verdict["outcome"]},
-                    material.higher_is_better,
-                )
-            )
+            gap = verdict["difference"]
+            rows.append(_row(compared.name, gap, verdict["outcome"] or outcome_of(gap, material.higher_is_better)))
     if not rows:
         return tag("p", Text("There is nothing to compare it with yet.", "目前還沒有可以比較的對象。"))
     return tag("dl", rows, class_="questions")
 
 
-def _row(asked: Content, found: dict[str, Any], higher_is_better: bool) -> Html:
-    outcome = found.get("outcome") or outcome_of(found, higher_is_better)
+def _row(asked: Content, found: Gap, outcome: str) -> Html:
     return tag(
         "div",
         tag("dt", asked),
@@ -301,7 +296,7 @@ def _row(asked: Content, found: dict[str, Any], higher_is_better: bool) -> Html:
     )
 
 
-def outcome_of(found: dict[str, float], higher_is_better: bool = True) -> str:
+def outcome_of(found: Gap, higher_is_better: bool = True) -> str:
     """`better` or `worse` where the interval leaves out 0, else `not_shown`."""
     if found["low"] <= 0 <= found["high"]:
         return "not_shown"

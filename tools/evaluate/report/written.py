@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 from ....resources.foundation.language import Text
 from ....resources.pages.markup import Content, html, tag
 from ..metric import parts_of
-from .material import Material
+from .material import AnswerLine, Material
 
 Segments = list[tuple[str, bool]]  # text, and whether it stands on this side alone
 
@@ -39,7 +39,16 @@ _LONGEST = 2_000
 _TOKEN = re.compile(r"[A-Za-z0-9]+|\s+|.", re.DOTALL)
 
 
-def written_rows(material: Material, page: int, most_characters: int, longest_text: int) -> tuple[dict[str, Any], int]:
+class Embedded(TypedDict):
+    """The answers as the page's script reads them; `none` is the place of "no label" among the answers, -1 for none."""
+
+    labels: list[str]
+    none: int
+    page: int
+    rows: Sequence[Mapping[str, object]]
+
+
+def written_rows(material: Material, page: int, most_characters: int, longest_text: int) -> tuple[Embedded, int]:
     """The rows for the page's script, wrong ones first where not all fit; and how many did not."""
     earlier = next((one for one in material.compared if one.answers), None)
     rows, characters, left = [], 0, 0
@@ -50,7 +59,7 @@ def written_rows(material: Material, page: int, most_characters: int, longest_te
         if characters > most_characters:
             left += 1
             continue
-        row = {
+        row: dict[str, object] = {
             "n": number + 1,
             "id": str(answer["id"]),
             "t": text[:longest_text],
@@ -63,16 +72,17 @@ def written_rows(material: Material, page: int, most_characters: int, longest_te
         if earlier is not None:
             row["b"] = str(answer["id"]) in earlier.right
         rows.append(row)
-    return {"labels": [], "none": -1, "page": page, "rows": sorted(rows, key=lambda row: int(str(row["n"])))}, left
+    rows.sort(key=lambda row: int(str(row["n"])))
+    return Embedded(labels=[], none=-1, page=page, rows=rows), left
 
 
-def cells(material: Material, answer: Mapping[str, Any]) -> tuple[Content, Content]:
+def cells(material: Material, answer: AnswerLine) -> tuple[Content, Content]:
     """What was wanted and what was written, for a reader without scripts."""
     wanted, said = sides(material, answer)
     return _draw_segments(wanted, "missing"), _draw_segments(said, "extra")
 
 
-def sides(material: Material, answer: Mapping[str, Any]) -> tuple[Segments, Segments]:
+def sides(material: Material, answer: AnswerLine) -> tuple[Segments, Segments]:
     """What was wanted, and what was written, in pieces of which those that differ are marked."""
     kind = material.record.answers
     if kind == "pair":
