@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from ...resources.figures import figure
 from ...resources.foundation.external import quote
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import COMMAS, Text
 from ...resources.task import Task
 from ..data.adding import file_to_add
@@ -133,7 +133,7 @@ def _asks_a_database(said: Said) -> bool:
     return said.intent == "database" and (not said.other_database or reads(said.other_database))
 
 
-def source_example(said: Said, task: Task | None) -> dict[str, Any]:
+def source_example(said: Said, task: Task | None) -> JsonObject:
     """A `sources[]` entry filled as far as it is known, placeholders where the answer goes."""
     if _asks_a_database(said):
         names = task_kind(task.type if task else "classification").roles

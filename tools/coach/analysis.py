@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ...resources.lineage import parent_of
 from ..evaluate.deciding import decide
@@ -41,8 +41,8 @@ class Change:
     what: Text
     reasons: list[Text]
     expected: Text
-    settings: dict[str, Any] | None = None
-    call: dict[str, Any] | None = None
+    settings: JsonObject | None = None
+    call: JsonObject | None = None
 
 
 def best_result(situation: Situation) -> Result | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from ...resources.answer import Answer
+from ...resources.foundation.json_object import JsonObject
 
 Stage = Literal[
     "no_task", "clarifying", "data", "plan", "training", "evaluation", "deciding", "deploy", "live", "archived"
@@ -40,5 +41,5 @@ class CoachAnswer(Answer):
     stage: Stage
     question: Question | None = None
     decision: DecisionDue | None = None
-    known: dict[str, Any] = Field(default_factory=dict)
+    known: JsonObject = Field(default_factory=dict)
     missing: list[str] = Field(default_factory=list)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...resources.answer import NextStep
 from ...resources.foundation.external import quote
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import COMMAS, Text
 from ...resources.paths import files_in_inbox
 from ...resources.version import VersionFolder
@@ -31,7 +32,7 @@ def build_answer(situation: Situation, stage: Stage, message: str, step: NextSte
     )
 
 
-def known_facts(situation: Situation) -> dict[str, Any]:
+def known_facts(situation: Situation) -> JsonObject:
     """The facts behind the answer, small: the person's words cut, figures as they are on disk."""
     task, counts = situation.task, situation.counts
     said = {
@@ -43,7 +44,7 @@ def known_facts(situation: Situation) -> dict[str, Any]:
         "example": task.example,
     }
     best = best_result(situation)
-    facts: dict[str, Any] = {
+    facts: JsonObject = {
         "task": situation.name,
         "path": str(situation.folder.root),
         "title": task.title[:80],

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from ...resources.foundation.errors import TaskError
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.wording import suggest
 from ...resources.task import Privacy, task_types
 from ..data.task_kind import task_kind
 from .intent import Said, answers_nothing, mentions
-from .questions import CORE, EXAMPLE, FURTHER, LABELS, OPEN, PRIVACY, TOPICS, Topic, split_labels
+from .questions import CORE, EXAMPLE, FURTHER, LABELS, OPEN, PRIVACY, TOPICS, Answers, Topic, split_labels
 from .texts.reading import Texts
 
 _text = Texts("answers")
@@ -35,7 +36,7 @@ class Heard:
         defaults: the topics nobody could answer, whose default is due now.
     """
 
-    known: dict[str, Any]
+    known: Answers
     asked: list[str] = field(default_factory=list)
     defaults: list[Topic] = field(default_factory=list)
 
@@ -43,7 +44,7 @@ class Heard:
         return self.asked.count(topic.key)
 
 
-def read_answers(answers: Mapping[str, Any], said: Said) -> Heard:
+def read_answers(answers: JsonObject, said: Said) -> Heard:
     """The answers that say something, under names that mean something.
 
     A message beside them is the answer to the question asked last, where that is still open.
@@ -54,7 +55,8 @@ def read_answers(answers: Mapping[str, Any], said: Said) -> Heard:
     given = dict(answers)
     asked = [str(key) for key in given.pop(ASKED, None) or () if str(key) in TOPICS]
     _take_message(given, asked, said)
-    known, unsure = {}, []
+    told: dict[str, object] = {}
+    unsure = []
     for key, value in given.items():
         _check_name(key)
         if _is_blank(value):
@@ -62,7 +64,8 @@ def read_answers(answers: Mapping[str, Any], said: Said) -> Heard:
         if key in TOPICS and _says_nothing(value):
             unsure.append(TOPICS[key])
         else:
-            known[key] = _tidy(key, value)
+            told[key] = _tidy(key, value)
+    known = cast(Answers, told)  # under the names that were just checked
     if EXAMPLE.key in known and "type" not in known:
         known["type"] = "classification"
     _check_choice(known, "type", task_types())
@@ -72,14 +75,14 @@ def read_answers(answers: Mapping[str, Any], said: Said) -> Heard:
     return heard_so_far
 
 
-def is_answered(topic: Topic, known: Mapping[str, Any]) -> bool:
+def is_answered(topic: Topic, known: Answers) -> bool:
     """Whether one of the core questions has its answer: one label alone is none."""
     if topic is EXAMPLE:
         return "type" in known
     if topic is LABELS:
         kind = task_kind(known.get("type", "classification"))
         fewest = _FEWEST_LABELS if kind.answers == "label" else int(kind.needs_labels)
-        return len(known.get(LABELS.key) or ()) >= fewest
+        return len(known.get("labels") or ()) >= fewest
     return topic.key in known
 
 
@@ -96,7 +99,7 @@ def number_in(value: Any) -> float | None:
     return number if number <= 1 else None
 
 
-def _take_message(given: dict[str, Any], asked: list[str], said: Said) -> None:
+def _take_message(given: JsonObject, asked: list[str], said: Said) -> None:
     """What they said in reply, where the caller did not file it itself."""
     if not asked or not said.message or said.unsure or said.intent == "stop":
         return

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
 from ...resources.answer import NextStep
 from ...resources.foundation.external import quote
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import SENTENCES, Text, spoken_language
 from ..data.task_kind import task_kind
 from .answer import CoachAnswer, DecisionDue
@@ -20,7 +21,7 @@ from .answers import ASKED, LONGEST_ANSWER, Heard, is_answered, number_in, read_
 from .choosing import few_rows
 from .contradictions import Facts, contradictions, wanted_answer
 from .intent import Said, count_in, mentions
-from .questions import CORE, EXAMPLE, FURTHER, LABELS, LATER, PAIN, PRIVACY, Topic, placeholders_for, split_labels
+from .questions import CORE, EXAMPLE, FURTHER, LABELS, LATER, PRIVACY, Answers, Topic, placeholders_for, split_labels
 from .texts.reading import Texts
 from .wording import join_list, join_sentences, short
 
@@ -47,9 +48,7 @@ _LONGEST_SHOWN = 200
 _NOTED = ("pain_point", "goal", "labels", "example", "privacy")
 
 
-def clarify(
-    said: Said, answers: Mapping[str, Any], opening: str = "", decision: DecisionDue | None = None
-) -> CoachAnswer:
+def clarify(said: Said, answers: JsonObject, opening: str = "", decision: DecisionDue | None = None) -> CoachAnswer:
     """The next question about a new goal, or the task to create once its core is known.
 
     Arguments:
@@ -65,7 +64,7 @@ def clarify(
     if nothing_yet and _holds_many_things(said):
         return _sort_out(said, known, opening, decision)
     if nothing_yet and _describes_a_problem(said):
-        known[PAIN.key] = said.message[:LONGEST_ANSWER]
+        known["pain_point"] = said.message[:LONGEST_ANSWER]
     if said.rows:
         known.setdefault("rows", said.rows)
     assumed = _assume(told)
@@ -85,19 +84,21 @@ def clarify(
     return _asking(missing[0], told, missing, message, decision)
 
 
-def create_arguments(known: Mapping[str, Any]) -> dict[str, Any]:
+def create_arguments(known: Answers) -> JsonObject:
     """The arguments of `create_task`, as far as they are known."""
-    groups: dict[str, dict[str, Any]] = {"constraints": {}, "success_criteria": {}, "resources": {}, "versioning": {}}
+    told: Mapping[str, object] = known
+    groups: dict[str, JsonObject] = {"constraints": {}, "success_criteria": {}, "resources": {}, "versioning": {}}
     for key, path in {**FURTHER, **{topic.key: topic.path for topic in (PRIVACY, *LATER)}}.items():
         group, _, field = path.rpartition(".")
-        if group and key in known:
-            value = number_in(known[key]) if key in ("threshold", "baseline") else known[key]
+        if group and key in told:
+            value = number_in(told[key]) if key in ("threshold", "baseline") else told[key]
             groups[group][field] = str(value) if group in ("resources", "versioning") else value
     more = {
-        **{key: known[key] for key in ("affected", "example") if key in known},
+        **{key: told[key] for key in ("affected", "example") if key in told},
         **{group: groups[group] for group in ("resources", "versioning") if groups[group]},
     }
-    plain = {key: known[key] for key in ("pain_point", "current_method", "impact", "name") if key in known}
+    words = ("pain_point", "current_method", "impact", "name")
+    plain: JsonObject = {key: told[key] for key in words if key in told}
     title = str(known.get("title") or _title(str(known["goal"])))
     if not title.isascii():
         plain.setdefault("name", "<short English folder name, such as mail-sorting>")
@@ -118,14 +119,14 @@ def _assume(told: Heard) -> Text | None:
     taken = []
     for topic in told.defaults:
         value = split_labels(str(topic.default)) if topic is LABELS else str(topic.default)
-        if topic is LABELS and (answer := wanted_answer(str(told.known.get(EXAMPLE.key) or ""))):
+        if topic is LABELS and (answer := wanted_answer(str(told.known.get("example") or ""))):
             value = [answer, str(_text("assume.other"))]
-        if topic is LABELS and (named := told.known.get(LABELS.key)):
+        if topic is LABELS and (named := told.known.get("labels")):
             value = [*named, str(_text("assume.other"))]
         if topic is EXAMPLE:
             told.known["type"] = "classification"
         else:
-            told.known[topic.key] = value
+            told.known.update(cast(Answers, {topic.key: value}))
         taken.append(join_list(map(short, value)) if isinstance(value, list) else str(value))
     if not taken:
         return None
@@ -149,7 +150,7 @@ def _asking(topic: Topic, told: Heard, missing: list[Topic], message: str, decis
     )
 
 
-def _sort_out(said: Said, known: dict[str, Any], opening: str, decision: DecisionDue | None) -> CoachAnswer:
+def _sort_out(said: Said, known: Answers, opening: str, decision: DecisionDue | None) -> CoachAnswer:
     """They told a lot at once: what they said is filed before anything more is asked."""
     guessed = _guess_type(known, said)
     if said.rows:
@@ -179,7 +180,7 @@ def _sort_out(said: Said, known: dict[str, Any], opening: str, decision: Decisio
     )
 
 
-def _ready(known: dict[str, Any], opening: str, warned: list[Text], decision: DecisionDue | None) -> CoachAnswer:
+def _ready(known: Answers, opening: str, warned: list[Text], decision: DecisionDue | None) -> CoachAnswer:
     summary = _text(
         "ready.what_understood_problem",
         pain_point=quote(known["pain_point"]),
@@ -203,7 +204,7 @@ def _ready(known: dict[str, Any], opening: str, warned: list[Text], decision: De
     )
 
 
-def _does(known: Mapping[str, Any]) -> Text:
+def _does(known: Answers) -> Text:
     """What the model will do with a text, by the type of task."""
     kind, labels = task_kind(known["type"]), join_list(map(short, known.get("labels") or ()))
     if kind.answers == "label":
@@ -215,7 +216,7 @@ def _does(known: Mapping[str, Any]) -> Text:
     )
 
 
-def _further_words(known: Mapping[str, Any]) -> Text:
+def _further_words(known: Answers) -> Text:
     """The numbers they gave, as part of the summary."""
     parts = []
     if rows := known.get("rows"):
@@ -229,16 +230,16 @@ def _further_words(known: Mapping[str, Any]) -> Text:
     return SENTENCES + SENTENCES.join(parts) if parts else Text("", "")
 
 
-def _privacy(known: Mapping[str, Any]) -> Text:
+def _privacy(known: Answers) -> Text:
     return _text("privacy.stays_out_chat") if known.get("privacy") == "on-premise" else _text("privacy.may_shown_chat")
 
 
-def _describe_progress(known: Mapping[str, Any], missing: list[Topic], after_opening: bool) -> Text:
+def _describe_progress(known: Answers, missing: list[Topic], after_opening: bool) -> Text:
     """What was noted last and how much is left; at the very beginning a word of welcome."""
     last = next((key for key in reversed(list(known)) if key in _NOTED), None)
     if last is None:
         return _text("describe_progress.let_us_begin") if after_opening else _text("describe_progress.good_let_us")
-    value = known[last]
+    value = dict(known)[last]
     shown = quote(join_list(map(short, value)) if isinstance(value, list) else str(value), 60)
     left, noted = len(missing), _text(f"noted.{last}")
     things = (
@@ -247,12 +248,12 @@ def _describe_progress(known: Mapping[str, Any], missing: list[Topic], after_ope
     return _text("describe_progress.noted_before_can", noted=noted, shown=shown, things=things)
 
 
-def _cut_answers(known: Mapping[str, Any]) -> dict[str, Any]:
+def _cut_answers(known: Answers) -> JsonObject:
     """The answers, cut: whole they stand in the arguments of the next call."""
     return {key: value[:_LONGEST_SHOWN] if isinstance(value, str) else value for key, value in known.items()}
 
 
-def _further(known: Mapping[str, Any]) -> list[str]:
+def _further(known: Answers) -> list[str]:
     offered = [
         *(topic.key for topic in LATER),
         "impact",
@@ -267,7 +268,7 @@ def _further(known: Mapping[str, Any]) -> list[str]:
     return [key for key in offered if key not in known]
 
 
-def _facts(known: Mapping[str, Any], said: Said) -> Facts:
+def _facts(known: Answers, said: Said) -> Facts:
     rows = count_in(str(known["rows"])) if "rows" in known else None
     return Facts(
         rows=said.rows or rows,
@@ -281,7 +282,7 @@ def _facts(known: Mapping[str, Any], said: Said) -> Facts:
         budget=str(known.get("budget") or ""),
         deployment=str(known.get("deployment") or ""),
         source=f"{known.get('source') or ''} {said.message}",
-        example=str(known.get(EXAMPLE.key) or ""),
+        example=str(known.get("example") or ""),
         type=known.get("type", "classification"),
     )
 
@@ -307,7 +308,7 @@ def _long_enough(text: str, least: tuple[int, int]) -> bool:
     return words >= least[0] or han >= least[1]
 
 
-def _guess_type(known: dict[str, Any], said: Said) -> Text | None:
+def _guess_type(known: Answers, said: Said) -> Text | None:
     """Put down the kind of task they speak of, where they name one, and say so."""
     if said.type is None or "type" in known:
         return None

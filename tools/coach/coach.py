@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from ...resources.answer import NextStep
 from ...resources.browsing.contents import without_secrets
 from ...resources.foundation.external import quote
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text, as_language, several, speaking
 from ...resources.foundation.masking import mask_secrets, throughout
 from ...resources.foundation.wording import nearest
@@ -58,7 +58,7 @@ def coach(
     message: str | None = None,
     task: str | None = None,
     language: str | None = None,
-    answers: Mapping[str, Any] | None = None,
+    answers: JsonObject | None = None,
 ) -> CoachAnswer:
     """Where we stand, one question, the decision now due, and the exact next call.
 
@@ -124,7 +124,7 @@ def about(workspace: Workspace, intent: str, task: str | None = None, version: s
     )
 
 
-def _route_message(workspace: Workspace, said: Said, task: str | None, answers: Mapping[str, Any]) -> CoachAnswer:
+def _route_message(workspace: Workspace, said: Said, task: str | None, answers: JsonObject) -> CoachAnswer:
     if said.intent == "list" and not answers:
         return _listing(workspace)
     if task and (folder := _folder(workspace, task)):
@@ -172,7 +172,7 @@ def _listing(workspace: Workspace) -> CoachAnswer:
     return CoachAnswer(stage="no_task", message=str(message), next_step=step, known={"tasks": count})
 
 
-def _new_goal(said: Said, answers: Mapping[str, Any], names: list[str]) -> CoachAnswer:
+def _new_goal(said: Said, answers: JsonObject, names: list[str]) -> CoachAnswer:
     """A wish that has no task yet; advice about a source or about not training is given along the way."""
     opening, decision = _advice(said)
     if said.intent in _ABOUT_A_TASK and not names:
@@ -308,7 +308,7 @@ def _which_task(workspace: Workspace, names: list[str], said: Said, near: list[s
     )
 
 
-def _asking_again(said: Said) -> dict[str, Any]:
+def _asking_again(said: Said) -> JsonObject:
     """The same message about a task that is still to be named."""
     return {"task": "<task>", **({"message": said.message[:300]} if said.message and not said.unsure else {})}
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...resources.answer import NextStep
 from ...resources.foundation.errors import DataError
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ..data.labelling.standing import concerns, load_labelling, next_call
 from ..data.task_kind import role_title
@@ -34,7 +33,7 @@ def label_rows(situation: Situation, _said: Said) -> CoachAnswer | None:
     try:
         here = load_labelling(situation.folder)
     except DataError as error:
-        arguments: dict[str, Any] = {"task": situation.name}
+        arguments: JsonObject = {"task": situation.name}
         step = (
             NextStep(say=str(error.fix), tool="update_task", arguments=arguments)
             if error.field == "labels"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ...resources.answer import NextStep
+from ...resources.foundation.json_object import JsonObject
 from ...resources.job import ACTIVE_STATES, JobFolder
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
 from .analysis import best_result, where_it_stands
-from .answer import CoachAnswer, Stage
+from .answer import CoachAnswer, Question, Stage
 from .answer_builder import build_answer, call
 from .answers import ASKED
 from .intent import Said
@@ -51,7 +49,7 @@ def stop(situation: Situation, _said: Said) -> CoachAnswer:
     return build_answer(situation, _stage(situation), message, step, question=question)
 
 
-def stop_before_a_task(answers: Mapping[str, Any]) -> CoachAnswer:
+def stop_before_a_task(answers: JsonObject) -> CoachAnswer:
     """Nothing was created: the answers so far can be taken up again."""
     kept = {key: value for key, value in answers.items() if key != ASKED}
     words = _text("stop_before_a_task.what_answered_far") if kept else None
@@ -78,7 +76,7 @@ def stop_everything(workspace: Workspace, recent: list[str]) -> CoachAnswer:
     )
 
 
-def _another_day() -> Any:
+def _another_day() -> Question:
     return _text.question("another_day.question")
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
-from ...resources.task import TASK_TYPES, Task
+from ...resources.task import TASK_TYPES, Task, TaskType
 from ..data.task_kind import task_kind
 from .answer import Question
 from .texts.reading import Texts
@@ -90,6 +91,37 @@ FURTHER = {
 }
 
 
+class Answers(TypedDict, total=False):
+    """What is known before there is a task, as the person put it, in the order it was told; the keys of `TOPICS` and
+    `FURTHER`."""
+
+    pain_point: str
+    goal: str
+    example: str
+    type: TaskType
+    labels: list[str]
+    privacy: str
+    current_method: str
+    hardware: str
+    threshold: str | float
+    deployment: str
+    title: str
+    name: str
+    language: str
+    impact: str
+    affected: str
+    deadline: str
+    budget: str
+    metric: str
+    baseline: str | float
+    rows: str | int
+    source: str
+    renewal: str
+    balance: str
+    iterations: str | int
+    retention: str | int
+
+
 def open_topics(topics: tuple[Topic, ...], task: Task) -> list[Topic]:
     """The topics `task.yaml` says nothing about. Privacy always says something, and so does the type, which may need no
     labels."""
@@ -97,7 +129,7 @@ def open_topics(topics: tuple[Topic, ...], task: Task) -> list[Topic]:
     return [topic for topic in topics if topic not in settled and _says_nothing(_value(task, topic.path))]
 
 
-def changes_for(topic: Topic) -> dict[str, Any]:
+def changes_for(topic: Topic) -> JsonObject:
     """The `changes` of `update_task` that keep the answer to `topic`."""
     if topic is LABELS:
         return {"labels": ["<label>", "<label>"]}
@@ -109,13 +141,13 @@ def changes_for(topic: Topic) -> dict[str, Any]:
     return {topic.path: "<0 to 1>" if topic is SUCCESS else "<the answer, in their words>"}
 
 
-def default_for(topic: Topic) -> dict[str, Any]:
+def default_for(topic: Topic) -> JsonObject:
     """The `changes` of `update_task` that put the default down."""
     value = topic.value if topic.value is not None else str(topic.default)
     return {topic.path: split_labels(value) if topic is LABELS else value}
 
 
-def placeholders_for(topic: Topic) -> dict[str, Any]:
+def placeholders_for(topic: Topic) -> JsonObject:
     """The `answers` of `coach` that carry the answer to `topic` while there is no task yet."""
     if topic is EXAMPLE:
         return {"example": "<input → answer>", "type": f"<{', '.join(TASK_TYPES)}>"}
