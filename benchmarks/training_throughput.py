@@ -141,8 +141,8 @@ def ours(base: Path, rows: list[dict[str, Any]], labels: list[str], folder: Path
 
     facts = read_base_model(base)
     method = make_method("sft", {"base_model": str(base), "epochs": 1, "lora_r": 16, "learning_rate": 2e-3})
-    situation = TrainingContext(len(rows), 0, parameters=facts.parameters, context_tokens=facts.context)
-    resolved, _ = method.resolve(situation)
+    context = TrainingContext(len(rows), 0, parameters=facts.parameters, context_tokens=facts.context)
+    resolved, _ = method.resolve(context)
     assert isinstance(resolved, sft.Sft)
     task = TaskFolder(folder)
     (folder / "rows.jsonl").write_bytes(dump_jsonl(rows))

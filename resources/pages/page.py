@@ -20,7 +20,8 @@ def document(
 
     Arguments:
         language: the one it opens in.
-        style, script: what `read_asset` read; never a text that holds somebody else's words.
+        style: what comes on top of `base.css`, as `read_asset` read it.
+        script: the same; neither ever holds somebody else's words.
         refresh_seconds: after how many seconds it asks for itself again.
     """
     head = tag(
@@ -31,7 +32,7 @@ def document(
         tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         refreshing(refresh_seconds) if refresh_seconds else None,
         tag("title", visible(title)),
-        Html(f"<style>{style}</style>"),
+        Html(f"<style>{read_asset(_HERE / 'base.css')}{style}</style>"),
     )
     whole = tag(
         "html", head, "\n", tag("body", body, Html(f"<script>{script}</script>") if script else None), lang=language
