@@ -14,9 +14,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from .foundation.errors import TaskError
 from .foundation.files import dump_yaml, lock, parse_yaml, read_yaml, sha256_bytes, write_atomic
-from .foundation.kinds import names_below, registry
+from .foundation.kind_folder import names_below
+from .foundation.kinds import registry
 from .foundation.language import Language, Text, as_language
-from .foundation.plugins import installed_plugins
 from .foundation.secrets import redact
 from .foundation.unknown_fields import unknown_fields
 from .foundation.wording import misfit_of, one_of, written_as
@@ -29,13 +29,13 @@ TASK_TYPES = tuple(name.replace("_", "-") for name in names_below(_TYPES))  # ou
 
 
 def task_types() -> list[str]:
-    """Our types of task and those that installed packages add; none is loaded."""
-    return [*TASK_TYPES, *(plugin.name for plugin in installed_plugins("types"))]
+    """Our types of task and those that installed packages and files of the workspace add; nothing of these is loaded."""
+    return registry("types").names()
 
 
 def usual_metric(type: str) -> str:
     """What a goal of a type of task is measured in where the person names no metric."""
-    return str(registry("types").get(type, "type").usual_metric)
+    return str(registry("types").describe(type, "type").usual_metric)
 
 
 def _known_type(value: str) -> str:

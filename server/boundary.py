@@ -23,6 +23,7 @@ from mcp_types import (
     Icon,
     InputRequiredResult,
     TextContent,
+    Tool,
     ToolAnnotations,
 )
 from pydantic import AnyUrl, ValidationError
@@ -38,7 +39,7 @@ from ..resources.paths import covered_by
 from ..resources.workspace import Workspace
 from . import asking
 from .arguments import describe_oversize, invalid_arguments, unknown_argument, without_pasted_secrets
-from .schemas import answer_schema, answer_type, lean, without_empty_defaults
+from .schemas import answer_schema, answer_type, lean, with_added_types, without_empty_defaults
 from .stdio import checked_stdio
 
 logger = logging.getLogger(__name__)
@@ -108,6 +109,12 @@ class GuardedServer(MCPServer[Any]):
         if answer:
             tool.fn_metadata.output_model = answer
         tool.fn_metadata.output_schema = answer_schema(answer) if answer else lean(tool.fn_metadata.output_schema)
+
+    async def list_tools(self) -> list[Tool]:
+        return [
+            tool.model_copy(update={"input_schema": with_added_types(tool.input_schema)})
+            for tool in await super().list_tools()
+        ]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None

@@ -8,6 +8,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
+from ..resources.task import TASK_TYPES, task_types
+
 _DESCRIBED_LEVELS = 2  # the answer's own fields and those of the groups in it; what stands deeper is left open
 _SAYS_NOTHING_OF_A_RESULT = {"default", "description", "additionalProperties"}
 _FORM_OF_A_GROUP = {"properties", "required", "items", "prefixItems", "minItems", "maxItems"}
@@ -42,6 +44,17 @@ def without_empty_defaults(schema: dict[str, Any]) -> dict[str, Any]:
         )
 
     properties = {name: plain(argument) for name, argument in schema.get("properties", {}).items()}
+    return {**schema, "properties": properties}
+
+
+def with_added_types(schema: dict[str, Any]) -> dict[str, Any]:
+    """Arguments with the types of task that packages and files of the workspace add, where they name types of task; no
+    module of these is loaded."""
+    types = task_types()
+    properties = {
+        name: {**argument, "enum": types} if argument.get("enum") == [*TASK_TYPES] else argument
+        for name, argument in schema.get("properties", {}).items()
+    }
     return {**schema, "properties": properties}
 
 

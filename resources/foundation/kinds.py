@@ -1,4 +1,5 @@
-"""A folder as a registry: each file holds one kind, known by the file's name, and is loaded when kinds are asked for.
+"""A folder as a registry: each file holds one kind, known by the file's name, and is loaded when kinds are asked for
+(see `kind_folder`).
 
 Beside the folder's own stand those that installed packages add to its group (see `plugins`), and those of the workspace's
 own files (see `plugin_files`).
@@ -9,25 +10,26 @@ from __future__ import annotations
 import importlib
 import inspect
 import logging
-import pkgutil
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from .access import AccessError
 from .account import default_workspace
 from .errors import NlpSkillsError
+from .kind_folder import kind_of_module, kinds_in, names_in
 from .language import SENTENCES, Text
-from .plugin_files import GROUPS, PluginFile, plugin_files
+from .plugin_files import PluginFile, plugin_files, runs_plugin_files
 from .plugins import (
     Plugin,
     forget_packages,
     installed_plugins,
-    job_of_this_process,
     misnamed_error,
     misnamed_plugins,
     reason_in_words,
@@ -52,54 +54,6 @@ REGISTRIES = {
 }
 
 _workspace: Path | None = None
-
-
-class NameOfFile:
-    """A kind's name, as a class attribute: that of the file it stands in. What is added is called as its adder says.
-
-    Arguments:
-        hyphens: it is written with hyphens, as those of types of task.
-    """
-
-    def __init__(self, hyphens: bool = False) -> None:
-        self._hyphens = hyphens
-
-    def __get__(self, kind: object, owner: type) -> str:
-        name = owner.__module__.rpartition(".")[2]
-        return name.replace("_", "-") if self._hyphens else name
-
-
-def names_in(package: str) -> list[str]:
-    """The names of the files in a package, without loading any, in alphabetical order."""
-    return sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__))
-
-
-def names_below(folder: Path) -> list[str]:
-    """The same of a folder of ours, without importing what stands above its files."""
-    return sorted(module.name for module in pkgutil.iter_modules([str(folder)]))
-
-
-def kinds_in(package: str, base: type[Kind]) -> dict[str, type[Kind]]:
-    """The subclass of `base` in each file of a package, by the file's name, in alphabetical order.
-
-    Files that hold none are no kinds: they are what the others share.
-    """
-    found: dict[str, type[Kind]] = {}
-    for name in names_in(package):
-        loaded = importlib.import_module(f"{package}.{name}")
-        if kind := kind_of_module(loaded, base):
-            found[name] = kind
-    return found
-
-
-def kind_of_module(module: ModuleType, base: type[Kind]) -> type[Kind] | None:
-    """The last subclass of `base` that a module defines itself; None where it defines none."""
-    found = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
-    ]
-    return found[-1] if found else None
 
 
 def registry(group: str) -> Registry[Any]:
@@ -175,7 +129,7 @@ class Registry(Generic[Kind]):
 
     def classes(self) -> dict[str, type[Kind]]:
         """Every kind that can be used, by name in alphabetical order; `faults` tells of the others."""
-        added = self._read if self._loaded is not None and _in_a_job() else self._added_kinds()
+        added = self._read if self._loaded is not None and runs_plugin_files() else self._added_kinds()
         if self._loaded is None or added != self._read:
             _log_misnamed()
             self._read, self._instances, self._faults = added, None, {}
@@ -238,7 +192,7 @@ class Registry(Generic[Kind]):
         return isinstance(self._origins.get(name), PluginFile)
 
     def get(self, name: str, field: str | None = None) -> type[Kind]:
-        """The kind of that name.
+        """The kind of that name, to be worked with.
 
         Arguments:
             field: what an error calls the place of the name.
@@ -248,16 +202,38 @@ class Registry(Generic[Kind]):
             PluginError: a package or a file brings it, and it cannot be used.
             AccessError: a file brings it, and the person has not agreed to its content.
         """
+        kind = self.describe(name, field)
+        if isinstance(file := self._origins.get(name), PluginFile):
+            file.require_agreement()
+        return kind
+
+    def describe(self, name: str, field: str | None = None) -> type[Kind]:
+        """The kind of that name, for what it says of itself; its work is refused until the person agrees to its file.
+
+        Raises:
+            NlpSkillsError, PluginError: see `get`.
+        """
         if name not in self.classes():
             self._look_again()
         known = self.classes()
         if name in known:
-            if isinstance(file := self._origins.get(name), PluginFile):
-                file.require_agreement()
             return known[name]
         if name in self._faults:
             raise self._faults[name]
         raise self.unknown(name, field)
+
+    def ready(self) -> dict[str, Kind]:
+        """One of every kind but those whose file the person has not agreed to."""
+        return {name: kind for name, kind in self.instances().items() if self._is_agreed(name)}
+
+    def _is_agreed(self, name: str) -> bool:
+        file = self._origins.get(name)
+        try:
+            if isinstance(file, PluginFile):
+                file.require_agreement()
+        except AccessError:
+            return False
+        return True
 
     def unknown(self, name: str, field: str | None = None, among: Sequence[str] | None = None) -> NlpSkillsError:
         """The error for a name that no kind has: of a file of that name, why it holds none.
@@ -265,7 +241,7 @@ class Registry(Generic[Kind]):
         Arguments:
             among: the names that would do here; all where none are given.
         """
-        files = plugin_files(_workspace or default_workspace()) if self._group in GROUPS else []
+        files = self._all_files()
         if file := next((file for file in files if file.name == name and not file.holds(self._base)), None):
             return file.refusal_error(file.missing_class(self.noun))
         if astray := next((one for one in misnamed_plugins(REGISTRIES) if self._group and one.name == name), None):
@@ -274,7 +250,7 @@ class Registry(Generic[Kind]):
         near = suggest(name, known, cutoff=0.5)
         meant = not near.en.startswith("Use")
         listed = f" Available: {', '.join(known)}.", f"可用的有：{'、'.join(known)}。"
-        install = _how_to_install() if self._group and (_in_a_job() or not meant) else Text("", "")
+        install = _how_to_install() if self._group and (runs_plugin_files() or not meant) else Text("", "")
         return self._error(
             Text("There is no {noun} {name!r}.", "沒有「{name}」這{noun}。").format(noun=self.noun, name=name[:40]),
             near + (Text(*listed) if meant else Text("", "")) + install,
@@ -340,20 +316,25 @@ class Registry(Generic[Kind]):
 
     def _look_again(self) -> None:
         """Packages that were installed meanwhile count, but in a job, which works with those it began with."""
-        if self._group and not _in_a_job():
+        if self._group and not runs_plugin_files():
             see_new_packages()
 
     def _files(self) -> list[PluginFile]:
         """The workspace's files that hold a kind of this group, by what stands in them."""
-        if self._group not in GROUPS:
+        return [file for file in self._all_files() if file.holds(self._base)]
+
+    def _all_files(self) -> list[PluginFile]:
+        """Every file of kinds in the workspace, each called as a kind of this group would be."""
+        if self._group is None:
             return []
-        return [file for file in plugin_files(_workspace or default_workspace()) if file.holds(self._base)]
+        files = plugin_files(_workspace or _usual_workspace(*map(os.environ.get, ("NLP_SKILLS_WORKSPACE", "HOME"))))
+        return [file._replace(name=self._written_name(file.name)) for file in files] if self._hyphens else files
 
     def _check_plugin(self, plugin: Plugin | PluginFile, taken: Mapping[str, Any]) -> type[Kind]:
         """The plugin's class, when it is whole and its name is free."""
         if plugin.name in taken:
             raise plugin.refusal_error(Text("the name is taken", "這個名稱已經有了"))
-        loaded = plugin.load(self._base, run=_in_a_job()) if isinstance(plugin, PluginFile) else plugin.load()
+        loaded = plugin.load(self._base, str(self._group)) if isinstance(plugin, PluginFile) else plugin.load()
         kind = kind_of_module(loaded, self._base) if isinstance(loaded, ModuleType) else loaded
         if not (isinstance(kind, type) and issubclass(kind, self._base)):
             wanted = f"{self._base.__module__}.{self._base.__name__}"
@@ -366,6 +347,11 @@ class Registry(Generic[Kind]):
         return kind
 
 
+@lru_cache(maxsize=16)
+def _usual_workspace(*_told_by: str | None) -> Path:
+    return default_workspace()
+
+
 def _unset(kind: type, named: str | None) -> Iterator[str]:
     """The class attributes that its bases declare and nobody gives a value."""
     for base in reversed(kind.__mro__):
@@ -375,14 +361,10 @@ def _unset(kind: type, named: str | None) -> Iterator[str]:
                 yield name
 
 
-def _in_a_job() -> bool:
-    return job_of_this_process() is not None
-
-
 def _how_to_install() -> Text:
     """Where a package has to stand for its kinds to be known."""
     command = f"{sys.executable} -m pip install PACKAGE"
-    if _in_a_job():
+    if runs_plugin_files():
         return Text(
             f" If it comes from a package of yours, install it where jobs run, too: {command}",
             f"如果它來自你安裝的套件，執行工作的環境也要安裝：{command}",

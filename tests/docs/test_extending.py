@@ -114,7 +114,7 @@ def test_both_pages_show_the_same_package_with_one_of_each_kind() -> None:
         assert f'entry-points."nlp_skills.{group}"]\n{name} = ' in stated
 
 
-def test_nothing_of_a_package_is_read_before_the_tools_are_listed(site: Path) -> None:
+def test_nothing_of_a_package_is_read_before_the_tools_are_listed_and_then_only_names(site: Path) -> None:
     code = (
         "import anyio, sys\n"
         "from mcp import Client\n"
@@ -122,9 +122,11 @@ def test_nothing_of_a_package_is_read_before_the_tools_are_listed(site: Path) ->
         "from nlp_skills.resources.foundation.plugins import installed_plugins\n"
         "async def main():\n"
         "    async with Client(build_server()) as client:\n"
-        "        await client.list_tools()\n"
+        "        print(installed_plugins.cache_info().misses)\n"
+        "        tools = {tool.name: tool for tool in (await client.list_tools()).tools}\n"
+        "        print('headline' in tools['create_task'].input_schema['properties']['type']['enum'])\n"
         "anyio.run(main)\n"
-        "print(installed_plugins.cache_info().misses, 'acme_nlp' in sys.modules)\n"
+        "print('acme_nlp' in sys.modules)\n"
     )
     environment = {"PYTHONPATH": os.pathsep.join(map(str, (PACKAGE, site))), "HOME": "/"}
     told = subprocess.run(
@@ -135,7 +137,7 @@ def test_nothing_of_a_package_is_read_before_the_tools_are_listed(site: Path) ->
         check=True,
         stdin=subprocess.DEVNULL,
     )
-    assert told.stdout.split() == ["0", "False"]
+    assert told.stdout.split() == ["0", "True", "False"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -158,10 +160,23 @@ def test_a_slip_in_the_name_of_a_packages_kind_is_answered_with_it(group: str, i
     assert f"Did you mean {name}?" in wrong.value.fix.en and f"你是不是要用 {name}？" in wrong.value.fix.zh
 
 
-async def test_a_packages_source_metric_and_reward_train_and_measure_a_model_that_its_target_takes(
-    workspace: Workspace, worker: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+def put_file(workspace: Workspace, name: str, group: str, *, agree: bool = True) -> Path:
+    """The page's example of a group as a file of the workspace, agreed to on the terminal."""
+    file = workspace.root / "plugins" / f"{name}.py"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(files_of("extending.md")[f"acme_nlp/{ADDED[group]}.py"], encoding="utf-8")
+    assert not agree or allow_script(file) == 0
+    return file
+
+
+async def test_a_packages_source_metric_and_reward_and_files_of_other_kinds_train_measure_and_deploy_a_model(
+    workspace: Workspace, worker: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NLP_SKILLS_WORKER", str(worker))
+    monkeypatch.setenv("NLP_SKILLS_SECRETS_DIR", str(tmp_path / "secrets"))
+    put_file(workspace, "our_label", "baselines")
+    put_file(workspace, "our_cause", "causes")
+    ours = [put_file(workspace, "our_sft", "methods", agree=False), put_file(workspace, "our_drop", "targets")]
     log = write_log(workspace)
     async with Client(build_server(Settings(workspace=workspace.root, language="en"))) as client:
         await make_task(client, "mails", labels=list(MOODS))
@@ -179,7 +194,10 @@ async def test_a_packages_source_metric_and_reward_train_and_measure_a_model_tha
         await call(client, "set_data_source", task="mails", sources=[source])
         await call(client, "prepare_data", task="mails")
 
-        quick = {"method": "quick_sft", "base_model": str(tiny_model), "threads": 1}
+        quick = {"method": "our_sft", "base_model": str(tiny_model), "threads": 1}
+        said = await read_refusal(client, "plan_training", task="mails", settings=quick)
+        assert str(ours[0]) in said and "allow --script" in said
+        allow_script(ours[0])
         said = await read_refusal(client, "plan_training", task="mails", settings={**quick, "epochs": 9})
         assert "epochs = '9'" in said and "≤ 3" in said
         await train(client, quick)
@@ -203,18 +221,20 @@ async def test_a_packages_source_metric_and_reward_train_and_measure_a_model_tha
             "deploy",
             task="mails",
             version="v2",
-            target="drop_folder",
+            target="our_drop",
             settings={"folder": str(workspace.root / "handed-over")},
             override_reason="a test",
         )
 
     versions = workspace.task("mails").root / "versions"
-    assert read_json(versions / "v1" / "model_info.json")["method"] == "quick_sft"
+    assert read_json(versions / "v1" / "model_info.json")["method"] == "our_sft"
     assert read_json(versions / "v2" / "environment.json")["packages"]["acme-nlp"] == "1.0"
     assert read_json(versions / "v2" / "model_info.json")["method"] == "grpo"
     [record] = read_json(versions / "v2" / "results.json")["evaluations"]
-    assert 0 <= record["metrics"]["same_start"]["value"] <= 1 and "named_label" in record["baselines"]
-    assert "favourite_answer" in str(diagnosed), diagnosed
+    assert 0 <= record["metrics"]["same_start"]["value"] <= 1 and {"named_label", "our_label"} <= set(
+        record["baselines"]
+    )
+    assert "favourite_answer" in str(diagnosed) and "our_cause" in str(diagnosed), diagnosed
     assert (workspace.root / "handed-over" / "mails-v2" / "config.json").is_file()
 
 
@@ -223,21 +243,31 @@ async def train(client: Any, settings: dict[str, Any]) -> None:
     await call(client, "train", **{**planned["next_step"]["arguments"], "confirm": True})
 
 
-async def test_a_packages_type_of_task_is_prepared_and_planned(workspace: Workspace) -> None:
+@pytest.mark.parametrize("road", ["package", "file"])
+async def test_an_added_type_of_task_is_created_and_prepared(
+    workspace: Workspace, road: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NLP_SKILLS_SECRETS_DIR", str(tmp_path / "secrets"))
+    if road == "file":  # the package stands beside it, and has the name
+        example = files_of("extending.md")["acme_nlp/headline.py"]
+        put_file(workspace, "our_headline", "types", agree=False).write_text(example.replace('"headline', '"title'))
+    type, field = ("headline", "headline") if road == "package" else ("our-headline", "title")
     rows = workspace.root / "inbox" / "news.csv"
     rows.parent.mkdir()
-    rows.write_text("text,headline\n" + "".join(f"Story {n} at length,Story {n}\n" for n in range(60)), "utf-8")
+    rows.write_text(f"text,{field}\n" + "".join(f"Story {n} at length,Story {n}\n" for n in range(60)), "utf-8")
     async with Client(build_server(Settings(workspace=workspace.root, language="en"))) as client:
-        await make_task(client, "news")
-        said = await read_refusal(client, "update_task", task="news", changes={"type": "headlin"})
-        assert "did you mean headline?" in said
-        await call(client, "update_task", task="news", changes={"type": "headline"})
+        made = {"title": "news", "name": "news", "language": "en"}
+        assert f"did you mean {type}?" in (await read_refusal(client, "create_task", **made, type=type[:-1]))
+        if road == "file":
+            assert "allow --script" in await read_refusal(client, "create_task", **made, type=type)
+            allow_script(workspace.root / "plugins" / "our_headline.py")
+        await call(client, "create_task", **made, type=type)
         await call(client, "set_data_source", task="news", sources=[{"type": "file", "path": str(rows)}])
         await call(client, "prepare_data", task="news")
         listed = await call(client, "list_tasks")
     task = workspace.task("news")
-    assert '"headline": "Story' in (task.data / "train.jsonl").read_text(encoding="utf-8")
-    assert task.load().metric == "chrf" and "headline" in str(listed)
+    assert f'"{field}": "Story' in (task.data / "train.jsonl").read_text(encoding="utf-8")
+    assert task.load().metric == "chrf" and type in str(listed)
 
 
 def test_a_packages_kind_of_machine_is_described_as_it_says(installed: None) -> None:

@@ -20,15 +20,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...resources.foundation.errors import MachineError
 from ...resources.foundation.files import lock, read_yaml, write_atomic, write_yaml
-from ...resources.foundation.kinds import NameOfFile, Registry
+from ...resources.foundation.kind_folder import NameOfFile
+from ...resources.foundation.kinds import Registry
 from ...resources.foundation.language import Text
 from ...resources.foundation.wording import nearest, written_as
+from ...resources.job import JobFolder
 from ...resources.workspace import NAME_PATTERN, Workspace
+from .answers import SetUp
 from .hardware import Machine
 
 if TYPE_CHECKING:
-    from ...resources.job import JobFolder
-    from .answers import SetUp
     from .jobs.running import RunningJob
     from .remote.lease import Lease, Meter
 

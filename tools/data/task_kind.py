@@ -9,11 +9,12 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 from ...resources.foundation.errors import TaskError
-from ...resources.foundation.kinds import NameOfFile, Registry
+from ...resources.foundation.kind_folder import NameOfFile
+from ...resources.foundation.kinds import Registry
 from ...resources.foundation.language import Language, Text, several
 from ...resources.task import Prompt, TaskType
 from .cells import as_text
@@ -293,12 +294,12 @@ def task_kinds() -> dict[TaskType, TaskKind]:
 
 
 def task_kind(name: TaskType) -> TaskKind:
-    """The kind of that name.
+    """The kind of that name; one of a file is asked for its work only once the person has agreed to the file.
 
     Raises:
-        TaskError: there is none here: a package that a task was made with is missing.
+        TaskError: there is none here: a package or a file that a task was made with is missing.
     """
-    TYPES.get(name, "type")
+    TYPES.describe(name, "type")
     return task_kinds()[name]
 
 
@@ -318,17 +319,17 @@ def kind_of(row: Mapping[str, Any]) -> TaskKind:
 
     A row without any answer counts as a classification's.
     """
-    by_key, by_entity = _told_apart()
+    by_key, by_entity = _told_apart(tuple(task_kinds().values()))
     for key, kind in by_key:
         if key in row:
             return kind
     return by_entity[bool(row.get("entity"))]
 
 
-@cache
-def _told_apart() -> tuple[list[tuple[str, TaskKind]], tuple[TaskKind, TaskKind]]:
+@lru_cache(maxsize=1)
+def _told_apart(kinds: tuple[TaskKind, ...]) -> tuple[list[tuple[str, TaskKind]], tuple[TaskKind, TaskKind]]:
     """The kinds with an answer of their own by its field, and the two that answer with a label: without, with entity."""
-    by_key = [(kind.key, kind) for kind in task_kinds().values() if kind.key != "label"]
+    by_key = [(kind.key, kind) for kind in kinds if kind.key != "label"]
     return by_key, (task_kind("classification"), task_kind("entity-classification"))
 
 

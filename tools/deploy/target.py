@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...resources.foundation.errors import DeploymentError
-from ...resources.foundation.kinds import NameOfFile, Registry, names_in
+from ...resources.foundation.kind_folder import NameOfFile, names_in
+from ...resources.foundation.kinds import Registry
 from ...resources.foundation.language import Text
 from ...resources.task import Task
 from ...resources.version import VersionFolder

@@ -219,7 +219,7 @@ def metrics_for(answers: Answers, rows: Sequence[Answered] | None = None) -> dic
     return {
         name: metric
         for name, metric in known_metrics().items()
-        if answers in metric.answers and (rows is None or (metric.applies(rows) and not is_stand_in(metric)))
+        if answers in metric.answers and (rows is None or (not is_stand_in(metric) and metric.applies(rows)))
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ... import __version__
 from ...resources.foundation.language import Text
 from ...resources.task import Decision, Task
-from ..data.task_kind import TaskKind, task_kind
+from ..data.task_kind import TaskKind, role_title, task_kind
 
 GITIGNORE = """\
 # What the sources gave, as it came: it may hold names, numbers and keys that nobody outside should read. To put it under
@@ -203,7 +203,7 @@ def pyproject(task: Task, wheel: str) -> str:
 def first_data_source(task: Task) -> str:
     """A `data_source.yaml` without sources, its comments showing how one is written."""
     kind = task_kind(task.type)
-    columns = ", ".join(f"{role}: {_COLUMNS[role].to(task.language)}" for role in kind.roles)
+    columns = ", ".join(f"{role}: {(_COLUMNS.get(role) or role_title(role)).to(task.language)}" for role in kind.roles)
     return (
         _DATA_SOURCE.to(task.language)
         .replace("{mapping}", columns)

@@ -11,7 +11,7 @@ from ...resources.foundation.errors import TaskError
 from ...resources.foundation.language import Text
 from ...resources.foundation.wording import misfit_of, nearest, suggest
 from ...resources.task import Task
-from ..data.task_kind import task_kinds
+from ..data.task_kind import TYPES, task_kinds
 from ..evaluate.metric import METRICS, answers_of, fits, known_metrics, suggest_metrics
 from .naming import checked_labels
 
@@ -134,6 +134,7 @@ def _misfit(error: ValidationError) -> TaskError:
 
 def _check_metric(task: Task) -> None:
     """A goal is one metric over all labels (`macro_f1`) or one label's (`recall.negative`), and fits the type."""
+    TYPES.get(task.type, "type")  # asks where nobody has agreed to its file
     name, answers = task.metric, answers_of(task.type)
     if fits(name, answers, task.labels or None):
         METRICS.get(name.partition(".")[0], "success_criteria.metric")  # asks where nobody has agreed to a file

@@ -39,7 +39,7 @@ def create_task(
     title: str,
     type: Annotated[
         TaskType,
-        WithJsonSchema({"enum": [*TASK_TYPES], "type": "string"}),  # others, of packages, are not known yet
+        WithJsonSchema({"enum": [*TASK_TYPES], "type": "string"}),  # others are named when the tools are listed
         Field(
             description="entity-classification: text + entity → label; extraction: text → spans; generation: text → output; preference: text → chosen, rejected"
         ),

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...resources.foundation.errors import TrainingError
-from ...resources.foundation.kinds import NameOfFile, Registry
+from ...resources.foundation.kind_folder import NameOfFile
+from ...resources.foundation.kinds import Registry
 from ...resources.foundation.language import Text
 from ...resources.foundation.wording import misfit_of, nearest, suggest
 from ...resources.model_info import TrainingFigures

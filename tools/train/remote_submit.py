@@ -15,13 +15,14 @@ from typing import Any
 from ...resources.foundation.access import refusal, require
 from ...resources.foundation.errors import BudgetError, Cancelled, TrainingError
 from ...resources.foundation.files import commit_folder, lock, read_json, sha256_file, write_atomic
+from ...resources.foundation.kinds import Registry
 from ...resources.foundation.language import Text
 from ...resources.job import JobFolder
 from ...resources.lineage import cost_of as cost_of_version
 from ...resources.lineage import cost_said, track_version
 from ...resources.paths import expand_home
 from ...resources.spending import standing
-from ...resources.task import TaskFolder
+from ...resources.task import TaskFolder, TaskType
 from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
 from ..compute.environments.base_model import HUB_NAME, resolve_base_model
@@ -32,9 +33,11 @@ from ..compute.remote.lease import Meter, cost_argument, cost_of
 from ..compute.remote.remote_job import Keep, RemoteJob, RemoteTask, open_remote_job
 from ..data.reach import needs_to_send
 from ..data.snapshot import load_snapshot
+from ..data.task_kind import TYPES
 from ..evaluate.merge import merged_place
 from . import remote_worker
 from .checkpoints import SEAL, is_sealed, sealed_checkpoints
+from .method import METHODS
 from .plan import Plan, read_plan
 from .planning import RemoteTarget, ready_to_send
 from .reward import REWARDS
@@ -55,7 +58,7 @@ def submit_remote(workspace: Workspace, task: TaskFolder, plan: str | None, mach
     linked = linked_machine(workspace, machine)
     remote = RemoteTarget(machine, linked.prospect(workspace, machine), linked.place(machine))
     name, cost = ready_to_send(workspace, task, plan, confirm, remote)
-    _check_travels(read_plan(task, name))
+    _check_travels(read_plan(task, name), task.load().type)
     return job_control.submit(
         workspace,
         "train",
@@ -68,20 +71,24 @@ def submit_remote(workspace: Workspace, task: TaskFolder, plan: str | None, mach
     )
 
 
-def _check_travels(plan: Plan) -> None:
-    """Refuse a reward that only a file of this workspace holds."""
-    for reward in getattr(plan.settings, "rewards", None) or ():
-        if REWARDS.is_of_a_file(reward):
+def _check_travels(plan: Plan, type: TaskType) -> None:
+    """Refuse a type of task, a method or a reward that only a file of this workspace holds."""
+    rewards = getattr(plan.settings, "rewards", None) or ()
+    used: list[tuple[Registry[Any], str, str]] = [(TYPES, type, "type"), (METHODS, plan.method, "method")]
+    used += [(REWARDS, name, "rewards") for name in rewards]
+    for kinds, name, field in used:
+        if kinds.is_of_a_file(name):
+            file = f"plugins/{name.replace('-', '_')}.py"
             raise TrainingError(
                 Text(
-                    f"The reward {reward} stands in plugins/{reward}.py of this workspace, which is not sent to other machines.",
-                    f"獎勵 {reward} 寫在這個工作區的 plugins/{reward}.py，不會送到其他機器。",
+                    f"The {kinds.noun.en} {name} stands in {file} of this workspace, which is not sent to other machines.",
+                    f"{name} 寫在這個工作區的 {file}，不會送到其他機器。",
                 ),
                 Text(
                     "Train here, or make it a package and install it on that machine (docs/extending.md).",
                     "請在這台機器訓練，或做成套件並安裝到那台機器（見 docs/extending.zh-TW.md）。",
                 ),
-                field="rewards",
+                field=field,
             )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ...resources.foundation.errors import TrainingError
-from ...resources.foundation.kinds import NameOfFile, Registry
+from ...resources.foundation.kind_folder import NameOfFile
+from ...resources.foundation.kinds import Registry
 from ...resources.foundation.language import Text
 from ...resources.task import TaskType
 from ..data.task_kind import Answers, task_kind

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...resources.foundation.plugin_files import RUN_VARIABLE
+
 
 def run_in_worker(module: str, content: Mapping[str, Any], python: Path, seconds: float) -> bool:
     """Run a module of ours with `content` as JSON on its standard input. Whether it is still at it.
@@ -23,7 +25,7 @@ def run_in_worker(module: str, content: Mapping[str, Any], python: Path, seconds
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONSAFEPATH": "1"},
+        env={**os.environ, "PYTHONSAFEPATH": "1", RUN_VARIABLE: "1"},
         start_new_session=True,
     )
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # one that ended before it had heard what to do

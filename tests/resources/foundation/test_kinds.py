@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import nlp_skills
-from nlp_skills.resources.foundation.kinds import kinds_in, names_in
+from nlp_skills.resources.foundation.kind_folder import kinds_in, names_in
 
 FILES = {
     "__init__.py": "class Base:\n    pass\n",

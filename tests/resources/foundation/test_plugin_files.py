@@ -18,7 +18,17 @@ from nlp_skills.tools.evaluate.metric import Answered, check_metric, metrics_for
 from tests.docs.extending import files_of
 
 EXAMPLES = files_of("extending.md")
-GROUPS = {"sources": "tagged_log", "metrics": "same_start", "rewards": "brevity", "baselines": "named_label"}
+GROUPS = {
+    "sources": "tagged_log",
+    "types": "headline",
+    "metrics": "same_start",
+    "baselines": "named_label",
+    "causes": "favourite_answer",
+    "methods": "quick_sft",
+    "rewards": "brevity",
+    "machines": "lab",
+    "targets": "drop_folder",
+}
 RAN = "import os\nos.environ['PLUGIN_RAN'] = 'yes'\n"
 
 
@@ -130,8 +140,8 @@ def test_from_the_persons_own_terminal_nothing_is_asked(
         ("x = 1\n", "metrics"),
         (f"x = {'-' * 100_000}1\n", "metrics"),
         ("from os import PathLike\nclass Mine(PathLike): ...\n", "metrics"),
-        (EXAMPLES["acme_nlp/lab.py"], "machines"),
-        (EXAMPLES["acme_nlp/quick_sft.py"], "methods"),
+        (EXAMPLES["acme_nlp/lab.py"], "methods"),
+        (EXAMPLES["acme_nlp/quick_sft.py"], "machines"),
     ],
 )
 def test_a_file_that_holds_no_such_kind_is_none(content: str, group: str, plugins: Path) -> None:
@@ -166,10 +176,15 @@ def test_files_that_no_kind_can_come_from_are_named(plugins: Path) -> None:
     "body, why",
     [
         ("    title = 'mine'\n", "its title is no Text"),
-        ("    title: ClassVar[Text] = Text('a', 'b')\n    needed: int\n", "ValidationError"),
+        (
+            "    title: ClassVar[Text] = Text('a', 'b')\n    needed: int\n    def holds(self, row): ...\n",
+            "ValidationError",
+        ),
         ("    title: ClassVar[Text] = Text('a', 'b')\n    odd: int = Field(gt='x', default={})\n", "cannot be used"),
         (f"    title: ClassVar[Text] = {'(' * 90}1{')' * 90}\n", "its title is no Text"),
         ("    def holds(self, row): return True\n", "it does not define title"),
+        ("    title: ClassVar[Text] = Text('a', 'b')\n", "it does not define holds"),
+        ("    title: ClassVar[Text] = Text(open('a').read(), 'b')\n", "its title is worked out by code"),
     ],
 )
 def test_whatever_a_file_says_of_itself_the_others_can_be_used(body: str, why: str, plugins: Path) -> None:
@@ -205,6 +220,6 @@ def test_a_reward_of_a_file_is_refused_for_other_machines_before_anything_is_sen
     put(plugins, "brevity")
     settings = {"base_model": "m", "rewards": ["label_match", "brevity"]}
     with pytest.raises(TrainingError) as refused:
-        _check_travels(Plan("p", "grpo", make_method("grpo", settings)))
+        _check_travels(Plan("p", "grpo", make_method("grpo", settings)), "classification")
     assert refused.value.field == "rewards" and "plugins/brevity.py" in refused.value.problem.en
-    _check_travels(Plan("p", "grpo", make_method("grpo", {**settings, "rewards": ["label_match"]})))
+    _check_travels(Plan("p", "grpo", make_method("grpo", {**settings, "rewards": ["label_match"]})), "classification")

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ....resources.foundation.errors import EvaluationError
-from ....resources.foundation.kinds import NameOfFile, Registry
+from ....resources.foundation.kind_folder import NameOfFile
+from ....resources.foundation.kinds import Registry
 from ....resources.foundation.language import Text
 
 if TYPE_CHECKING:
@@ -146,8 +147,8 @@ CAUSES = Registry(
 
 
 def known_causes() -> tuple[CauseKind, ...]:
-    """Every cause, in alphabetical order."""
-    return tuple(CAUSES.instances().values())
+    """Every cause, in alphabetical order; one of a file once the person has agreed to the file."""
+    return tuple(CAUSES.ready().values())
 
 
 def ramp(value: float, low: float, high: float) -> float:

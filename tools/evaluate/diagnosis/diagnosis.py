@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ....resources.answer import GoalStatus, quote_row_text
+from ....resources.foundation.errors import PluginError
 from ....resources.foundation.language import Text
 from ....resources.task import Task
 from ....resources.version import VersionFolder, version_numbers
 from ..deciding import Decision, decide
 from ..metric import answers_of
 from .case import Case
-from .cause import Cause, CauseKind, NotKnown, known_causes
+from .cause import CAUSES, Cause, CauseKind, NotKnown, known_causes
 from .otherwise import otherwise
 from .standing import Result, best_of, result_of
 
@@ -68,6 +69,14 @@ def diagnose(version: VersionFolder, complaint: str = "", *, texts: bool = True)
             cause = kind.examine(case)
         except NotKnown as missing:
             unknown[kind.name] = missing.because
+            continue
+        except PluginError as refused:
+            unknown[kind.name] = refused.problem
+            continue
+        except Exception as error:  # whatever a stranger's cause raises
+            if (failed := CAUSES.failed(type(kind), error)) is None:
+                raise
+            unknown[kind.name] = failed.problem
             continue
         if cause is not None:
             found.append(cause)
