@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft7Validator
 from mcp import Client
 
 import nlp_skills
+from nlp_skills.resources.data_source import load_data_source, save_data_source
 from nlp_skills.resources.foundation.errors import MachineError, NlpSkillsError
 from nlp_skills.resources.foundation.files import read_json, read_jsonl, sha256_bytes
 from nlp_skills.resources.foundation.kinds import REGISTRIES, registry
@@ -24,8 +27,9 @@ from nlp_skills.server.access_command import allow_script
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
 from nlp_skills.tools.compute.jobs import local_process
-from nlp_skills.tools.compute.machine import make_machine
+from nlp_skills.tools.compute.machine import keep_machine, make_machine
 from nlp_skills.tools.data.task_kind import _told_apart
+from nlp_skills.tools.tasks.project import generate
 from tests.docs.extending import files_of, install_example
 
 pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
@@ -150,6 +154,33 @@ def test_every_kind_of_a_package_stands_in_the_reference(language: Language, ins
         assert all(f"### `{own}`" in page for own in kinds.own())
     assert "| `separator` | `|`" in page.replace("\\|", "|") or "`separator`" in page
     assert "同" in page if language == "zh-TW" else "same first character" in page
+
+
+def faults(schema: Path, content: dict[str, Any]) -> list[str]:
+    """What an editor underlines."""
+    found = json.loads(schema.read_text(encoding="utf-8"))
+    Draft7Validator.check_schema(found)
+    return [error.message for error in Draft7Validator(found).iter_errors(content)]
+
+
+async def test_editors_complete_and_check_the_fields_of_added_kinds(workspace: Workspace) -> None:
+    async with Client(build_server(Settings(workspace=workspace.root, language="en"))) as client:
+        await make_task(client, "mails", labels=list(MOODS))
+    task = workspace.task("mails")
+    source = {"type": "tagged_log", "path": "mails.log"}
+    assert faults(task.schema("data_source"), {"sources": [source]}) == []
+    assert faults(task.schema("data_source"), {"sources": [{**source, "separator": ""}]})
+    assert faults(task.schema("plan"), {"method": "quick_sft", "epochs": 9})
+    assert "headline" in json.loads(task.schema("task").read_text("utf-8"))["properties"]["type"]["examples"]
+    keep_machine(workspace, "gpu3", make_machine("gpu3", {"kind": "lab", "host": "gpu3"}))
+    machines = workspace.root / ".nlp-skills" / "schemas" / "machines.json"
+    assert faults(machines, {"machines": {"gpu3": {"kind": "lab", "host": "gpu3", "folder": "scratch"}}})
+
+    put_file(workspace, "our_log", "sources", agree=False)
+    assert faults(task.schema("data_source"), {"sources": [{"type": "our_log"}]}) == []
+    save_data_source(task, load_data_source(task))
+    assert faults(task.schema("data_source"), {"sources": [{"type": "our_log"}]}) == ["'path' is a required property"]
+    assert not generate(task).kept and generate(task).updated == []
 
 
 @pytest.mark.parametrize("group", REGISTRIES)

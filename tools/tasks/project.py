@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from ... import __version__
 from ...resources.foundation.files import lock, read_json, sha256_bytes, sha256_file, write_atomic, write_json
 from ...resources.schemas import OF_A_TASK, SCHEMA_FOLDER, shipped_schema
+from ...resources.schemas.kinds import current_schema
 from ...resources.task import Task, TaskFolder
 from ..compute.environments.wheel import WHEEL_NAME, package_wheel
 from ..compute.jobs.scripts import SCRIPTS, script_texts
@@ -42,7 +43,7 @@ def project_files(task: Task) -> dict[str, bytes]:
         "README.md": documents.readme(task, listed, WHEEL_NAME).encode(),
         DECISIONS: documents.decisions(task).encode(),
         **{f"scripts/{file}": text.encode() for file, text in scripts.items()},
-        **{f"{SCHEMA_FOLDER}/{name}.json": shipped_schema(name).read_bytes() for name in OF_A_TASK},
+        **{f"{SCHEMA_FOLDER}/{name}.json": current_schema(shipped_schema(name)).encode() for name in OF_A_TASK},
         f"wheels/{WHEEL_NAME}": package_wheel(),
     }
 
@@ -110,7 +111,7 @@ def _bring_up_to_date(
     elif path.read_bytes() == content:
         done.unchanged.append(name)
         return
-    elif sha256_file(path) == recorded:
+    elif sha256_file(path) == recorded or name.startswith(f"{SCHEMA_FOLDER}/"):  # nobody's own: kinds were added
         done.updated.append(name)
     elif overwrite_scripts and name.startswith("scripts/"):
         aside = path.parent / "replaced" / f"{path.stem}-{sha256_file(path)[:8]}{path.suffix}"

@@ -2,22 +2,18 @@
 
     python -m nlp_skills.tools.tasks.schemas
 
-writes them into `resources/schemas/`, from where each task and workspace gets its copies. Kinds that a package or a file
-adds are not in them; what such a kind has of its own an editor lets pass.
+writes them into `resources/schemas/`, from where each task and workspace gets its copies.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from pydantic import BaseModel
-
 from ...resources.data_source import DataSource
-from ...resources.foundation.kinds import Registry
 from ...resources.schemas import SCHEMAS, shipped_schema
+from ...resources.schemas.kinds import as_text, fields_of_kinds, object_by_kind, schema_of
 from ...resources.task import TASK_TYPES, Task
 from ...resources.version_config import VersionConfig
 from ..compute.machine import MACHINES
@@ -34,86 +30,40 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {name: {"$schema": _DRAFT, **made[name]} for name in SCHEMAS}
 
 
-def as_text(schema: Mapping[str, Any]) -> str:
-    return json.dumps(schema, ensure_ascii=False, indent=1) + "\n"
-
-
 def _task() -> dict[str, Any]:
-    schema = _of(Task)
+    schema = schema_of(Task)
     schema["properties"]["type"] = {**schema["properties"]["type"], "examples": list(TASK_TYPES)}
     schema.pop("required", None)  # the folder's name stands for a missing one
     return schema
 
 
 def _data_source() -> dict[str, Any]:
-    schema = _of(DataSource)
-    kinds, defined = _kinds(SOURCES)
-    schema["$defs"] |= {**defined, "Source": _by_kind("type", kinds, {"required": ["type"]})}
+    schema = schema_of(DataSource)
+    kinds, defined = fields_of_kinds("data_source", SOURCES.own())
+    schema["$defs"] |= {**defined, "Source": object_by_kind("type", kinds, {"required": ["type"]})}
     return schema
 
 
 def _plan() -> dict[str, Any]:
-    head = _of(VersionConfig)
-    kinds, defined = _kinds(METHODS)
-    for method in kinds.values():
-        method.pop("additionalProperties", None)  # TRL's own names are taken too
-        method.pop("required", None)
+    head = schema_of(VersionConfig)
+    kinds, defined = fields_of_kinds("plan", METHODS.own())
     told = {name: head["properties"][name] for name in _PLAN_HEAD}
-    return {"title": "Plan", **_by_kind("method", kinds, {"properties": told}), "$defs": defined}
+    return {"title": "Plan", **object_by_kind("method", kinds, {"properties": told}), "$defs": defined}
 
 
 def _machines() -> dict[str, Any]:
-    kinds, defined = _kinds(MACHINES)
-    for kind in kinds.values():
-        kind["properties"]["kind"] = {"type": "string"}
+    kinds, defined = fields_of_kinds("machines", MACHINES.own())
     return {
         "title": "Machines",
         "type": "object",
         "properties": {
             "format": {"type": "integer", "default": 1},
-            "machines": {"type": "object", "additionalProperties": _by_kind("kind", kinds, {"required": ["kind"]})},
+            "machines": {
+                "type": "object",
+                "additionalProperties": object_by_kind("kind", kinds, {"required": ["kind"]}),
+            },
         },
         "$defs": defined,
-    }
-
-
-def _by_kind(field: str, kinds: Mapping[str, dict[str, Any]], more: Mapping[str, Any]) -> dict[str, Any]:
-    """An object whose `field` names a kind: the fields of ours are checked, those of an added one let pass."""
-    named = {field: {"type": "string", "examples": list(kinds)}}
-    rules = [
-        {"if": {"properties": {field: {"const": name}}, "required": [field]}, "then": kind}
-        for name, kind in kinds.items()
-    ]
-    return {"type": "object", **more, "properties": {**more.get("properties", {}), **named}, "allOf": rules}
-
-
-def _kinds(registry: Registry[Any]) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """The schema of each of our own kinds by its name, and what these refer to, each under a name of its own."""
-    kinds: dict[str, dict[str, Any]] = {}
-    defined: dict[str, Any] = {}
-    for name, kind in registry.own().items():
-        schema = json.loads(json.dumps(_of(kind)).replace('"#/$defs/', f'"#/$defs/{name}.'))
-        defined |= {f"{name}.{part}": content for part, content in schema.pop("$defs", {}).items()}
-        kinds[name] = schema
-    return kinds, defined
-
-
-def _of(model: type[BaseModel]) -> dict[str, Any]:
-    """The schema of a model, without what says nothing to an editor."""
-    return dict(_lean(model.model_json_schema()))
-
-
-def _lean(part: Any) -> Any:
-    if isinstance(part, list):
-        return [_lean(one) for one in part]
-    if not isinstance(part, dict):
-        return part
-    return {
-        name: {field: _lean(one) for field, one in value.items()}
-        if name in ("properties", "$defs") and isinstance(value, dict)
-        else _lean(value)
-        for name, value in part.items()
-        if name != "title" or not isinstance(value, str)
     }
 
 

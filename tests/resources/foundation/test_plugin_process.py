@@ -112,7 +112,7 @@ def test_a_method_in_full_is_planned_with(plugins: Path) -> None:
     put(plugins, "patient", PATIENT)
     agree("methods", "patient")
     method, context = make_method("patient", {"base_model": "m"}), TrainingContext(7, 2)
-    assert is_stand_in(type(method)) and method.kind == "patient"
+    assert is_stand_in(registry("methods").describe("patient")) and method.kind == "patient"
     resolved, reasons = method.resolve(context)
     assert type(resolved) is type(method) and resolved.model_dump()["naps"] == 7 and reasons["naps"].zh == "每筆一次"
     assert resolved.describe_settings(3).en == "7 naps" and method.rows_per_epoch(context) == 14
@@ -132,7 +132,7 @@ def test_a_machine_of_a_file_is_looked_at_by_the_file(plugins: Path) -> None:
     agree("machines", "lab")
     machine = make_machine("gpu3", {"kind": "lab", "host": "gpu3"})
     [found] = machine.examine("gpu3")
-    assert isinstance(found, CheckResult) and found.says.en == "gpu3 at /scratch/nlp-skills naps"
+    assert type(found) is CheckResult and found.says.en == "gpu3 at /scratch/nlp-skills naps"
 
 
 @pytest.mark.parametrize(
