@@ -15,17 +15,21 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from .benchmark import BenchmarkManifest
 from .deployment import Deployment
 from .environment import Environment
 from .evaluation import Results
 from .evidence import Evidence
 from .foundation.language import COMMAS, Language, Text
 from .job import Cut, JobExit, JobSpec, Place
+from .job_event import JobEvent
 from .model_info import ModelInfo
 from .record import Record
 from .removal import Removal
 from .reservation import Failure, Reservation
 from .snapshot import DataSnapshot, SnapshotManifest
+from .spending import SpendingLine
+from .validation import ValidationReport
 from .version_config import VersionConfig
 
 RECORDS: dict[str, type[Record]] = {
@@ -39,11 +43,15 @@ RECORDS: dict[str, type[Record]] = {
     "versions/vN/failure.json": Failure,
     "versions/vN/model_removed.json": Removal,
     "data/snapshots/<hash>/manifest.json": SnapshotManifest,
+    "data/snapshots/<hash>/validation.json": ValidationReport,
+    "benchmarks/<name>/benchmark.json": BenchmarkManifest,
     "deployments/<job>.json": Deployment,
     "jobs/<id>/spec.json": JobSpec,
+    "jobs/<id>/events.jsonl": JobEvent,
     "jobs/<id>/exit.json": JobExit,
     "jobs/<id>/queued.json": Place,
     "jobs/<id>/cut.json": Cut,
+    "spending.jsonl": SpendingLine,
 }
 PAGES: dict[Language, str] = {"en": "format.md", "zh-TW": "format.zh-TW.md"}
 BEGIN, END = "<!-- records: made from the models -->\n", "<!-- end of records -->\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,11 +20,21 @@ class BenchmarkName(Part):
     hash: str = ""
 
 
+class Accepted(Part):
+    """An error of validation that a person has overridden: which, of how many rows, why, who and when."""
+
+    finding: str = ""
+    count: int = 0
+    reason: str = ""
+    by: str = ""
+    at: str = ""
+
+
 class DataSnapshot(Record):
     """What a version was trained on: hashes and counts of each split.
 
     Arguments:
-        accepted: errors of validation that a person has overridden: `finding`, `count`, `reason`, `by`, `at`.
+        accepted: errors of validation that a person has overridden.
     """
 
     hash: str = ""
@@ -36,7 +46,7 @@ class DataSnapshot(Record):
     kind: SnapshotKind | None = None
     parent: str | None = None
     created: str | None = None
-    accepted: list[dict[str, Any]] = Field(default_factory=list)
+    accepted: list[Accepted] = Field(default_factory=list)
 
 
 class SnapshotManifest(DataSnapshot):

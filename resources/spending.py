@@ -1,9 +1,5 @@
 """What a task has cost: `spending.jsonl` in its folder, one line for whatever was begun, ended or paid.
 
-    {"time", "job", "what", "kind": "opened", "per_hour", "currency", "at_most"}   a machine is paid from here on
-    {"time", "job", "what", "kind": "closed"}                                      and no longer
-    {"time", "job", "what", "kind": "paid", "amount", "currency"}                  an endpoint was asked
-
 Amounts are read from it and never stored: a machine costs its price for the time between the two lines, and one that was
 not closed (this machine went down meanwhile) costs on, at most to `at_most`, where it is stopped by itself.
 """
@@ -12,15 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from .foundation.clock import now
-from .foundation.errors import BudgetError
+from .foundation.errors import BudgetError, NlpSkillsError
 from .foundation.files import append_jsonl, read_jsonl
 from .foundation.language import Text
+from .record import Number, Record
 from .task import TaskFolder
 
 _CENT = 0.005
+
+
+class SpendingLine(Record):
+    """One line: a machine is paid from here on (`opened`) and no longer (`closed`), or an endpoint was asked (`paid`).
+
+    Arguments:
+        job: the id of the job that it was for.
+        what: the machine or the endpoint.
+        per_hour: its price, in `currency`; it stops by itself where it has cost `at_most`.
+        amount: what was paid, in `currency`.
+    """
+
+    error_type: ClassVar[type[NlpSkillsError]] = BudgetError
+
+    time: str
+    job: str
+    what: str
+    kind: Literal["opened", "closed", "paid"]
+    per_hour: Number | None = None
+    currency: str | None = None
+    at_most: Number | None = None
+    amount: Number | None = None
 
 
 class Cost(NamedTuple):
@@ -40,7 +59,7 @@ def record_rate_start(
     task: TaskFolder, job: str, what: str, per_hour: float, currency: str, at_most: float | None
 ) -> None:
     """Say that from now on `what` (a machine) costs so much by the hour, for that job."""
-    if not any(line["kind"] == "opened" for line in _open(task, job, what)):
+    if not any(line.kind == "opened" for line in _open(task, job, what)):
         _append(task, job, what, "opened", per_hour=per_hour, currency=currency, at_most=at_most)
 
 
@@ -58,8 +77,8 @@ def record_payment(task: TaskFolder, job: str, what: str, cost: float, currency:
 
 def total_spent(task: TaskFolder, job: str | None = None) -> float:
     """What the task has cost so far, or one job of it, in the currency of its lines."""
-    lines = [line for line in _lines(task) if job in (None, line["job"])]
-    total = sum(float(line["amount"]) for line in lines if line["kind"] == "paid")
+    lines = [line for line in _lines(task) if job in (None, line.job)]
+    total = sum(float(line.amount or 0) for line in lines if line.kind == "paid")
     return round(total + sum(_span(*pair) for pair in _pairs(lines)), 4)
 
 
@@ -143,31 +162,32 @@ def _append(task: TaskFolder, job: str, what: str, kind: str, **figures: Any) ->
     append_jsonl(task.spending_file, {"time": now(), "job": job, "what": what, "kind": kind, **figures})
 
 
-def _lines(task: TaskFolder) -> list[dict[str, Any]]:
-    return list(read_jsonl(task.spending_file)) if task.spending_file.is_file() else []
+def _lines(task: TaskFolder) -> list[SpendingLine]:
+    file = task.spending_file
+    return [SpendingLine.parse(line, file) for line in read_jsonl(file)] if file.is_file() else []
 
 
-def _open(task: TaskFolder, job: str, what: str) -> list[dict[str, Any]]:
+def _open(task: TaskFolder, job: str, what: str) -> list[SpendingLine]:
     """The line that opened it, if nothing closed it since."""
-    lines = [line for line in _lines(task) if (line["job"], line["what"]) == (job, what) and line["kind"] != "paid"]
-    return lines[-1:] if lines and lines[-1]["kind"] == "opened" else []
+    lines = [line for line in _lines(task) if (line.job, line.what) == (job, what) and line.kind != "paid"]
+    return lines[-1:] if lines and lines[-1].kind == "opened" else []
 
 
-def _pairs(lines: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
+def _pairs(lines: list[SpendingLine]) -> Iterator[tuple[SpendingLine, SpendingLine | None]]:
     """Each opening line with the one that closed it."""
-    waiting: dict[tuple[str, str], dict[str, Any]] = {}
+    waiting: dict[tuple[str, str], SpendingLine] = {}
     for line in lines:
-        key = (line["job"], line["what"])
-        if line["kind"] == "opened":
+        key = (line.job, line.what)
+        if line.kind == "opened":
             waiting[key] = line
-        elif line["kind"] == "closed" and key in waiting:
+        elif line.kind == "closed" and key in waiting:
             yield waiting.pop(key), line
     for line in waiting.values():
         yield line, None
 
 
-def _span(begun: dict[str, Any], ended: dict[str, Any] | None) -> float:
-    until = datetime.fromisoformat(ended["time"] if ended else now())
-    hours = max(0.0, (until - datetime.fromisoformat(begun["time"])).total_seconds() / 3600)
-    cost = float(begun["per_hour"]) * hours
-    return cost if ended or begun.get("at_most") is None else min(cost, float(begun["at_most"]))
+def _span(begun: SpendingLine, ended: SpendingLine | None) -> float:
+    until = datetime.fromisoformat(ended.time if ended else now())
+    hours = max(0.0, (until - datetime.fromisoformat(begun.time)).total_seconds() / 3600)
+    cost = float(begun.per_hour or 0) * hours
+    return cost if ended or begun.at_most is None else min(cost, float(begun.at_most))

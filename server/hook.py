@@ -211,9 +211,10 @@ def _check_rows(task: TaskFolder) -> None:
     """
     from ..resources.data_source import load_data_source
     from ..tools.data.benchmark import held_out_rows
-    from ..tools.data.checks import rules_of, validation_report
+    from ..tools.data.checks import validation_report
     from ..tools.data.decisions import apply_decisions, standing
     from ..tools.data.editing import read_split
+    from ..tools.data.rules import rules_of
     from ..tools.data.snapshot import last_report, validation_error, working_file
     from ..tools.data.split import SPLITS
 
@@ -221,7 +222,7 @@ def _check_rows(task: TaskFolder) -> None:
     splits = {name: read_split(working_file(task, name)) for name in SPLITS}
     rules = rules_of(task.load(), data_source, data_source.split.group_by)
     report = apply_decisions(validation_report(splits, rules, held_out_rows(task)), standing(last_report(task)))
-    if report["errors"]:
+    if report.errors:
         raise validation_error(
             task,
             report,

@@ -8,17 +8,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import knowledge, lineage
 from ..answer import HIDDEN, quote_row_text
 from ..data_source import load_data_source
 from ..foundation.files import dump_yaml, read_json, sha256_file
+from ..foundation.json_object import JsonObject
 from ..foundation.language import as_language
 from ..job import JobFolder, job_folder, job_folders
+from ..job_event import JobEvent, parse_event
 from ..promotion import current_version, describe_current
 from ..removal import model_stands, removal
+from ..snapshot import SnapshotManifest
 from ..task import Task
+from ..validation import Finding, RowFigures, ValidationReport
 from ..version import VersionFolder, version, version_numbers
 from ..workspace import Workspace
 from .listing import TaskRow, last_updated, list_tasks
@@ -113,16 +117,16 @@ def data(workspace: Workspace, task: str) -> str:
     if not current.is_file():
         return _json({"snapshot": None, "files": files, "path": str(folder.data)})
     root = folder.snapshots / str(read_json(current)["hash"])[:12]
-    manifest, report = (read_json(root / name) for name in ("manifest.json", "validation.json"))
+    manifest, report = SnapshotManifest.read(root / "manifest.json"), ValidationReport.read(root / "validation.json")
     edited = [
         name
-        for name, expected in manifest["file_hashes"].items()
+        for name, expected in manifest.file_hashes.items()
         if (file := folder.data / f"{name}.jsonl").is_file() and sha256_file(file) != expected
     ]
     definition = folder.load()
     return _json(
         {
-            "snapshot": _without_foreign_labels(definition, manifest),
+            "snapshot": _without_foreign_labels(definition, manifest).to_dict(),
             "validation": _shown_report(definition, report),
             "edited": edited,
             "files": files,
@@ -204,7 +208,7 @@ def one_job(workspace: Workspace, job_id: str) -> str:
         **_job_row(folder),
         "spec": folder.spec().model_dump(mode="json"),
         "exit": ended.model_dump(mode="json") if (ended := folder.exit()) else None,
-        "events": last_events(folder),
+        "events": [event.to_dict() for event in last_events(folder)],
         "path": str(folder.root),
     }
     return _json(_private(owner.load(), said) if owner else said)
@@ -242,7 +246,7 @@ def skill(_workspace: Workspace, skill: str, page: str = knowledge.MAIN_PAGE, la
     return knowledge.read_page(skill, page, as_language(language))
 
 
-def last_events(folder: JobFolder) -> list[dict[str, Any]]:
+def last_events(folder: JobFolder) -> list[JobEvent]:
     """The last events of a job; lines that a kill tore are left out."""
     if not folder.events_file.is_file():
         return []
@@ -250,7 +254,7 @@ def last_events(folder: JobFolder) -> list[dict[str, Any]]:
         size = file.seek(0, 2)
         file.seek(max(0, size - _EVENTS_READ_BYTES))
         lines = file.read().splitlines()
-    events = (_event_or_none(line) for line in lines[-_EVENTS_SHOWN - 1 :])
+    events = (parse_event(line) for line in lines[-_EVENTS_SHOWN - 1 :])
     return [event for event in events if event is not None][-_EVENTS_SHOWN:]
 
 
@@ -311,38 +315,41 @@ def _job_row(folder: JobFolder) -> dict[str, Any]:
     }
 
 
-def _shown_report(definition: Task, report: dict[str, Any]) -> dict[str, Any]:
+def _shown_report(definition: Task, report: ValidationReport) -> JsonObject:
     """Validation's report fit for a client: examples cut short, or hidden on-premise."""
 
-    def hide_examples(found: dict[str, Any]) -> dict[str, Any]:
+    def hide_examples(found: Finding) -> JsonObject:
         return {
-            **{key: value for key, value in found.items() if key != "ids"},
+            **{key: value for key, value in found.to_dict().items() if key != "ids"},
             "examples": [
                 {
                     key: quote_row_text(definition, str(value)) if key in _ROW_TEXT else value
                     for key, value in row.items()
                 }
-                for row in found.get("examples", [])
+                for row in found.examples
             ],
         }
 
     return {
-        "errors": [hide_examples(found) for found in report["errors"]],
-        "warnings": [hide_examples(found) for found in report["warnings"]],
-        **({"accepted": [hide_examples(found) for found in report["accepted"]]} if report.get("accepted") else {}),
-        "figures": _without_foreign_labels(definition, report["figures"]),
+        "errors": [hide_examples(found) for found in report.errors],
+        "warnings": [hide_examples(found) for found in report.warnings],
+        **({"accepted": [hide_examples(found) for found in report.accepted]} if report.accepted else {}),
+        "figures": _without_foreign_labels(definition, report.figures).to_dict(),
     }
 
 
-def _without_foreign_labels(definition: Task, counted: dict[str, Any]) -> dict[str, Any]:
+_Counted = TypeVar("_Counted", SnapshotManifest, RowFigures)
+
+
+def _without_foreign_labels(definition: Task, counted: _Counted) -> _Counted:
     """On-premise, label counts of the task's own labels only: a mapping gone wrong puts row text in their place."""
-    if definition.constraints.privacy != "on-premise" or "label_counts" not in counted:
+    if definition.constraints.privacy != "on-premise":
         return counted
     known = {
         split: {label: n for label, n in by_label.items() if label in definition.labels}
-        for split, by_label in counted["label_counts"].items()
+        for split, by_label in counted.label_counts.items()
     }
-    return {**counted, "label_counts": known}
+    return counted.model_copy(update={"label_counts": known})
 
 
 def _private(definition: Task, value: Any) -> Any:
@@ -360,14 +367,6 @@ def _hide_row_texts(value: Any, field: str = "", in_rows: bool = False) -> Any:
 
 
 _ROW_LISTS = {"examples", "rows", "samples", "preview"}
-
-
-def _event_or_none(line: bytes) -> dict[str, Any] | None:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) else None
 
 
 def _json(value: Any) -> str:

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from .access import AccessError, Need, at_terminal, grant, require
+from .clock import now
 from .errors import PluginError
 from .files import append_jsonl, sha256_bytes
 from .language import Text
@@ -82,7 +83,8 @@ class PluginFile(NamedTuple):
         except (Exception, SystemExit) as error:  # whatever a person's file raises when it is loaded
             raise self.refusal_error(reason_in_words(error)) from error
         if job := job_of_this_process():
-            event = {"kind": "own_script", "file": f"plugins/{self.path.name}", "sha256": sha256_bytes(self.content)}
+            digest = sha256_bytes(self.content)
+            event = {"time": now(), "kind": "own_script", "file": f"plugins/{self.path.name}", "sha256": digest}
             append_jsonl(job / "events.jsonl", event)
         return module
 

@@ -14,6 +14,7 @@ from nlp_skills.resources.data_source import SplitPolicy
 from nlp_skills.resources.foundation.files import write_json
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.validation import ValidationReport
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.store import commit_snapshot
@@ -63,7 +64,7 @@ def two(
     other = commit_snapshot(
         task,
         {"train": rows_of(LATER, 7), "valid": rows_of(20, 2), "test": rows_of(60, 3)},
-        {"errors": []},
+        ValidationReport(errors=[]),
         kind="generated",
         parent=None,
         raw=[],

@@ -14,6 +14,7 @@ from ...resources.foundation.language import Text
 from ...resources.job import ACTIVE_STATES, JobFolder, JobState
 from ...resources.snapshot import SnapshotManifest
 from ...resources.task import Task, TaskFolder
+from ...resources.validation import ValidationReport
 from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
 from ..compute.jobs.events import JobEvents
@@ -173,10 +174,8 @@ def _data(folder: TaskFolder) -> tuple[SnapshotManifest | None, list[str]]:
     root = folder.snapshots / str(read_json(current)["hash"])[:12]
     if not (root / "manifest.json").is_file() or not (root / "validation.json").is_file():
         return None, []
-    findings = read_json(root / "validation.json").get("warnings") or []
-    return SnapshotManifest.read(root / "manifest.json"), [
-        str(Text(**found["message"])) for found in findings[:_WARNINGS_KEPT]
-    ]
+    findings = ValidationReport.read(root / "validation.json").warnings
+    return SnapshotManifest.read(root / "manifest.json"), [str(found.text) for found in findings[:_WARNINGS_KEPT]]
 
 
 def _newest_plan(folder: TaskFolder, versions: list[VersionFolder]) -> str | None:

@@ -9,23 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+from ...resources.benchmark import BenchmarkChange, BenchmarkManifest
 from ...resources.foundation.clock import now
 from ...resources.foundation.errors import DataError
-from ...resources.foundation.files import (
-    commit_folder,
-    dump_jsonl,
-    read_json,
-    read_jsonl,
-    sha256_bytes,
-    sha256_file,
-    write_atomic,
-    write_json,
-)
+from ...resources.foundation.files import commit_folder, dump_jsonl, read_jsonl, sha256_bytes, sha256_file, write_atomic
 from ...resources.foundation.language import Text
 from ...resources.snapshot import BenchmarkName
 from ...resources.task import TaskFolder
@@ -41,8 +33,7 @@ _ROWS, _MANIFEST, _NEXT = "rows.jsonl", "benchmark.json", "next.json"
 class Benchmark:
     """`hash` is the SHA-256 of `rows.jsonl`; `snapshot` the snapshot whose test split it was, or whose labels it has.
 
-    `changes` are how it came to its form, oldest first: `{at, by, before, labels, left_out}`, `before` the hash it had,
-    `labels` what each label that went is called since (nothing where its rows were left out).
+    `changes` are how it came to its form, oldest first.
     """
 
     name: str
@@ -52,13 +43,21 @@ class Benchmark:
     label_counts: dict[str, int]
     snapshot: str | None
     created: str
-    changes: tuple[Mapping[str, Any], ...] = ()
+    changes: tuple[BenchmarkChange, ...] = ()
 
     def rows(self) -> list[Row]:
         return list(read_jsonl(self.path / _ROWS))
 
     def reference(self) -> BenchmarkName:
         return BenchmarkName(name=self.name, hash=self.hash)
+
+
+class Replacement(NamedTuple):
+    """The benchmark that another is used instead of from now on, why, and who said so."""
+
+    benchmark: Benchmark
+    reason: str
+    by: str
 
 
 def benchmark_names(task: TaskFolder) -> list[str]:
@@ -71,7 +70,9 @@ def benchmark_names(task: TaskFolder) -> list[str]:
 
 def name_in_use(task: TaskFolder) -> str:
     """The name of the benchmark that versions are measured on where none is named: the main one, or what replaces it."""
-    after = {read_json(task.benchmarks / name / _MANIFEST).get("replaces"): name for name in benchmark_names(task)}
+    after = {
+        BenchmarkManifest.read(task.benchmarks / name / _MANIFEST).replaces: name for name in benchmark_names(task)
+    }
     name = MAIN
     while name in after:
         name = after.pop(name)
@@ -123,9 +124,9 @@ def lost_labels(benchmark: Benchmark, labels: Sequence[str]) -> dict[str, int]:
 
 def _read(path: Path, name: str | None = None) -> Benchmark:
     manifest = _manifest(path)
-    if sha256_file(path / _ROWS) != manifest["hash"]:
+    if sha256_file(path / _ROWS) != manifest.hash:
         manifest = _manifest(path)  # its form may have changed between the two
-    if sha256_file(path / _ROWS) != manifest["hash"]:
+    if sha256_file(path / _ROWS) != manifest.hash:
         raise DataError(
             Text(
                 f"The frozen benchmark {path / _ROWS} was changed: its hash is no longer the recorded one.",
@@ -139,22 +140,22 @@ def _read(path: Path, name: str | None = None) -> Benchmark:
         )
     return Benchmark(
         name=name or path.name,
-        hash=manifest["hash"],
+        hash=manifest.hash,
         path=path,
-        count=manifest["count"],
-        label_counts=manifest["label_counts"],
-        snapshot=manifest.get("snapshot"),
-        created=manifest["created"],
-        changes=tuple(manifest.get("changes", ())),
+        count=manifest.count,
+        label_counts=manifest.label_counts,
+        snapshot=manifest.snapshot,
+        created=manifest.created,
+        changes=tuple(manifest.changes),
     )
 
 
-def _manifest(path: Path) -> Any:
+def _manifest(path: Path) -> BenchmarkManifest:
     """What is recorded of the benchmark; a change of its form that was killed half way is finished."""
     with contextlib.suppress(FileNotFoundError):
-        if read_json(path / _NEXT)["hash"] == sha256_file(path / _ROWS):
+        if BenchmarkManifest.read(path / _NEXT).hash == sha256_file(path / _ROWS):
             os.replace(path / _NEXT, path / _MANIFEST)
-    return read_json(path / _MANIFEST)
+    return BenchmarkManifest.read(path / _MANIFEST)
 
 
 def held_out_rows(task: TaskFolder) -> list[Row]:
@@ -163,29 +164,37 @@ def held_out_rows(task: TaskFolder) -> list[Row]:
 
 
 def freeze(
-    task: TaskFolder, rows: Sequence[Row], snapshot: str | None = None, name: str = MAIN, **more: Any
+    task: TaskFolder,
+    rows: Sequence[Row],
+    snapshot: str | None = None,
+    name: str = MAIN,
+    instead: Replacement | None = None,
 ) -> Benchmark:
     """Freeze `rows` as the benchmark `name`; one that already exists is kept as it is.
 
     Arguments:
-        more: what else its record says, such as which one it `replaces`.
+        instead: the one that it is used instead of, and why.
     """
 
     def fill(folder: Path) -> None:
         content = dump_jsonl(rows)
         (folder / _ROWS).write_bytes(content)
-        write_json(folder / _MANIFEST, {**_record(name, content, rows, snapshot), **more})
+        manifest = _manifest_of(name, content, rows, snapshot)
+        if instead:
+            manifest.replaces, manifest.reason, manifest.by = instead.benchmark.name, instead.reason, instead.by
+            manifest.changes = list(instead.benchmark.changes)
+        manifest.write(folder / _MANIFEST)
 
     commit_folder(task.benchmarks / name, fill)
     return _read(task.benchmarks / name)
 
 
-def change_form(benchmark: Benchmark, rows: Sequence[Row], snapshot: str, change: Mapping[str, Any]) -> Benchmark:
+def change_form(benchmark: Benchmark, rows: Sequence[Row], snapshot: str, change: BenchmarkChange) -> Benchmark:
     """Let the benchmark be these rows from now on; its form before is kept in `earlier/<hash12>/`.
 
     Arguments:
         snapshot: the one whose labels the rows have.
-        change: what its record says of the change.
+        change: what its record says of the change; when it was made, and of which form, is added.
     """
     path, content = benchmark.path, dump_jsonl(rows)
 
@@ -194,25 +203,22 @@ def change_form(benchmark: Benchmark, rows: Sequence[Row], snapshot: str, change
         shutil.copyfile(path / _MANIFEST, folder / _MANIFEST)
 
     commit_folder(path / EARLIER / benchmark.hash[:12], keep)
-    write_json(
-        path / _NEXT,
-        {
-            **read_json(path / _MANIFEST),
-            **_record(benchmark.name, content, rows, snapshot),
-            "changes": [*benchmark.changes, {"at": now(), "before": benchmark.hash, **change}],
-        },
+    made = BenchmarkChange.model_validate({"at": now(), "before": benchmark.hash, **change.to_dict()})
+    of_now = _manifest_of(benchmark.name, content, rows, snapshot).to_dict()
+    BenchmarkManifest.read(path / _MANIFEST).model_copy(update={**of_now, "changes": [*benchmark.changes, made]}).write(
+        path / _NEXT
     )
     write_atomic(path / _ROWS, content)
     return _read(path)
 
 
-def _record(name: str, content: bytes, rows: Sequence[Row], snapshot: str | None) -> dict[str, Any]:
-    return {
-        "format": 1,
-        "name": name,
-        "hash": sha256_bytes(content),
-        "count": len(rows),
-        "snapshot": snapshot,
-        "label_counts": counted_labels(rows),
-        "created": now(),
-    }
+def _manifest_of(name: str, content: bytes, rows: Sequence[Row], snapshot: str | None) -> BenchmarkManifest:
+    return BenchmarkManifest(
+        format=1,
+        name=name,
+        hash=sha256_bytes(content),
+        count=len(rows),
+        snapshot=snapshot,
+        label_counts=counted_labels(rows),
+        created=now(),
+    )

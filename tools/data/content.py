@@ -8,8 +8,9 @@ from typing import Any
 
 from ...resources.foundation.chinese import simplified_characters
 from ...resources.foundation.language import Text, several
+from ...resources.validation import Finding
 from .damaged_text import is_damaged
-from .findings import Finding, finding, private_finding
+from .findings import finding, private_finding
 from .rows import Row
 from .task_kind import kind_of
 

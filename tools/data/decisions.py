@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ...resources.foundation.clock import now
 from ...resources.foundation.errors import DataError
 from ...resources.foundation.language import Text
-from .checks import Report
+from ...resources.snapshot import Accepted
+from ...resources.validation import Finding, Overridden, ValidationReport
 
 KEEP_BENCHMARK, NEW_BENCHMARK = "benchmark_changed", "new_benchmark"  # the two ways out where the data left it behind
 ACCEPTABLE = (
@@ -69,33 +70,37 @@ def decisions_of(accept: Mapping[str, str]) -> dict[str, Decision]:
     return {code: Decision(reason.strip()[:_LONGEST_REASON], person, moment) for code, reason in accept.items()}
 
 
-def standing(report: Report | None) -> dict[str, Decision]:
+def standing(report: ValidationReport | None) -> dict[str, Decision]:
     """The decisions that an earlier report holds."""
     return {
-        found["code"]: Decision(**found["decision"], rows=found["count"])
-        for found in (report or {}).get("accepted", [])
+        found.code: Decision(found.decision.reason, found.decision.by, found.decision.at, found.count)
+        for found in (report.accepted if report else ())
+        if found.decision
     }
 
 
-def apply_decisions(report: Report, decisions: Mapping[str, Decision]) -> Report:
+def apply_decisions(report: ValidationReport, decisions: Mapping[str, Decision]) -> ValidationReport:
     """`report` with what was decided on among `accepted`: errors, and warnings that leave a choice."""
-    taken: list[dict[str, Any]] = []
+    taken: list[Finding] = []
 
-    def is_open(found: Mapping[str, Any]) -> bool:
-        decision = decisions.get(found["code"])
-        if decision is None or (decision.rows is not None and found["count"] > decision.rows):
+    def is_open(found: Finding) -> bool:
+        decision = decisions.get(found.code)
+        if decision is None or (decision.rows is not None and found.count > decision.rows):
             return True
-        taken.append({**found, "decision": {"reason": decision.reason, "by": decision.by, "at": decision.at}})
+        overridden = Overridden(reason=decision.reason, by=decision.by, at=decision.at)
+        taken.append(found.model_copy(update={"decision": overridden}))
         return False
 
-    errors, warnings = [list(filter(is_open, report[name])) for name in ("errors", "warnings")]
-    return {**report, "errors": errors, "warnings": warnings, "accepted": taken}
+    errors, warnings = [list(filter(is_open, found)) for found in (report.errors, report.warnings)]
+    return report.model_copy(update={"errors": errors, "warnings": warnings, "accepted": taken})
 
 
-def summary(report: Report) -> list[dict[str, Any]]:
-    """What a version records of them: `{finding, count, reason, by, at}`."""
+def summary(report: ValidationReport) -> list[Accepted]:
+    """What a version records of them."""
     return [
-        {"finding": found["code"], "count": found["count"], **found["decision"]} for found in report.get("accepted", [])
+        Accepted.model_validate({"finding": found.code, "count": found.count, **found.decision.to_dict()})
+        for found in report.accepted
+        if found.decision
     ]
 
 

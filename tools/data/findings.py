@@ -1,14 +1,16 @@
-"""What validation says of the data: `{code, count, message: {en, zh}, examples: [{split, id, text, …}]}`."""
+"""How findings of validation are made: with a few of the rows they concern, and all of them for the file that lists them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, overload
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
+
+from pydantic import PrivateAttr
 
 from ...resources.foundation.language import Text
+from ...resources.validation import Finding
 from .rows import Row
 
-Finding = dict[str, Any]
 Pair = tuple[str, Row]  # the split that a row stands in, and the row
 EXAMPLES = 5
 ROW_TEXT = (
@@ -27,17 +29,11 @@ _SHOWN = ("id", *ROW_TEXT, "line")
 _MOST_IDS = 1000
 
 
-class _Found(dict[str, Any]):
-    """A finding that still holds all of its rows, for the file that lists them; what is written keeps the examples.
+class _FindingWithRows(Finding):
+    """A finding that still holds all of its rows, for the file that lists them; what is written keeps the examples."""
 
-    Arguments:
-        groups: rows that concern each other together; one group where they do not.
-        quotes: whether the rows may be quoted where the finding is listed.
-    """
-
-    def __init__(self, content: Mapping[str, Any], groups: Sequence[Sequence[Pair]], quotes: bool) -> None:
-        super().__init__(content)
-        self.groups, self.quotes = groups, quotes
+    _groups: Sequence[Sequence[Pair]] = PrivateAttr(())  # rows that concern each other together; else one group
+    _quotes: bool = PrivateAttr(True)  # whether the rows may be quoted where the finding is listed
 
 
 class PairsOf(Sequence[Pair]):
@@ -75,34 +71,30 @@ def finding(
         {"split": name, **{key: row[key] for key in _SHOWN if row.get(key) is not None}}
         for name, row in all_rows[:EXAMPLES]
     ]
-    return _Found(
-        {"code": code, "count": count, "message": message._asdict(), "examples": examples},
-        groups or [all_rows],
-        quotes=True,
-    )
+    found = _FindingWithRows(code=code, count=count, message=message._asdict(), examples=examples)
+    found._groups = groups or [all_rows]
+    return found
 
 
 def private_finding(code: str, count: int, message: Text, rows: Iterable[Pair]) -> Finding:
     """A finding that names its rows (`ids`, the first 1,000) and never quotes them."""
     all_rows = list(rows)
     named = [{"split": name, "id": row["id"]} for name, row in all_rows]
-    return _Found(
-        {
-            "code": code,
-            "count": count,
-            "message": message._asdict(),
-            "examples": named[:EXAMPLES],
-            "ids": [row["id"] for row in named[:_MOST_IDS]],
-        },
-        [all_rows],
-        quotes=False,
+    found = _FindingWithRows(
+        code=code,
+        count=count,
+        message=message._asdict(),
+        examples=named[:EXAMPLES],
+        ids=[row["id"] for row in named[:_MOST_IDS]],
     )
+    found._groups, found._quotes = [all_rows], False
+    return found
 
 
 def groups_of(found: Finding) -> Sequence[Sequence[Pair]]:
     """All rows that a finding made in this process concerns."""
-    return [group for group in found.groups if group] if isinstance(found, _Found) else []
+    return [group for group in found._groups if group] if isinstance(found, _FindingWithRows) else []
 
 
 def quotes_rows(found: Finding) -> bool:
-    return isinstance(found, _Found) and found.quotes
+    return isinstance(found, _FindingWithRows) and found._quotes

@@ -11,14 +11,26 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ...resources.benchmark import BenchmarkChange
 from ...resources.foundation.files import dump_jsonl, sha256_bytes
 from ...resources.foundation.language import Text, several
 from ...resources.snapshot import BenchmarkName
 from ...resources.task import TaskFolder
+from ...resources.validation import Finding
 from ...resources.version import VersionFolder, version_numbers
-from .benchmark import MAIN, Benchmark, benchmark_names, change_form, freeze, frozen_benchmark, lost_labels, name_in_use
+from .benchmark import (
+    MAIN,
+    Benchmark,
+    Replacement,
+    benchmark_names,
+    change_form,
+    freeze,
+    frozen_benchmark,
+    lost_labels,
+    name_in_use,
+)
 from .decisions import KEEP_BENCHMARK, NEW_BENCHMARK, Decision, who
-from .findings import Finding, Pair, finding
+from .findings import Pair, finding
 from .prompting import gold_of
 from .rows import Row, normalise
 from .store import Snapshot
@@ -69,21 +81,18 @@ class Following:
                 snapshot.rows("test"),
                 snapshot.hash,
                 _free_name(task),
-                replaces=self.benchmark.name,
-                reason=self.beside.reason,
-                by=self.beside.by,
-                changes=list(self.benchmark.changes),
+                Replacement(self.benchmark, self.beside.reason, self.beside.by),
             )
         elif self.rows:
             change_form(
                 self.benchmark,
                 self.rows,
                 snapshot.hash,
-                {
-                    "by": who(),
-                    "labels": {label: list(names) for label, names in self.meanings.items()},
-                    "left_out": max(0, self.benchmark.count - len(self.rows)),
-                },
+                BenchmarkChange(
+                    by=who(),
+                    labels={label: list(names) for label, names in self.meanings.items()},
+                    left_out=max(0, self.benchmark.count - len(self.rows)),
+                ),
             )
 
 
@@ -119,7 +128,7 @@ def follow(
     lost = lost_labels(benchmark, labels)
     standing = [row for row in frozen if lost.keys().isdisjoint(kind_of(row).labels_of(row))]
     found = _differences(benchmark, standing, now, whole)
-    stops = found is not None and bool(found["changed"])
+    stops = found is not None and bool(found.changed)
     errors, notes = [found] if found and stops else [], [found] if found and not stops else []
     if not lost:
         return Following(benchmark, [*others, *frozen], errors=errors, notes=notes)
@@ -185,8 +194,7 @@ def _differences(
         [group[0] for group in groups],
         groups,
     )
-    found.update(changed=len(changed), gone=len(gone))
-    return found
+    return found.model_copy(update={"changed": len(changed), "gone": len(gone)})
 
 
 def _meanings(

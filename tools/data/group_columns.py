@@ -9,9 +9,10 @@ from itertools import islice
 from ...resources.data_source import SplitPolicy
 from ...resources.foundation.language import Text
 from ...resources.task import Task
+from ...resources.validation import Finding
 from .cells import as_text
 from .columnar import SourceRecords
-from .findings import Finding, finding
+from .findings import finding
 from .mapping import shown_columns
 from .own_split import SPLIT
 from .source import Record

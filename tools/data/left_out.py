@@ -10,8 +10,9 @@ from typing import Any
 
 from ...resources.foundation.language import Text, several
 from ...resources.task import Task, TaskFolder
+from ...resources.validation import Finding
 from .columnar import SourceRecords
-from .findings import Finding, finding
+from .findings import finding
 from .mapping import shown_columns, unlabelled_way_out
 from .origins import Origin, key_column, records_at
 from .places import Place, PlacesOf

@@ -14,9 +14,10 @@ from ...resources.answer import quote_row_text
 from ...resources.foundation.errors import DataError
 from ...resources.foundation.language import Text, several
 from ...resources.task import Task
+from ...resources.validation import Finding
 from .cells import as_scalar, as_text, unreadable
 from .column_names import ALIASES
-from .findings import Finding, finding
+from .findings import finding
 from .layouts import Layout, layout_of, meant_for_another
 from .own_split import SPLIT, strictest
 from .rows import Row, plain_name, row_id

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from ...resources.foundation.errors import MissingRequirement
 from ...resources.foundation.language import Text, several
-from .findings import Finding, finding
+from ...resources.validation import Finding
+from .findings import finding
 from .near_duplicates import Tick, near_duplicate_groups, near_duplicates_of
 from .prompting import gold_of
 from .rows import Row, normalise

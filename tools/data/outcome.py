@@ -9,8 +9,9 @@ from typing import Any
 
 from ...resources.foundation.language import Text, several
 from ...resources.task import TaskFolder
+from ...resources.validation import ValidationReport
 from .benchmark import MAIN, benchmark_names, frozen_benchmark
-from .checks import WORTH_SAYING, Report, hide_row_texts
+from .checks import WORTH_SAYING, hide_row_texts
 from .decisions import KEEP_BENCHMARK
 from .difference import difference, in_words
 from .fetch import RawSnapshot
@@ -59,7 +60,7 @@ def outcome(
     parent: Snapshot | None,
     raws: Sequence[RawSnapshot],
     replaced: Path | None,
-    report: Report,
+    report: ValidationReport,
     written: Text,
 ) -> dict[str, Any]:
     """The result of a preparation that went through.
@@ -72,7 +73,7 @@ def outcome(
     safe = hide_row_texts(report, definition)
     changes = difference(parent, snapshot) if parent else None
     in_use = frozen_benchmark(task) if MAIN in benchmark_names(task) else None
-    listed = any("file" in found for found in (*report["warnings"], *report["accepted"]))
+    listed = any(found.file for found in (*report.warnings, *report.accepted))
     return {
         "snapshot": snapshot.hash,
         "unchanged": bool(parent and parent.hash == snapshot.hash),
@@ -82,10 +83,10 @@ def outcome(
         "counts": snapshot.counts,
         **({"changes": changes} if changes else {}),
         "labels": list(definition.labels),
-        "label_counts": safe["figures"]["label_counts"],
-        "characters": safe["figures"]["characters"],
-        "warnings": safe["warnings"],
-        **({"accepted": safe["accepted"]} if safe["accepted"] else {}),
+        "label_counts": safe.figures.label_counts,
+        "characters": safe.figures.characters,
+        "warnings": [found.to_dict() for found in safe.warnings],
+        **({"accepted": [found.to_dict() for found in safe.accepted]} if safe.accepted else {}),
         "benchmark": {"name": in_use.name, "hash": in_use.hash[:12]} if in_use else None,
         "files": {name: str(working_file(task, name)) for name in SPLITS},
         **({"findings": str(task.data / FOLDER)} if listed else {}),
@@ -111,20 +112,20 @@ def _message(
     losses: Losses,
     snapshot: Snapshot,
     changes: dict[str, Any] | None,
-    report: Report,
+    report: ValidationReport,
     written: Text,
 ) -> Text:
     total = sum(snapshot.counts.values())
     train, valid, test = (snapshot.counts[name] for name in SPLITS)
     since = in_words(changes) if changes else Text("", "")
-    warned = [Text(**found["message"]) for found in report["warnings"] if found["code"] in WORTH_SAYING][:1]
+    warned = [found.text for found in report.warnings if found.code in WORTH_SAYING][:1]
     note = Text("".join(f" Note: {one.en}" for one in warned), "".join(f"注意：{one.zh}" for one in warned))
-    always = [Text(**found["message"]) for found in report["warnings"] if found["code"] in _ALWAYS_SAID]
+    always = [found.text for found in report.warnings if found.code in _ALWAYS_SAID]
     kept = Text(" ".join(one.en for one in always), "".join(one.zh for one in always))
     taken = [
-        (count, _TAKEN_OUT[found["code"]])
-        for found in report["warnings"]
-        if found["code"] in _TAKEN_OUT and (count := found["count"])
+        (count, _TAKEN_OUT[found.code])
+        for found in report.warnings
+        if found.code in _TAKEN_OUT and (count := found.count)
     ]
     out = Text(
         f" ({', '.join(f'{count:,} {why.en}' for count, why in taken)}: taken out)" if taken else "",

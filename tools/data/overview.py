@@ -29,7 +29,7 @@ def overview(task: TaskFolder) -> dict[str, Any] | None:
         "counts": snapshot.counts,
         "label_counts": snapshot.label_counts,
         "edited_by_hand": edited,
-        "warnings": [found["code"] for found in snapshot.validation["warnings"]],
+        "warnings": [found.code for found in snapshot.validation.warnings],
         "files": {name: str(working_file(task, name)) for name in SPLITS},
     }
 

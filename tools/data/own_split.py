@@ -10,8 +10,9 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...resources.foundation.language import Text, several
+from ...resources.validation import Finding
 from .cells import as_text
-from .findings import Finding, finding
+from .findings import finding
 from .rows import Row, plain_name
 from .source import Record, SourceKind
 from .split import SPLITS

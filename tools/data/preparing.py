@@ -9,16 +9,17 @@ from ...resources.data_source import DataSource, SplitPolicy
 from ...resources.foundation.errors import DataError
 from ...resources.foundation.language import Text, several
 from ...resources.task import Task, TaskFolder
-from .checks import conflict_finding
+from ...resources.validation import Finding
 from .columnar import ColumnRows, SourceRecords, by_columns, without_duplicates
 from .columnar_split import split_columns
 from .deduplicate import deduplicate
 from .definition import source_name
 from .fetch import RawSnapshot
-from .findings import Finding, PairsOf, finding
+from .findings import PairsOf, finding
 from .left_out import LeftOut
 from .mapping import Conversion, find_columns, missing_columns
 from .own_split import OwnSplit, notes_of, sayings_of, without_overlap
+from .row_errors import conflict_finding
 from .rows import Row
 from .source import SourceKind
 from .split import SKELETON, group_keys, split_rows

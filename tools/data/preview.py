@@ -146,11 +146,11 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
         **_describe_estimate(kind.expense(task.root, field)),
         "empty": dict(conversion.left_out),
         **({"lost": [said._asdict() for said in lost]} if lost else {}),
-        **({"group_column": group_finding(definition, *group)["message"]} if group else {}),
+        **({"group_column": group_finding(definition, *group).message} if group else {}),
         **(
             {}
             if columns.missing or conversion.rows or conversion.unlabelled
-            else {"unusable": [note["message"] for note in conversion.notes() if note["code"] != "layout_recognised"]}
+            else {"unusable": [note.message for note in conversion.notes() if note.code != "layout_recognised"]}
         ),
         "unknown_labels": [quote_row_text(definition, label, 40) for label in unknown][:10],
         **(

@@ -13,10 +13,11 @@ from ...resources.foundation.errors import DataError
 from ...resources.foundation.files import lock, sha256_bytes
 from ...resources.foundation.language import Text, several
 from ...resources.task import TaskFolder
+from ...resources.validation import Finding
 from ..compute.jobs.running import RunningJob, run_job
 from .agreeing import OPTION, settle
 from .benchmark import held_out_rows
-from .checks import empty_report, rules_of, validation_report
+from .checks import empty_report, validation_report
 from .decisions import Decision, apply_decisions, decisions_of, standing
 from .definition import (
     add_rotation_notice,
@@ -29,7 +30,6 @@ from .definition import (
 )
 from .expense import Allowance, read_agreed
 from .fetch import RawSnapshot, fetch, latest_raw, spent_on, sweep
-from .findings import Finding
 from .following import follow
 from .group_columns import proposed_groups
 from .labelling.offering import kept_apart, only_unlabelled
@@ -40,6 +40,7 @@ from .permission import check_permission
 from .preparing import into_own_splits, labels_found, prepare
 from .rows import many_rows
 from .rows_listed import list_rows
+from .rules import rules_of
 from .snapshot import (
     adopt,
     current_snapshot,
@@ -230,10 +231,10 @@ def _regenerate(
             steps.tick,
             apart=apart_from_tested,
         )
-    report["errors"] = [*lost, *following.errors, *prepared.errors, *report["errors"]]
+    report.errors = [*lost, *following.errors, *prepared.errors, *report.errors]
     list_rows(task, prepared.definition, report, prepared.sources, data_source.quality.masked)
     report = apply_decisions(report, decided)
-    if report["errors"]:
+    if report.errors:
         raise validation_error(task, report, Text("The data does not pass validation", "資料沒有通過驗證"))
     steps.begin(Text("Committing the snapshot", "保存快照"))
     if prepared.definition.labels != definition.labels:
@@ -315,7 +316,7 @@ def _stop_for(task: TaskFolder, lost: Sequence[Finding], decided: Mapping[str, D
         DataError: the person has not accepted that.
     """
     report = apply_decisions(empty_report(lost), decided)
-    if report["errors"]:
+    if report.errors:
         raise validation_error(task, report)
 
 

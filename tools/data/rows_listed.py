@@ -14,10 +14,10 @@ from typing import Any
 
 from ...resources.foundation.files import write_atomic
 from ...resources.task import Task, TaskFolder
+from ...resources.validation import Finding, ValidationReport
 from .cells import as_text
-from .checks import Report
 from .columnar import SourceRecords
-from .findings import EXAMPLES, Finding, groups_of, quotes_rows
+from .findings import EXAMPLES, groups_of, quotes_rows
 from .harmless import harmless
 from .origins import Origin, Origins
 from .rows import Row
@@ -30,7 +30,7 @@ _WORD = re.compile(r"\w")
 
 
 def list_rows(
-    task: TaskFolder, definition: Task, report: Report, sources: Sequence[SourceRecords], masked: bool
+    task: TaskFolder, definition: Task, report: ValidationReport, sources: Sequence[SourceRecords], masked: bool
 ) -> None:
     """Write `data/findings/<code>.csv` for each finding of the report that concerns rows, and say so in its `file`.
 
@@ -39,13 +39,13 @@ def list_rows(
     Arguments:
         masked: the texts of the rows are not shown.
     """
-    findings = [*report["errors"], *report["warnings"]]
+    findings = [*report.errors, *report.warnings]
     for found in findings:
-        if found["code"].startswith(("left_out_", "rows_left_out")) and (task.data / TO_MEND).is_file():
-            found["file"] = (task.data / TO_MEND).relative_to(task.root).as_posix()
+        if found.code.startswith(("left_out_", "rows_left_out")) and (task.data / TO_MEND).is_file():
+            found.file = (task.data / TO_MEND).relative_to(task.root).as_posix()
     ids = {row["id"] for found in findings for group in groups_of(found) for _, row in group}
     shutil.rmtree(task.data / FOLDER, ignore_errors=True)
-    spelled_otherwise = [found for found in findings if found["code"] == "label_respelled"]
+    spelled_otherwise = [found for found in findings if found.code == "label_respelled"]
     if not ids and not spelled_otherwise:
         return
     origins = Origins(definition, sources, ids)
@@ -53,10 +53,10 @@ def list_rows(
         rows = list(_rows_of(found, origins, definition, masked))
         if not rows:
             continue
-        path = task.data / FOLDER / f"{found['code']}.csv"
+        path = task.data / FOLDER / f"{found.code}.csv"
         write_sheet(path, rows)
-        found["file"] = path.relative_to(task.root).as_posix()
-        for example, row in zip(found["examples"], rows[:EXAMPLES], strict=False):
+        found.file = path.relative_to(task.root).as_posix()
+        for example, row in zip(found.examples, rows[:EXAMPLES], strict=False):
             example.update({name: row[name] for name in PLACE if row.get(name) not in (None, "")})
 
 
@@ -81,12 +81,12 @@ def cells_shown(cells: Mapping[str, Any], masked: bool) -> dict[str, str]:
 
 
 def _rows_of(found: Finding, origins: Origins, definition: Task, masked: bool) -> Iterable[dict[str, Any]]:
-    if found["code"] == "label_respelled":
+    if found.code == "label_respelled":
         yield from ({"id": row_id, **_place(origin)} for row_id, origin in origins.respelled)
         return
     groups = groups_of(found)
     together = len(groups) > 1
-    if found["code"] == "duplicates_removed":
+    if found.code == "duplicates_removed":
         known = {row["id"]: row for group in groups for _, row in group}
         yield from (
             {"id": row_id, **_place(origin)}

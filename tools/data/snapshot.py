@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ...resources.data_source import load_data_source
 from ...resources.foundation.errors import DataError
@@ -25,8 +24,9 @@ from ...resources.foundation.files import (
 )
 from ...resources.foundation.language import Text, several
 from ...resources.task import TaskFolder
+from ...resources.validation import ValidationReport
 from .benchmark import MAIN, benchmark_names, freeze, held_out_rows
-from .checks import Report, hide_row_texts, rules_of, validation_report
+from .checks import hide_row_texts, validation_report
 from .decisions import ACCEPTABLE, KEEP_BENCHMARK, Decision, apply_decisions, standing
 from .editing import read_split
 from .findings import ROW_TEXT
@@ -35,8 +35,9 @@ from .labels_alike import guess_labels
 from .origins import recorded_sources
 from .rows import Row
 from .rows_listed import list_rows
+from .rules import rules_of
 from .split import SPLITS
-from .store import Snapshot, commit_snapshot, load_snapshot
+from .store import REPORT, Snapshot, commit_snapshot, load_snapshot, write_report
 
 __all__ = [
     "Snapshot",
@@ -136,38 +137,38 @@ def keep_edits(task: TaskFolder) -> Path:
     return kept
 
 
-def validation_error(task: TaskFolder, report: Report, place: Text | None = None) -> DataError:
+def validation_error(task: TaskFolder, report: ValidationReport, place: Text | None = None) -> DataError:
     """The error that validation's errors are, its full report left in `data/validation.json`.
 
     Arguments:
         place: what does not pass, where it is not the finding itself that comes first.
     """
-    path = task.data / "validation.json"
-    write_json(path, report)
+    path = task.data / REPORT
+    write_report(task.data, report)
     safe = hide_row_texts(report, task.load())
-    first, more = report["errors"][0], len(report["errors"]) - 1
+    first, more = report.errors[0], len(report.errors) - 1
     also = Text(
         f" (and {several(more, 'more kind')} of error)" if more else "", f"（另有 {more} 種錯誤）" if more else ""
     )
     example = _first_example(safe)
-    accept = _HOW_TO_ACCEPT if first["code"] in ACCEPTABLE and first["code"] != KEEP_BENCHMARK else Text("", "")
+    accept = _HOW_TO_ACCEPT if first.code in ACCEPTABLE and first.code != KEEP_BENCHMARK else Text("", "")
     listed = (
-        Text(f"They are all listed in {task.root / first['file']}. ", f"全部列在 {task.root / first['file']}。")
-        if "file" in first
+        Text(f"They are all listed in {task.root / first.file}. ", f"全部列在 {task.root / first.file}。")
+        if first.file
         else Text("", "")
     )
-    mend, pairs = _MEND.get(first["code"], _MEND_ROWS), _describe_meant_labels(task, report)
+    mend, pairs = _MEND.get(first.code, _MEND_ROWS), _describe_meant_labels(task, report)
     return DataError(
         Text(
-            f"{f'{place.en}: ' if place else ''}{first['message']['en']}{also.en}{example.en}",
-            f"{f'{place.zh}：' if place else ''}{first['message']['zh']}{also.zh}{example.zh}",
+            f"{f'{place.en}: ' if place else ''}{first.text.en}{also.en}{example.en}",
+            f"{f'{place.zh}：' if place else ''}{first.text.zh}{also.zh}{example.zh}",
         ),
         Text(
-            f"{listed.en}{mend.en.format(path=path, pairs=pairs or _OLD_NEW.en)}{accept.en.format(code=first['code'])}",
-            f"{listed.zh}{mend.zh.format(path=path, pairs=pairs or _OLD_NEW.zh)}{accept.zh.format(code=first['code'])}",
+            f"{listed.en}{mend.en.format(path=path, pairs=pairs or _OLD_NEW.en)}{accept.en.format(code=first.code)}",
+            f"{listed.zh}{mend.zh.format(path=path, pairs=pairs or _OLD_NEW.zh)}{accept.zh.format(code=first.code)}",
         ),
-        field=_FIELD_OF.get(first["code"], first["code"].removeprefix("missing_")),
-        details=safe,
+        field=_FIELD_OF.get(first.code, first.code.removeprefix("missing_")),
+        details=safe.to_dict(),
     )
 
 
@@ -225,19 +226,19 @@ _HOW_TO_ACCEPT = Text(
 )
 
 
-def _describe_meant_labels(task: TaskFolder, report: Report) -> str:
+def _describe_meant_labels(task: TaskFolder, report: ValidationReport) -> str:
     """`{'refund ': 'Refund'}`: which of the task's labels those of the first error may be; empty where nothing tells, or they may
     not be shown."""
     definition = task.load()
-    if report["errors"][0]["code"] != "unknown_label" or definition.constraints.privacy == "on-premise":
+    if report.errors[0].code != "unknown_label" or definition.constraints.privacy == "on-premise":
         return ""
-    labels = [str(row["label"]) for row in report["errors"][0]["examples"] if row.get("label")]
+    labels = [str(row["label"]) for row in report.errors[0].examples if row.get("label")]
     found = guess_labels(dict.fromkeys(label for label in labels if label not in definition.labels), definition.labels)
     return "{" + ", ".join(f"'{label}': '{known}'" for label, known in found.items()) + "}" if found else ""
 
 
-def _first_example(safe: Report) -> Text:
-    examples = safe["errors"][0]["examples"]
+def _first_example(safe: ValidationReport) -> Text:
+    examples = safe.errors[0].examples
     if not examples:
         return Text("", "")
     row = {key: examples[0][key] for key in (*ROW_TEXT, *_PLACE) if key in examples[0]} or examples[0]
@@ -272,10 +273,10 @@ def _commit_edits(task: TaskFolder, parent: Snapshot | None, decisions: Mapping[
     report = validation_report(
         splits, rules_of(definition, data_source, policy.group_by), following.held_out, following.notes
     )
-    report["errors"] = [*following.errors, *report["errors"]]
+    report.errors = [*following.errors, *report.errors]
     _list_rows(task, parent, report)
     report = apply_decisions(report, {**standing(parent.validation if parent else None), **decisions})
-    if report["errors"]:
+    if report.errors:
         raise validation_error(
             task,
             report,
@@ -299,11 +300,11 @@ def _commit_edits(task: TaskFolder, parent: Snapshot | None, decisions: Mapping[
     keep_report(snapshot, report)
     following.commit(task, snapshot)
     adopt(task, snapshot)
-    write_json(task.data / "validation.json", report)
+    write_report(task.data, report)
     return snapshot
 
 
-def _list_rows(task: TaskFolder, made_from: Snapshot | None, report: Report) -> None:
+def _list_rows(task: TaskFolder, made_from: Snapshot | None, report: ValidationReport) -> None:
     """List the rows of each finding, with where the raw snapshots of `made_from` have them."""
     definition = task.load()
     list_rows(
@@ -315,30 +316,30 @@ def _list_rows(task: TaskFolder, made_from: Snapshot | None, report: Report) -> 
     )
 
 
-def last_report(task: TaskFolder) -> Report | None:
+def last_report(task: TaskFolder) -> ValidationReport | None:
     """The report of the snapshot that `current.json` names, whatever became of the working files since; its rows are not
     read for it."""
     path = task.data / "current.json"
-    report = task.snapshots / str(read_json(path)["hash"])[:12] / "validation.json" if path.is_file() else path
-    return dict(read_json(report)) if report.is_file() else None
+    report = task.snapshots / str(read_json(path)["hash"])[:12] / REPORT if path.is_file() else path
+    return ValidationReport.read(report) if report.is_file() else None
 
 
-def keep_report(snapshot: Snapshot, report: Report) -> None:
+def keep_report(snapshot: Snapshot, report: ValidationReport) -> None:
     """Let `report` be the snapshot's: the same content may have been committed before, under other rules."""
-    if snapshot.validation != report:
-        write_json(snapshot.root / "validation.json", report)
+    if snapshot.validation.to_dict() != report.to_dict():
+        write_report(snapshot.root, report)
 
 
 def _validate_again(task: TaskFolder, snapshot: Snapshot, decisions: Mapping[str, Decision]) -> Snapshot:
     """`snapshot`, validated again where the task's labels or the quality gates changed since its report."""
     rules = rules_of(task.load(), load_data_source(task), snapshot.manifest.split.group_by)
-    report: dict[str, Any] = snapshot.validation
-    if report["rules"] != rules.hash:
+    report = snapshot.validation
+    if report.rules != rules.hash:
         found = validation_report({name: snapshot.rows(name) for name in SPLITS}, rules, held_out_rows(task))
         _list_rows(task, snapshot, found)
         report = apply_decisions(found, {**standing(report), **decisions})
-        if not report["errors"]:
+        if not report.errors:
             keep_report(snapshot, report)
-    if report["errors"]:
+    if report.errors:
         raise validation_error(task, report, Text("The data does not pass validation", "資料沒有通過驗證"))
     return snapshot

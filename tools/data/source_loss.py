@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from ...resources.foundation.language import Text, several
 from ...resources.task import TaskFolder
+from ...resources.validation import Finding
 from .definition import source_name
 from .fetch import RawSnapshot, load_raw
-from .findings import Finding, finding
+from .findings import finding
 from .source import SourceKind
 from .store import Snapshot
 

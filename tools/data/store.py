@@ -10,25 +10,18 @@ from pathlib import Path
 from ...resources.data_source import SplitPolicy
 from ...resources.foundation.clock import now
 from ...resources.foundation.errors import DataError
-from ...resources.foundation.files import (
-    commit_folder,
-    dump_jsonl,
-    read_json,
-    read_jsonl,
-    sha256_bytes,
-    sha256_file,
-    write_json,
-)
+from ...resources.foundation.files import commit_folder, dump_jsonl, read_jsonl, sha256_bytes, sha256_file
 from ...resources.foundation.language import Text
 from ...resources.snapshot import BenchmarkName, DataSnapshot, SnapshotKind, SnapshotManifest
 from ...resources.task import TaskFolder
+from ...resources.validation import ValidationReport
 from .benchmark import MAIN
-from .checks import Report
 from .decisions import summary
 from .rows import Row
 from .split import SPLITS
 from .task_kind import counted_labels
 
+REPORT = "validation.json"
 _SHORT = 12
 
 
@@ -58,8 +51,8 @@ class Snapshot:
         return self.manifest.source_hash
 
     @property
-    def validation(self) -> Report:
-        return dict(read_json(self.root / "validation.json"))
+    def validation(self) -> ValidationReport:
+        return ValidationReport.read(self.root / REPORT)
 
     def file(self, split: str) -> Path:
         return self.root / f"{split}.jsonl"
@@ -89,7 +82,7 @@ def snapshot_hash(file_hashes: Mapping[str, str], source_hash: str) -> str:
 def commit_snapshot(
     task: TaskFolder,
     splits: Mapping[str, Sequence[Row]],
-    report: Report,
+    report: ValidationReport,
     *,
     kind: SnapshotKind,
     parent: str | None,
@@ -112,7 +105,7 @@ def commit_snapshot(
     def fill(folder: Path) -> None:
         for name, content in contents.items():
             (folder / f"{name}.jsonl").write_bytes(content)
-        write_json(folder / "validation.json", report)
+        write_report(folder, report)
         SnapshotManifest(
             hash=digest,
             source_hash=source_hash,
@@ -130,6 +123,11 @@ def commit_snapshot(
     final = task.snapshots / digest[:_SHORT]
     commit_folder(final, fill)
     return Snapshot(final)
+
+
+def write_report(folder: Path, report: ValidationReport) -> None:
+    """Leave what validation found in `folder`: a snapshot's, or the task's data where no snapshot came of it."""
+    report.write(folder / REPORT)
 
 
 def load_snapshot(task: TaskFolder, digest: str) -> Snapshot:
@@ -151,7 +149,7 @@ def load_snapshot(task: TaskFolder, digest: str) -> Snapshot:
             ),
             field="snapshot",
         )
-    if not (root / "validation.json").is_file():
+    if not (root / REPORT).is_file():
         raise DataError(
             Text(
                 f"{root} has no validation report, so it does not count as a snapshot.",

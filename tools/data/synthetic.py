@@ -14,9 +14,10 @@ from ...resources.foundation.files import write_atomic
 from ...resources.foundation.language import Text, several
 from ...resources.spending import amount
 from ...resources.task import TaskFolder
+from ...resources.validation import Finding
 from .cells import as_text
 from .filled_sheet import NO, SUFFIXES, filled_rows
-from .findings import Finding, finding
+from .findings import finding
 from .harmless import harmless, restore_text, row_id_in, sheet_id
 from .near_copies import NearCopies
 from .rows import Row

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from ...resources.data_source import SplitPolicy
 from ...resources.foundation.errors import DataSourceError
 from ...resources.foundation.language import Text, several
+from ...resources.validation import Finding
 from .cells import as_text
 from .dates import first_of, may_be_read_in_two_ways, moment_of
-from .findings import Finding, finding
+from .findings import finding
 from .rows import SPLITS, Row
 
 

@@ -46,14 +46,14 @@ def describe_validation_passed(task: TaskFolder, snapshot: Snapshot) -> dict[str
     counts = snapshot.counts
     message = Text(
         f"The data is valid: {counts['train']} train, {counts['valid']} valid, {counts['test']} test rows; "
-        f"{several(len(report['warnings']), 'warning')}.",
+        f"{several(len(report.warnings), 'warning')}.",
         f"資料通過驗證：訓練 {counts['train']} 列、驗證 {counts['valid']} 列、測試 {counts['test']} 列；"
-        f"{len(report['warnings'])} 項提醒。",
+        f"{len(report.warnings)} 項提醒。",
     )
     return {
         "snapshot": snapshot.hash,
         "kind": snapshot.manifest.kind,
-        **report,
+        **report.to_dict(),
         "message": message._asdict(),
         "next_step": {
             "tool": "plan_training",

@@ -72,7 +72,7 @@ def check_version(version: VersionFolder, benchmark: Benchmark, definition: Task
 def renamed_labels(version: VersionFolder, benchmark: Benchmark, definition: Task) -> dict[str, list[str]]:
     """The labels that the version answers with and that are called otherwise in the benchmark now."""
     known = version.model_info().labels if version.number else ()
-    changes = {label: list(names) for change in benchmark.changes for label, names in change.get("labels", {}).items()}
+    changes = {label: list(names) for change in benchmark.changes for label, names in change.labels.items()}
     return {label: changes[label] for label in known if changes.get(label) and label not in definition.labels}
 
 
@@ -137,9 +137,10 @@ def _by_labels(task: TaskFolder, definition: Task) -> Iterator[tuple[float, Text
 
 def _by_contradictions(task: TaskFolder, _: Task) -> Iterator[tuple[float, Text]]:
     """Of an input with two labels that both were let stand, every second answer is right at best."""
-    report = last_report(task) or {}
-    if twice := sum(found["count"] for found in report.get("accepted", []) if found["code"] == "conflicting_labels"):
-        rows = int(report["figures"]["rows"])
+    report = last_report(task)
+    accepted = report.accepted if report else []
+    if report and (twice := sum(found.count for found in accepted if found.code == "conflicting_labels")):
+        rows = report.figures.rows
         yield (
             1 - twice / (2 * rows),
             Text(

@@ -12,8 +12,9 @@ from nlp_skills.resources.data_source import DataSource
 from nlp_skills.resources.foundation.errors import DataError
 from nlp_skills.resources.foundation.language import Text
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.data.checks import rules_of, validation_report
+from nlp_skills.tools.data.checks import validation_report
 from nlp_skills.tools.data.damaged_text import is_damaged
+from nlp_skills.tools.data.rules import rules_of
 from nlp_skills.tools.data.snapshot import current_snapshot
 from tests.tools.data.conftest import Rows, sentences
 from tests.tools.data.test_regenerate import refusal, source
@@ -25,7 +26,7 @@ ROWS = sentences(120)
 def warnings(task: TaskFolder, prepare: Prepare, rows: Rows, **settings: Any) -> dict[str, dict[str, Any]]:
     source(task, rows, **settings)
     prepare()
-    return {found["code"]: found for found in current_snapshot(task).validation["warnings"]}
+    return {found.code: found.to_dict() for found in current_snapshot(task).validation.warnings}
 
 
 def row(text: str, label: str = "正面", entity: str = "公司甲") -> dict[str, str]:
@@ -97,8 +98,8 @@ def test_what_identifies_a_person_stops_until_a_reason_is_recorded(
     with pytest.raises(DataError):
         current_snapshot(task)  # nothing trains
     prepare(accept={code: "a made-up number"})
-    [accepted] = current_snapshot(task).validation["accepted"]
-    assert accepted["code"] == code and accepted["decision"]["reason"] == "a made-up number"
+    [accepted] = current_snapshot(task).validation.accepted
+    assert accepted.code == code and accepted.decision and accepted.decision.reason == "a made-up number"
 
 
 def test_a_text_on_both_sides_about_another_entity_is_told(task: TaskFolder) -> None:
@@ -106,7 +107,7 @@ def test_a_text_on_both_sides_about_another_entity_is_told(task: TaskFolder) -> 
     splits = {"train": [{"id": "1", **row(text)}], "test": [{"id": "2", **row(text, entity="公司乙")}]}
     report = validation_report(splits, rules_of(task.load(), DataSource(), None))
 
-    assert "text_overlap" in [found["code"] for found in report["warnings"]]
+    assert "text_overlap" in [found.code for found in report.warnings]
 
 
 def test_rows_without_a_date_are_told_where_the_split_is_by_time(task: TaskFolder, prepare: Prepare) -> None:

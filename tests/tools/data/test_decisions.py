@@ -45,8 +45,8 @@ def test_an_override_is_kept_with_who_when_and_why(task: TaskFolder, prepare: Pr
     assert not (task.data / "validation.json").exists(), "the report of the refusal speaks of nothing any more"
     assert result["accepted"][0]["decision"]["reason"] == REASON and "ids" not in result["accepted"][0]
     [kept] = current_snapshot(task).summary().accepted
-    assert kept["finding"] == "personal_id_number" and kept["count"] == 2 and kept["reason"] == REASON
-    assert kept["by"] and kept["at"]
+    assert kept.finding == "personal_id_number" and kept.count == 2 and kept.reason == REASON
+    assert kept.by and kept.at
 
 
 def test_an_override_stands_for_no_more_rows_than_it_was_made_for(task: TaskFolder, prepare: Prepare) -> None:
@@ -69,7 +69,7 @@ def test_rows_edited_by_hand_are_accepted_as_they_stand(task: TaskFolder, prepar
 
     prepare(accept={"personal_id_number": REASON})
     snapshot = current_snapshot(task)
-    assert snapshot.manifest.kind == "manual" and snapshot.summary().accepted[0]["reason"] == REASON
+    assert snapshot.manifest.kind == "manual" and snapshot.summary().accepted[0].reason == REASON
 
 
 def test_what_can_only_be_mended_is_not_accepted(task: TaskFolder, prepare: Prepare) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from nlp_skills.resources.benchmark import BenchmarkChange
 from nlp_skills.resources.foundation.errors import DataError
 from nlp_skills.resources.foundation.files import read_json, write_json, write_yaml
 from nlp_skills.resources.snapshot import BenchmarkName
@@ -52,7 +53,7 @@ def test_the_form_before_can_still_be_looked_up(task: TaskFolder, prepare: Prepa
         and result["benchmark"]["hash"] == after.hash[:12]
     )
     [change] = after.changes
-    assert change["before"] == before.hash and change["labels"] == {"負面": ["反對"]} and change["by"] and change["at"]
+    assert change.before == before.hash and change.labels == {"負面": ["反對"]} and change.by and change.at
     earlier = form_measured(task, before.reference())
     assert earlier and earlier.name == "main" and {row["text"]: row["label"] for row in earlier.rows()} == texts
     assert form_measured(task, BenchmarkName(name="main", hash="0" * 64)) is None
@@ -98,7 +99,7 @@ def test_a_change_of_form_that_was_killed_is_as_before_or_done(
     with monkeypatch.context() as patch:
         patch.setattr(frozen, "write_atomic", kill_process)  # what comes after the record of what is to be
         with pytest.raises(Killed):
-            frozen.change_form(before, rows, "s" * 64, {"labels": {}})
+            frozen.change_form(before, rows, "s" * 64, BenchmarkChange(labels={}))
     assert frozen_benchmark(task) == before
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -107,11 +108,9 @@ def test_a_change_of_form_that_was_killed_is_as_before_or_done(
             lambda one, other, real=os.replace: kill_process() if str(one).endswith("next.json") else real(one, other),
         )
         with pytest.raises(Killed):
-            frozen.change_form(before, rows, "s" * 64, {"labels": {}})
+            frozen.change_form(before, rows, "s" * 64, BenchmarkChange(labels={}))
     after = frozen_benchmark(task)
-    assert [row["label"] for row in after.rows()] == ["反對"] * before.count and after.changes[0][
-        "before"
-    ] == before.hash
+    assert [row["label"] for row in after.rows()] == ["反對"] * before.count and after.changes[0].before == before.hash
 
 
 def test_rows_that_are_gone_are_said_and_stop_nothing(task: TaskFolder, prepare: Prepare) -> None:
@@ -140,7 +139,7 @@ def test_other_answers_stop_until_a_person_chose_to_keep(task: TaskFolder, prepa
     assert error.field == "accept" and "3" in error.problem.en and "new_benchmark" in error.problem.en
     result = prepare(accept={"benchmark_changed": WHY})
     assert on_the_benchmark(task) == before and result["accepted"][0]["changed"] == 3
-    assert current_snapshot(task).summary().accepted[0]["reason"] == WHY
+    assert current_snapshot(task).summary().accepted[0].reason == WHY
 
 
 def test_a_new_benchmark_stands_beside_the_old_one_and_is_used(task: TaskFolder, prepare: Prepare) -> None:

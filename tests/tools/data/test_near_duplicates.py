@@ -64,7 +64,7 @@ def test_near_duplicates_across_splits_and_with_two_labels_are_told() -> None:
         ("test", row(f"{NEWS}（更新）", "負面")),
         ("train", row("今天天氣晴朗適合出門走走")),
     ]
-    found = {finding["code"]: finding["count"] for finding in near_findings(placed)}
+    found = {finding.code: finding.count for finding in near_findings(placed)}
     assert found == {"near_duplicates": 1, "near_overlap": 1, "near_conflicts": 1}
 
 
@@ -74,7 +74,7 @@ def test_training_rows_like_the_benchmark_are_left_out_with_their_number() -> No
     kept, notes, some_stay = without_near_benchmark(splits, [])
 
     assert kept == {"train": other, "valid": [], "test": [row(NEWS)]} and not some_stay
-    assert [(note["code"], note["count"]) for note in notes] == [("near_benchmark_removed", 1)]
+    assert [(note.code, note.count) for note in notes] == [("near_benchmark_removed", 1)]
 
 
 def test_where_most_rows_are_like_the_benchmark_they_stay_which_is_told() -> None:
@@ -89,7 +89,7 @@ def test_many_rows_without_rensa_are_reported_as_not_looked_at(monkeypatch: pyte
 
     with pytest.raises(MissingRequirement, match="nlp-skills\\[near-duplicates\\]"):
         near_duplicate_groups([NEWS, NEWS], ["", ""])
-    assert [finding["code"] for finding in near_findings(placed)] == ["near_duplicates_not_checked"]
+    assert [finding.code for finding in near_findings(placed)] == ["near_duplicates_not_checked"]
 
 
 def test_twins_in_the_two_scripts_are_near_duplicates() -> None:

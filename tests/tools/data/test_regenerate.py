@@ -58,7 +58,7 @@ def test_a_file_becomes_a_validated_snapshot_and_three_splits(task: TaskFolder, 
     assert result["counts"] == {"train": 140, "valid": 30, "test": 30}
     snapshot = current_snapshot(task)
     assert snapshot.hash == result["snapshot"] and snapshot.manifest.kind == "generated"
-    assert snapshot.validation["errors"] == []
+    assert snapshot.validation.errors == []
     row = snapshot.rows("train")[0]
     assert list(row) == ["id", "text", "entity", "label", "source"]
     for name in SPLITS:

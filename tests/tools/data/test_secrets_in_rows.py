@@ -133,7 +133,7 @@ def test_a_token_in_a_row_blocks_is_never_quoted_and_can_be_accepted(task: TaskF
     assert "accept={'secret_token'" in error.fix.en and token not in str(error.to_dict())
     prepare(accept={"secret_token": "示範用的假金鑰"})
     [kept] = current_snapshot(task).summary().accepted
-    assert kept["finding"] == "secret_token" and kept["count"] == 1
+    assert kept.finding == "secret_token" and kept.count == 1
 
 
 def test_what_a_model_would_learn_to_say_is_looked_at_too() -> None:
@@ -147,7 +147,4 @@ def test_what_a_model_would_learn_to_say_is_looked_at_too() -> None:
     }
     errors, _ = content_findings([("train", row), ("train", conversation)], traditional=False)
 
-    assert [(found["code"], found["ids"]) for found in errors] == [
-        ("personal_id_number", ["b"]),
-        ("secret_token", ["a"]),
-    ]
+    assert [(found.code, found.ids) for found in errors] == [("personal_id_number", ["b"]), ("secret_token", ["a"])]

@@ -57,7 +57,7 @@ def test_an_edit_by_hand_becomes_a_manual_child_of_what_was_edited(task: TaskFol
 
     assert manual.manifest.kind == "manual" and manual.manifest.parent == snapshot.hash
     assert manual.counts["train"] == snapshot.counts["train"] + 1
-    assert manual.validation["errors"] == []
+    assert manual.validation.errors == []
     assert manual.manifest.raw == snapshot.manifest.raw
     assert current_snapshot(task).hash == manual.hash == current(task)
     assert row_id("手寫的新句子", "新句子") in {row["id"] for row in split(task, "train")}
@@ -207,7 +207,7 @@ def test_a_label_taken_from_the_task_is_noticed_before_training(task: TaskFolder
     again = current_snapshot(task)
 
     assert again.hash == snapshot.hash
-    assert "label_without_rows" in [found["code"] for found in again.validation["warnings"]]
+    assert "label_without_rows" in [found.code for found in again.validation.warnings]
 
 
 def test_a_snapshot_without_its_validation_does_not_count(task: TaskFolder, snapshot: Snapshot) -> None:

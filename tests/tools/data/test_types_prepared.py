@@ -99,7 +99,7 @@ async def test_a_file_of_any_type_becomes_splits_and_rows_to_train_on(
     snapshot = current_snapshot(task)
     assert snapshot.counts["train"] > 35 and snapshot.counts["test"] >= 8
     assert set(snapshot.label_counts["train"]) == set(labels)
-    assert not snapshot.validation["errors"]
+    assert not snapshot.validation.errors
     folder = render_snapshot(task, snapshot, task_prompt(task.load()), labels)
     row = next(iter(read_jsonl(folder / "train.jsonl")))
     answers = ("chosen", "rejected") if kind == "preference" else ("completion",)
@@ -133,7 +133,7 @@ async def test_rows_that_make_no_row_of_the_type_are_counted_and_the_others_kept
 ) -> None:
     broken = [{"內容": "公司甲開了發票。", "標註": '{"公司": ["公司乙"]}'}, {"內容": "沒有標註", "標註": "公司"}]
     task = await prepare_task(client, workspace, "extraction", [*map(invoice, range(60)), *broken])
-    found = {each["code"]: each["count"] for each in current_snapshot(task).validation["warnings"]}
+    found = {each.code: each.count for each in current_snapshot(task).validation.warnings}
     assert found["left_out_spans_not_in_text"] == 1 and found["left_out_spans_unreadable"] == 1
 
 

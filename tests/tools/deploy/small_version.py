@@ -14,6 +14,7 @@ from nlp_skills.resources.data_source import SplitPolicy
 from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.foundation.files import sha256_file, write_json, write_yaml
 from nlp_skills.resources.task import Prompt, SuccessCriteria, Task, TaskFolder
+from nlp_skills.resources.validation import ValidationReport
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.tools.compute.environments.fingerprint import model_hash
 from nlp_skills.tools.data.benchmark import freeze, frozen_benchmark
@@ -68,7 +69,7 @@ def build(root: Path) -> VersionFolder:
     snapshot = commit_snapshot(
         folder,
         {"train": rows_of(60), "valid": rows_of(10, 60), "test": rows_of(40, 70)},
-        {"errors": []},
+        ValidationReport(errors=[]),
         kind="generated",
         parent=None,
         raw=[],

@@ -15,6 +15,7 @@ from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.foundation.files import write_json, write_yaml
 from nlp_skills.resources.lineage import track_version
 from nlp_skills.resources.task import Prompt, Task, TaskFolder
+from nlp_skills.resources.validation import ValidationReport
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.tools.data.benchmark import freeze
 from nlp_skills.tools.data.store import commit_snapshot
@@ -71,7 +72,7 @@ def make_evaluated(
     snapshot = commit_snapshot(
         task,
         {**splits, "test": rows},
-        {"errors": []},
+        ValidationReport(errors=[]),
         kind="generated",
         parent=None,
         raw=[],

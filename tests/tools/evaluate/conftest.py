@@ -12,6 +12,7 @@ import pytest
 from nlp_skills.resources.data_source import SplitPolicy
 from nlp_skills.resources.foundation.files import sha256_file, write_json, write_yaml
 from nlp_skills.resources.task import Constraints, SuccessCriteria, Task, TaskFolder
+from nlp_skills.resources.validation import ValidationReport
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.tools.compute.environments.fingerprint import model_hash
 from nlp_skills.tools.data.benchmark import freeze
@@ -89,7 +90,7 @@ def make_task(tmp_path: Path) -> Callable[..., TaskFolder]:
         snapshot = commit_snapshot(
             folder,
             {"train": rows_of(90, 1), "valid": rows_of(20, 2), "test": rows_of(test, 3)},
-            {"errors": []},
+            ValidationReport(errors=[]),
             kind="generated",
             parent=None,
             raw=[],

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nlp_skills.resources.benchmark import BenchmarkChange
 from nlp_skills.resources.foundation.errors import EvaluationError
 from nlp_skills.resources.foundation.files import read_json, write_json
 from nlp_skills.resources.task import SuccessCriteria, TaskFolder
@@ -28,7 +29,7 @@ def rename(task: TaskFolder, labels: list[str]) -> None:
         changed.labels = labels
     main = frozen_benchmark(task)
     rows = [{**row, "label": RENAMED.get(row["label"], [row["label"]])[0]} for row in main.rows()]
-    change_form(main, rows, "s" * 64, {"by": "me", "labels": RENAMED, "left_out": 0})
+    change_form(main, rows, "s" * 64, BenchmarkChange(by="me", labels=RENAMED, left_out=0))
 
 
 def test_versions_measured_before_are_still_compared_and_it_is_said_on_what(pair: Pair) -> None:
@@ -137,5 +138,5 @@ def test_people_who_do_not_agree_bound_the_goal(make_task: MakeTask, monkeypatch
 def test_a_version_of_no_renamed_label_may_be_measured_again(pair: Pair) -> None:
     a: VersionFolder = pair[0]
     main = frozen_benchmark(a.task)
-    change_form(main, main.rows()[:50], "s" * 64, {"by": "me", "labels": {"negative": []}, "left_out": 10})
+    change_form(main, main.rows()[:50], "s" * 64, BenchmarkChange(by="me", labels={"negative": []}, left_out=10))
     check_version(a, frozen_benchmark(a.task), a.task.load())

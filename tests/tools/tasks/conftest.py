@@ -15,6 +15,7 @@ import nlp_skills
 from nlp_skills.resources.data_source import SplitPolicy
 from nlp_skills.resources.foundation.files import lock, sha256_file, write_json, write_yaml
 from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.validation import ValidationReport
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.data.rows import row_id
@@ -79,7 +80,7 @@ def fill_data(task: TaskFolder) -> TaskFolder:
     snapshot = commit_snapshot(
         task,
         {"train": rows[:16], "valid": rows[16:20], "test": rows[20:]},
-        {"errors": []},
+        ValidationReport(errors=[]),
         kind="generated",
         parent=None,
         raw=[],

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from ....resources.foundation.files import read_jsonl
 from ....resources.foundation.language import Text
 from ....resources.job import JobFolder, Progress
+from ....resources.job_event import JobEvent, parse_event, read_events
 
 
 def close_torn_line(file: Path) -> None:
@@ -24,13 +22,15 @@ def worked_seconds(folder: JobFolder) -> float:
     """How long a job was at work in all its runs, from its events: neither in line, nor between an interruption and the
     run that carried on."""
     total, since, last = 0.0, None, None
-    for event in read_jsonl(folder.events_file) if folder.events_file.is_file() else ():
-        moment = datetime.fromisoformat(str(event["time"]))
-        if event["kind"] in ("started", "queued", "resumed"):
-            until = moment if event["kind"] == "queued" else last
+    for event in read_events(folder.events_file):
+        if not event.time:
+            continue
+        moment = datetime.fromisoformat(event.time)
+        if event.kind in ("started", "queued", "resumed"):
+            until = moment if event.kind == "queued" else last
             total += (until - since).total_seconds() if since and until else 0.0
-            since = moment if event["kind"] == "started" else None
-        elif event["kind"] == "turn":
+            since = moment if event.kind == "started" else None
+        elif event.kind == "turn":
             since = moment
         last = moment
     return total + ((last - since).total_seconds() if since and last else 0.0)
@@ -42,23 +42,30 @@ class JobEvents:
     def __init__(self, folder: JobFolder) -> None:
         self._file = folder.events_file
         self._offset = 0
-        self._latest: dict[str, Any] = {}
-        self._warnings: list[dict[str, str]] = []
+        self._latest: JobEvent | None = None
+        self._measures: dict[str, float | None] = {}
+        self._warnings: list[Text] = []
         self._points: dict[str, dict[int, float]] = {}
         self._step = 0
 
     def progress(self) -> Progress:
         """The newest progress, its message in the language of the call, each measure at its newest value."""
         self._read()
-        if not self._latest:
+        latest = self._latest
+        if latest is None:
             return Progress()
-        message = self._latest.get("message")
-        return Progress.model_validate({**self._latest, "message": str(Text(**message)) if message else None})
+        return Progress(
+            step=latest.step or 0,
+            total=latest.total,
+            message=str(latest.text) if latest.text else None,
+            eta_seconds=latest.eta_seconds,
+            measures=self._measures,
+        )
 
     def warnings(self) -> list[str]:
         """The warnings of the newest run of the job, in the language of the call."""
         self._read()
-        return [str(Text(**warning)) for warning in self._warnings]
+        return [str(warning) for warning in self._warnings]
 
     def points(self) -> dict[str, list[tuple[int, float]]]:
         """Every measure as (step, value), ascending; steps that a resumed run does again replace the earlier ones."""
@@ -75,22 +82,19 @@ class JobEvents:
         whole = appended[: appended.rfind(b"\n") + 1]  # a torn last line is read once it is whole
         self._offset += len(whole)
         for line in whole.splitlines():
-            try:
-                event = json.loads(line)
-            except ValueError:  # torn by a kill, then continued by the run that resumed
-                continue
-            self._take(event)
+            if event := parse_event(line):  # else torn by a kill, then continued by the run that resumed
+                self._take(event)
 
-    def _take(self, event: dict[str, Any]) -> None:
-        if event["kind"] == "progress":
+    def _take(self, event: JobEvent) -> None:
+        if event.kind == "progress":
             self._take_progress(event)
-        elif event["kind"] == "warning":
-            self._warnings.append(event["message"])
-        elif event["kind"] == "started":
+        elif event.kind == "warning" and event.text:
+            self._warnings.append(event.text)
+        elif event.kind == "started":
             self._warnings.clear()
 
-    def _take_progress(self, event: dict[str, Any]) -> None:
-        step, measures = event["step"], event.get("measures") or {}
+    def _take_progress(self, event: JobEvent) -> None:
+        step, measures = event.step or 0, event.measures or {}
         if measures and step < self._step:  # resumed from a checkpoint: what came after it did not count
             for points in self._points.values():
                 for later in [at for at in points if at > step]:
@@ -100,4 +104,5 @@ class JobEvents:
         for name, value in measures.items():
             if value is not None:
                 self._points.setdefault(name, {})[step] = value
-        self._latest = {**event, "measures": {**self._latest.get("measures", {}), **measures}}
+        self._latest = event
+        self._measures = {**self._measures, **measures}

@@ -11,7 +11,7 @@ from typing import Any
 
 from ....resources.foundation.clock import now
 from ....resources.foundation.errors import JobError, MachineError, NlpSkillsError
-from ....resources.foundation.files import append_jsonl, describing_disk_errors, lock, read_jsonl, write_json
+from ....resources.foundation.files import describing_disk_errors, lock, write_json
 from ....resources.foundation.language import Text, spoken_language
 from ....resources.foundation.process import identity
 from ....resources.job import (
@@ -24,6 +24,7 @@ from ....resources.job import (
     active_job,
     note_started,
 )
+from ....resources.job_event import append_event, read_events
 from ....resources.task import TaskFolder
 from ....resources.workspace import Workspace
 from ..machine import LOCAL, named_machine
@@ -176,7 +177,7 @@ def cancel(folder: JobFolder) -> JobState:
     """
     if folder.state() in ACTIVE_STATES:
         folder.cancel_file.touch()
-        append_jsonl(folder.events_file, {"time": now(), "kind": "cancel_requested"})
+        append_event(folder.events_file, "cancel_requested")
     local_process.stop(folder)
     refresh_views(folder)
     _stop_remote(folder)
@@ -190,7 +191,7 @@ def _stop_remote(folder: JobFolder) -> None:
     rented = record is not None and record.up
     if name == LOCAL or (folder.state() == "succeeded" and not rented):
         return
-    kinds = [event["kind"] for event in read_jsonl(folder.events_file)]
+    kinds = [event.kind for event in read_events(folder.events_file)]
     began = len(kinds) - kinds[::-1].index("resumed") if "resumed" in kinds else 0
     if "stopped_there" in kinds[began:] and not rented:
         return
@@ -208,7 +209,7 @@ def _stop_remote(folder: JobFolder) -> None:
             ),
             field="machine",
         ) from error
-    append_jsonl(folder.events_file, {"time": now(), "kind": "stopped_there"})
+    append_event(folder.events_file, "stopped_there")
 
 
 def resume(folder: JobFolder, workspace: Workspace) -> JobFolder:
@@ -239,7 +240,7 @@ def resume(folder: JobFolder, workspace: Workspace) -> JobFolder:
         python = spec.python if spec.python in known else str(worker_python(workspace))
         write_json(folder.spec_file, spec.model_copy(update={"python": python}).model_dump(mode="json"))
         close_torn_line(folder.events_file)
-        append_jsonl(folder.events_file, {"time": now(), "kind": "resumed"})
+        append_event(folder.events_file, "resumed")
         # In this order a kill between any two leaves a job that says how it ended or that it was interrupted.
         _record_starter(folder)
         for stale in (folder.cancel_file, folder.queued_file, folder.cut_file, folder.pid_file, folder.exit_file):

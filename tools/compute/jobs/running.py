@@ -24,7 +24,7 @@ from typing import Any
 from ....resources.foundation.access import let_person_answer
 from ....resources.foundation.clock import now
 from ....resources.foundation.errors import Cancelled, JobError, NlpSkillsError
-from ....resources.foundation.files import append_jsonl, describing_disk_errors, lock, write_json
+from ....resources.foundation.files import describing_disk_errors, lock, write_json
 from ....resources.foundation.full_disk import full_disk
 from ....resources.foundation.language import Language, Text, as_language, speaking, spoken_language
 from ....resources.foundation.masking import redact, throughout
@@ -39,6 +39,7 @@ from ....resources.job import (
     JobState,
     active_job,
 )
+from ....resources.job_event import append_event
 from ....resources.task import TaskFolder
 from ....resources.workspace import Workspace
 from .ending import finite, leave_exit, reserve_exit
@@ -69,7 +70,7 @@ class RunningJob:
 
     def event(self, kind: str, **fields: Any) -> None:
         """Append one event; every value must be JSON-serialisable, NaN and infinities are written as null."""
-        append_jsonl(self.folder.events_file, {"time": now(), "kind": kind, **throughout(finite(fields), redact)})
+        append_event(self.folder.events_file, kind, **throughout(finite(fields), redact))
 
     def progress(
         self,

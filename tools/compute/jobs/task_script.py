@@ -14,11 +14,11 @@ import types
 from pathlib import Path
 
 from ....resources.foundation.access import AccessError, Need, require
-from ....resources.foundation.clock import now
 from ....resources.foundation.errors import JobError, NlpSkillsError
-from ....resources.foundation.files import append_jsonl, describing_disk_errors, sha256_bytes
+from ....resources.foundation.files import describing_disk_errors, sha256_bytes
 from ....resources.foundation.language import Text
 from ....resources.job import JOB_VARIABLE, JobFolder
+from ....resources.job_event import append_event
 from .scripts import is_generated, module_of
 
 ENTRY = ["-m", "nlp_skills.tools.compute.jobs.task_script"]
@@ -98,7 +98,7 @@ def _record(name: str, digest: str) -> None:
     if job := os.environ.get(JOB_VARIABLE):
         events = JobFolder(Path(job)).events_file
         with describing_disk_errors(events):
-            append_jsonl(events, {"time": now(), "kind": "own_script", "file": name, "sha256": digest})
+            append_event(events, "own_script", file=name, sha256=digest)
 
 
 def _agreed_script(task: Path | None, name: str) -> tuple[Path, bytes | None]:

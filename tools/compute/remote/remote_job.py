@@ -22,9 +22,10 @@ from typing import Any, TypeVar
 
 from ....resources.foundation import clock
 from ....resources.foundation.errors import BudgetError, Cancelled, JobError, MachineUnreachable, NlpSkillsError
-from ....resources.foundation.files import read_jsonl, sha256_bytes, sha256_file, write_json
+from ....resources.foundation.files import sha256_bytes, sha256_file, write_json
 from ....resources.foundation.language import Text, spoken_language
 from ....resources.job import JOB_VARIABLE, MACHINE_VARIABLE, Cut, Place
+from ....resources.job_event import read_events
 from ..jobs.events import JobEvents
 from ..jobs.job_control import error_of
 from ..jobs.running import RunningJob
@@ -443,10 +444,9 @@ def open_remote_job(
 def _last_mark(events: Path) -> dict[str, int]:
     """How far events and log were relayed before."""
     mark = {"events": 0, "log": 0}
-    with contextlib.suppress(FileNotFoundError):
-        for line in read_jsonl(events):
-            if line["kind"] == "relayed":
-                mark = {"events": line["events"], "log": line["log"]}
+    for line in read_events(events):
+        if line.kind == "relayed":
+            mark = {"events": line.events or 0, "log": line.log or 0}
     return mark
 
 

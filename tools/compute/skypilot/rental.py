@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from ....resources.foundation.clock import now
 from ....resources.foundation.errors import BudgetError, Cancelled, MachineError, NlpSkillsError, WorkspaceError
-from ....resources.foundation.files import append_jsonl, dump_yaml, write_atomic
+from ....resources.foundation.files import dump_yaml, write_atomic
 from ....resources.foundation.language import Text
 from ....resources.job import JobFolder
+from ....resources.job_event import append_event
 from ....resources.spending import amount
 from ....resources.workspace import Workspace
 from ..jobs import job_control
@@ -300,16 +301,13 @@ def give_back_later(name: str, job: JobFolder) -> None:
             task=task,
             resumable=True,
         )
-    append_jsonl(
+    append_event(
         job.events_file,
-        {
-            "time": now(),
-            "kind": "warning",
-            "message": Text(
-                f"{name} is being given back by job {closing.id}: see job_status(job_id={closing.id!r}).",
-                f"工作 {closing.id} 正在退租 {name}：請看 job_status(job_id={closing.id!r})。",
-            )._asdict(),
-        },
+        "warning",
+        message=Text(
+            f"{name} is being given back by job {closing.id}: see job_status(job_id={closing.id!r}).",
+            f"工作 {closing.id} 正在退租 {name}：請看 job_status(job_id={closing.id!r})。",
+        )._asdict(),
     )
 
 

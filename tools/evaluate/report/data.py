@@ -12,6 +12,7 @@ from ....resources.foundation.language import Text, several
 from ....resources.pages.axes import tick_label, ticks
 from ....resources.pages.markup import Content, Html, definitions, html, table, tag
 from ....resources.snapshot import DataSnapshot
+from ....resources.validation import Finding, Overridden
 from ...compute.jobs.redaction import without_secrets
 from .figures import day
 from .material import Material
@@ -177,7 +178,7 @@ def _warnings(material: Material) -> Html | None:
     if material.snapshot is None or not (material.snapshot.root / "validation.json").is_file():
         return None
     report = material.snapshot.validation
-    found, accepted = report.get("warnings"), _accepted_findings(report.get("accepted") or [])
+    found, accepted = report.warnings, _accepted_findings(report.accepted)
     if not found:
         return accepted or tag(
             "p",
@@ -189,16 +190,16 @@ def _warnings(material: Material) -> Html | None:
     return html(
         accepted,
         tag("p", Text("What validation remarked:", "驗證時的提醒：")),
-        tag("ul", (tag("li", Text(**one["message"])) for one in found)),
+        tag("ul", (tag("li", one.text) for one in found)),
     )
 
 
-def _accepted_findings(found: Sequence[dict[str, Any]]) -> Html | None:
-    def describe_finding(one: dict[str, Any]) -> Text:
-        message, decision = one["message"], one["decision"]
+def _accepted_findings(found: Sequence[Finding]) -> Html | None:
+    def describe_finding(one: Finding) -> Text:
+        message, decision = one.text, one.decision or Overridden()
         return Text(
-            f"{message['en']} Accepted by {decision['by']} on {day(decision['at'])}: {decision['reason']}",
-            f"{message['zh']}由 {decision['by']} 於 {day(decision['at'])} 接受：{decision['reason']}",
+            f"{message.en} Accepted by {decision.by} on {day(decision.at)}: {decision.reason}",
+            f"{message.zh}由 {decision.by} 於 {day(decision.at)} 接受：{decision.reason}",
         )
 
     return (

@@ -455,11 +455,11 @@ def test_a_full_disk_is_told_and_the_end_still_reaches_its_file(start: Start) ->
     folder = start("""
         import errno
         from nlp_skills.resources.foundation import files
-        from nlp_skills.tools.compute.jobs import running
+        from nlp_skills.resources import job_event
         def full(*_):
             raise OSError(errno.ENOSPC, "No space left on device", str(TASK / "rows.jsonl"))
         files.os.fsync = full
-        running.append_jsonl = full
+        job_event.append_jsonl = full
         job.progress(1, 2)
     """)
     assert read_end(folder) == "failed"
