@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from ..resources.foundation.access import YES
 from ..resources.foundation.errors import NlpSkillsError
 from ..resources.foundation.files import read_json
-from ..resources.foundation.language import Text
+from ..resources.foundation.language import COMMAS, Text
 from ..resources.foundation.secrets import redact
 from .client import SERVER_NAME, Client, ClientError, Place, client_named, clients
 from .configuration import ConfigurationFile, merge_entry, read_configuration
@@ -221,7 +221,7 @@ def _ask(folders: list[Path]) -> Agreement:
         return Agreement(change=False)
     question = Text("Make this change? [y/N] ", "要這樣更動嗎？[y/N] ")
     if folders:
-        shown = Text(", ".join(map(str, folders)), "、".join(map(str, folders)))
+        shown = COMMAS.join(map(str, folders))
         question = Text(
             "\nWhen you speak of data files (CSV, Excel, JSON, …), may they be read in {shown}? Hidden "
             "folders, keys and passwords never are.\nMake this change? [y] yes, and read data files there  "

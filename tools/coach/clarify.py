@@ -14,7 +14,7 @@ from typing import cast
 from ...resources.answer import NextStep
 from ...resources.foundation.external import quote
 from ...resources.foundation.json_object import JsonObject
-from ...resources.foundation.language import SENTENCES, Text, spoken_language
+from ...resources.foundation.language import CLAUSES, SENTENCES, Text, spoken_language
 from ..data.task_kind import task_kind
 from .answer import CoachAnswer, DecisionDue
 from .answers import ASKED, LONGEST_ANSWER, Heard, is_answered, number_in, read_answers
@@ -130,8 +130,7 @@ def _assume(told: Heard) -> Text | None:
         taken.append(join_list(map(short, value)) if isinstance(value, list) else str(value))
     if not taken:
         return None
-    shown = "; ".join(taken) if spoken_language() == "en" else "；".join(taken)
-    return _text("assume.fine_put_down", shown=shown)
+    return _text("assume.fine_put_down", shown=CLAUSES.join(taken))
 
 
 def _asking(topic: Topic, told: Heard, missing: list[Topic], message: str, decision: DecisionDue | None) -> CoachAnswer:

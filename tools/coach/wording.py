@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...resources.foundation.external import quote
-from ...resources.foundation.language import Text, spoken_language
+from ...resources.foundation.language import COMMAS, SENTENCES, Text
 from ...resources.task import Task
 
 _SHORT_QUOTE = 60
@@ -16,13 +16,12 @@ _NO_QUOTES = {ord(mark): None for mark in "“”「」"}
 
 def join_list(items: Iterable[str]) -> str:
     """`a, b, c`, as the language does it."""
-    return ("、" if spoken_language() == "zh-TW" else ", ").join(items)
+    return str(COMMAS.join(items))
 
 
 def join_sentences(*sentences: str | Text | None) -> str:
     """Sentences as one paragraph; empty ones fall out."""
-    parts = [str(sentence).strip() for sentence in sentences if sentence and str(sentence).strip()]
-    return ("" if spoken_language() == "zh-TW" else " ").join(parts)
+    return str(SENTENCES.join(str(sentence or "").strip() for sentence in sentences))
 
 
 def score(value: float | None) -> str:

@@ -9,7 +9,7 @@ from ....resources.answer import NextStep
 from ....resources.data_source import load_data_source
 from ....resources.foundation import secrets
 from ....resources.foundation.errors import DataError
-from ....resources.foundation.language import CLAUSES, SENTENCES, Text, several
+from ....resources.foundation.language import CLAUSES, COMMAS, SENTENCES, Text, several
 from ....resources.job import JobFolder
 from ....resources.task import TaskFolder
 from ....resources.workspace import Workspace
@@ -246,8 +246,10 @@ def _accept(task: TaskFolder, wish: LabellingRequest) -> LabellingAnswer:
     here = load_labelling(task)
     least = float(wish.settings.get("confidence") or 0)
     count, agreed = accept_rest(here, wish.by, who(), wish.confirm, least)
-    told = ", ".join(f"{name}: {one['agreement']:.0%} of {one['rows']}" for name, one in agreed.items())
-    told_zh = "、".join(f"{name}：{one['rows']} 列中 {one['agreement']:.0%}" for name, one in agreed.items())
+    told = COMMAS.join(
+        Text(f"{name}: {one['agreement']:.0%} of {one['rows']}", f"{name}：{one['rows']} 列中 {one['agreement']:.0%}")
+        for name, one in agreed.items()
+    )
     if wish.confirm:
         return _answer(
             load_labelling(task), Text(f"{several(count, 'proposal')} accepted unseen.", f"已直接接受 {count} 個提案。")
@@ -255,9 +257,9 @@ def _accept(task: TaskFolder, wish: LabellingRequest) -> LabellingAnswer:
     if not count:
         return _answer(here, Text("No proposal is left to accept.", "沒有可以直接接受的提案。"))
     message = Text(
-        f"{several(count, 'open proposal')} would be accepted unseen. People agreed with it so far: {told}.",
-        f"會直接接受 {count} 個提案。目前人工審閱的一致程度：{told_zh}。",
-    )
+        "{proposals} would be accepted unseen. People agreed with it so far: {told}.",
+        "會直接接受 {proposals} 個提案。目前人工審閱的一致程度：{told}。",
+    ).format(proposals=Text(several(count, "open proposal"), str(count)), told=told)
     say = Text(
         "Ask the person whether that is good enough; then call this. Rows that proposers differ about stay open.",
         "請問對方這樣夠不夠好，同意再呼叫。提案者意見不同的列不會動。",
