@@ -16,7 +16,7 @@ from .analysis import (
     seen_in_training,
     where_it_stands,
 )
-from .answer import CoachAnswer, Question
+from .answer import CoachAnswer
 from .answer_builder import ask, build_answer, with_source
 from .choosing import decision
 from .closing import beside_today, cost_of_version
@@ -90,17 +90,13 @@ def _ready_to_deploy(situation: Situation, best: Result, message: str) -> CoachA
         say = _text("ready_to_deploy.keep_where_want", say=say)
     step = NextStep(say=str(say), tool="deploy", arguments={"task": situation.name, "version": best.version.name})
     question = (
-        _simple_or_model()
+        _text.question("simple_or_model.question")
         if simple_wins
         else where[0].question()
         if where
         else _text.question("ready_to_deploy.question")
     )
     return build_answer(situation, "deploy", message, step, decision=due, question=question)
-
-
-def _simple_or_model() -> Question:
-    return _text.question("simple_or_model.question")
 
 
 def improving(situation: Situation, result: Result, message: str) -> CoachAnswer:

@@ -52,11 +52,6 @@ def short(label: str) -> str:
     return plain if len(plain) <= _LONGEST_LABEL else plain[:_LONGEST_LABEL] + "…"
 
 
-def quote_task(task: Task) -> str:
-    """The task's title in quotation marks, or its folder's name."""
-    return quote(task.title, 60) if task.title else task.name
-
-
 def list_counts(counts: dict[str, int], order: Sequence[str]) -> str:
     """`positive 120, negative 80`."""
     known = [label for label in order if label in counts] or list(counts)
