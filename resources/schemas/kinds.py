@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..foundation.files import write_atomic
+from ..foundation.json_object import JsonObject
 from ..foundation.kinds import Registry, registry
 from ..foundation.plugin_files import runs_plugin_files
 
@@ -55,14 +56,14 @@ def as_text(schema: Mapping[str, Any]) -> str:
     return json.dumps(schema, ensure_ascii=False, indent=1) + "\n"
 
 
-def object_by_kind(field: str, kinds: Mapping[str, dict[str, Any]], more: Mapping[str, Any]) -> dict[str, Any]:
+def object_by_kind(field: str, kinds: Mapping[str, JsonObject], more: Mapping[str, Any]) -> JsonObject:
     """An object whose `field` names a kind: the fields of the known ones are checked, those of others let pass."""
     named = {field: {"type": "string", "examples": list(kinds)}}
     properties = {**more.get("properties", {}), **named}
     return {"type": "object", **more, "properties": properties, "allOf": rules_by_kind(field, kinds)}
 
 
-def rules_by_kind(field: str, kinds: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def rules_by_kind(field: str, kinds: Mapping[str, JsonObject]) -> list[JsonObject]:
     """For each kind what holds where `field` names it."""
     return [
         {"if": {"properties": {field: {"const": name}}, "required": [field]}, "then": kind}
@@ -70,13 +71,11 @@ def rules_by_kind(field: str, kinds: Mapping[str, dict[str, Any]]) -> list[dict[
     ]
 
 
-def fields_of_kinds(
-    file: str, classes: Mapping[str, type[BaseModel]]
-) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+def fields_of_kinds(file: str, classes: Mapping[str, type[BaseModel]]) -> tuple[dict[str, JsonObject], JsonObject]:
     """The schema of each kind by its name, as it stands in that file, and what these refer to, each under a name of its
     own."""
-    kinds: dict[str, dict[str, Any]] = {}
-    defined: dict[str, Any] = {}
+    kinds: dict[str, JsonObject] = {}
+    defined: JsonObject = {}
     for name, kind in classes.items():
         schema = json.loads(json.dumps(schema_of(kind)).replace('"#/$defs/', f'"#/$defs/{name}.'))
         defined |= {f"{name}.{part}": content for part, content in schema.pop("$defs", {}).items()}
@@ -89,12 +88,12 @@ def fields_of_kinds(
     return kinds, defined
 
 
-def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+def schema_of(model: type[BaseModel]) -> JsonObject:
     """The schema of a model, without what says nothing to an editor."""
     return dict(_lean(model.model_json_schema()))
 
 
-def _place_of_kinds(schema: dict[str, Any]) -> Any:
+def _place_of_kinds(schema: JsonObject) -> Any:
     """The object in a shipped schema whose field names a kind."""
     if "Source" in schema.get("$defs", {}):
         return schema["$defs"]["Source"]

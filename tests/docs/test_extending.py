@@ -201,10 +201,9 @@ def put_file(workspace: Workspace, name: str, group: str, *, agree: bool = True)
 
 
 async def test_a_packages_source_metric_and_reward_and_files_of_other_kinds_train_measure_and_deploy_a_model(
-    workspace: Workspace, worker: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, worker: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NLP_SKILLS_WORKER", str(worker))
-    monkeypatch.setenv("NLP_SKILLS_SECRETS_DIR", str(tmp_path / "secrets"))
     put_file(workspace, "our_label", "baselines")
     put_file(workspace, "our_cause", "causes")
     ours = [put_file(workspace, "our_sft", "methods", agree=False), put_file(workspace, "our_drop", "targets")]
@@ -271,6 +270,7 @@ async def test_a_packages_source_metric_and_reward_and_files_of_other_kinds_trai
 
 async def train(client: Any, settings: dict[str, Any]) -> None:
     planned = await call(client, "plan_training", task="mails", settings=settings)
+    assert planned["next_step"]["tool"] == "train", planned["message"]
     await call(client, "train", **{**planned["next_step"]["arguments"], "confirm": True})
 
 

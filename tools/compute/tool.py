@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import anyio.to_thread
 from mcp.server import MCPServer
@@ -13,6 +13,7 @@ from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 
 from ...resources.answer import JobAnswer
+from ...resources.foundation.json_object import JsonObject
 from ...resources.job import JobFolder, job_folder
 from ...resources.workspace import Workspace
 from ..tool_function import add_tools, tool
@@ -90,7 +91,7 @@ async def set_up(
     context: Context,
     what: What,
     name: Annotated[str | None, Field(description="hub id of the base model; the machine's name")] = None,
-    settings: Annotated[dict[str, Any] | None, Field(description="of a machine: host; kind, infra, gpus; …")] = None,
+    settings: Annotated[JsonObject | None, Field(description="of a machine: host; kind, infra, gpus; …")] = None,
     confirm: Annotated[bool, Field(description="the person said yes")] = False,
 ) -> SetUp:
     from .consent import set_up_base_model, set_up_environment, set_up_machine

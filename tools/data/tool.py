@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import anyio
 from mcp.server import MCPServer
@@ -12,6 +12,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from ...resources.answer import Answer, JobAnswer, JobView
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ...resources.job import JobFolder
 from ...resources.task import TaskFolder
@@ -24,8 +25,8 @@ from .labelling.answer import Action, ByModel, LabellingAnswer, LabellingRequest
 class DataSourceAnswer(Answer):
     """`data_source` as it now stands, secrets as references; `data` made of it so far; `job` read the sources."""
 
-    data_source: dict[str, Any]
-    data: dict[str, Any] | None = None
+    data_source: JsonObject
+    data: JsonObject | None = None
     job: JobView | None = None
 
 
@@ -61,13 +62,11 @@ async def set_data_source(
     workspace: Workspace,
     context: Context,
     task: str,
-    sources: Annotated[list[dict[str, Any]] | None, Field(description="replaces the list")] = None,
+    sources: Annotated[list[JsonObject] | None, Field(description="replaces the list")] = None,
     split: Annotated[
-        dict[str, Any] | None, Field(description="train, valid, test shares; seed; group_by: column or skeleton")
+        JsonObject | None, Field(description="train, valid, test shares; seed; group_by: column or skeleton")
     ] = None,
-    quality: Annotated[
-        dict[str, Any] | None, Field(description="min_characters, max_characters, max_imbalance")
-    ] = None,
+    quality: Annotated[JsonObject | None, Field(description="min_characters, max_characters, max_imbalance")] = None,
     deduplicate_on: list[str] | None = None,
     confirm: Annotated[bool, Field(description="the person agreed to the price")] = False,
 ) -> DataSourceAnswer:
@@ -157,10 +156,10 @@ async def add_examples(
     context: Context,
     task: str,
     action: Action = "add",
-    examples: list[dict[str, Any]] | None = None,
+    examples: list[JsonObject] | None = None,
     by: Annotated[str, Field(description="proposer, writer, or reviewer's name")] = "",
     settings: Annotated[
-        dict[str, Any] | None,
+        JsonObject | None,
         Field(
             description="{rules: [{label, keywords, pattern}]}; endpoint: {model, base_url, api_key: ${NAME}, limit, prices}; "
             "{which: open|second|disputed, blind}; {per_label}"

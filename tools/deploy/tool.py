@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import anyio.to_thread
 from mcp.server import MCPServer
@@ -12,6 +12,7 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from ...resources.answer import Answer, JobView, NextStep
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
@@ -70,7 +71,7 @@ async def deploy(
     action: Literal["deploy", "list", "roll_back", "undeploy"] = "deploy",
     override_reason: Annotated[str, Field(description="the person's recorded reason to pass a gate")] = "",
     settings: Annotated[
-        dict[str, Any] | None,
+        JsonObject | None,
         Field(description="of the target: {port}, {quantization, serve}, {name, url}, {repo, content}, …"),
     ] = None,
 ) -> Deploying:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypedDict
 
 from pydantic import BaseModel, Field
 
 from ...resources.answer import OPEN_GROUP, Answer, JobView
 from ...resources.browsing.listing import TaskRow
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Language
 from ...resources.task import State
 
@@ -51,13 +52,43 @@ class Comparison(BaseModel):
     verdict: str
 
 
+class KeptStep(TypedDict):
+    """A next step as a job keeps it, in both languages."""
+
+    tool: str
+    arguments: JsonObject  # the tool's own
+    say: dict[str, str]
+
+
+class ExportResult(TypedDict):
+    """What an export came to."""
+
+    path: str
+    bytes: int
+    sha256: str
+    files: int
+    models: bool
+    left_out: list[str]
+
+
+class ImportResult(TypedDict):
+    """What an import came to; `set_aside` is code that nothing runs."""
+
+    task: str
+    path: str
+    files: int
+    bytes: int
+    without_model: list[str]
+    set_aside: list[str]
+
+
 class Managed(Answer):
     """What an action did, or would do where `done` is false; `details` are its figures, `job` where it takes longer."""
 
     task: str = ""
     done: bool = True
     path: str | None = None
-    details: dict[str, Any] = Field(default_factory=dict)
+    details: JsonObject = Field(default_factory=dict)  # each action's own, such as `ExportResult`
     warnings: list[str] = Field(default_factory=list)
     job: JobView | None = None
 
@@ -69,7 +100,7 @@ class TaskAnswer(Answer):
     path: str
     state: State
     revision: str
-    definition: dict[str, Any]
+    definition: JsonObject
     changed: list[str] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
 

@@ -15,6 +15,7 @@ from ...resources.foundation.access import forget_rows
 from ...resources.foundation.clock import now
 from ...resources.foundation.errors import TaskError
 from ...resources.foundation.files import describing_disk_errors, lock
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Language, Text
 from ...resources.task import Task, TaskFolder, TaskType
 from ...resources.workspace import Workspace, slug
@@ -66,13 +67,7 @@ def create_task(
     """
     title = checked_title(title)
     chosen = folder_name(title, type, name)
-    wanted: dict[str, Any] = {
-        **(more or {}),
-        "title": title,
-        "type": type,
-        "language": language,
-        "labels": list(labels),
-    }
+    wanted: JsonObject = {**(more or {}), "title": title, "type": type, "language": language, "labels": list(labels)}
     said = {"goal": goal, "pain_point": pain_point, "current_method": current_method, "impact": impact}
     groups = {"success_criteria": success_criteria or {}, "constraints": constraints or {}}
     wanted |= {field: value for field, value in {**said, **groups}.items() if value}

@@ -15,7 +15,7 @@ import uuid
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ... import __version__
 from ...resources.browsing.contents import without_secrets
@@ -23,12 +23,14 @@ from ...resources.data_source import load_data_source
 from ...resources.foundation.clock import now
 from ...resources.foundation.errors import SecretError, TaskError
 from ...resources.foundation.files import describing_disk_errors, lock, sha256_file
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text, several
 from ...resources.foundation.secrets import lookup, redact, references
 from ...resources.paths import expand_home, writable
 from ...resources.task import TaskFolder
 from ..compute.jobs.running import RunningJob, run_job
 from ..compute.jobs.words import size
+from .answers import ExportResult, KeptStep
 from .export_file import CHUNK_BYTES, MANIFEST, Entry, Manifest, Tell, travels
 from .tidy import refuse_beside_work
 
@@ -63,7 +65,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--models", action="store_true", help="trained models too")
     given = parser.parse_args(arguments)
 
-    def work(job: RunningJob) -> dict[str, Any]:
+    def work(job: RunningJob) -> JsonObject:
         said = Text("Writing the file", "寫入檔案")
         done = export(
             TaskFolder(given.task),
@@ -177,7 +179,8 @@ def destination(workspace_root: Path, folder: TaskFolder, path: str, replace: bo
     return target
 
 
-def result_of(done: Exported) -> dict[str, Any]:
+def result_of(done: Exported) -> ExportResult:
+    """What it came to, as answers and jobs hold it."""
     return {
         "path": str(done.path),
         "bytes": done.bytes,
@@ -208,7 +211,8 @@ def said_of(done: Exported) -> Text:
     )
 
 
-def next_of(done: Exported) -> dict[str, Any]:
+def next_of(done: Exported) -> KeptStep:
+    """What to do then."""
     say = Text(
         "On another machine (or here, under another name) this call brings it back.",
         "在另一台機器上（或在這裡換個名稱）用這個呼叫匯入。",

@@ -15,12 +15,13 @@ import unicodedata
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from ...resources.foundation.errors import TaskError, WorkspaceError
 from ...resources.foundation.files import describing_disk_errors
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text, several
 from ...resources.foundation.wording import misfit_of
 from ...resources.paths import expand_home, readable
@@ -31,6 +32,7 @@ from ...resources.workspace import Workspace, check_name
 from ..compute.jobs.running import RunningJob, run_job
 from ..compute.jobs.words import size
 from . import foreign
+from .answers import ImportResult, KeptStep
 from .create import new_folder
 from .export_file import CHUNK_BYTES, MANIFEST, Entry, Manifest, Tell, travels
 from .project import FOLDERS
@@ -65,7 +67,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--name", default="", help="the new task's folder name; the exported one where left out")
     given = parser.parse_args(arguments)
 
-    def work(job: RunningJob) -> dict[str, Any]:
+    def work(job: RunningJob) -> JsonObject:
         said = Text("Checking and writing the files", "檢查並寫入檔案")
         done = import_task(
             Workspace(), given.file, given.name, tell=lambda step, total: job.progress(step, total, said)
@@ -149,7 +151,8 @@ def locate_file(workspace: Workspace, path: str) -> Path:
     )
 
 
-def result_of(done: Imported) -> dict[str, Any]:
+def result_of(done: Imported) -> ImportResult:
+    """What it came to, as answers and jobs hold it."""
     return {
         "task": done.folder.name,
         "path": str(done.folder.root),
@@ -189,7 +192,8 @@ def said_of(done: Imported) -> Text:
     return said
 
 
-def next_of(done: Imported) -> dict[str, Any]:
+def next_of(done: Imported) -> KeptStep:
+    """What to do then."""
     say = Text(
         "Ask the coach where it stands. Its secrets do not travel: store them here with `nlp-skills secret set`.",
         "問教練目前的狀況。密碼不會跟著匯入，請在這台機器用 `nlp-skills secret set` 存入。",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from ...resources.answer import NextStep
 from ...resources.foundation.errors import TaskError
@@ -18,7 +18,7 @@ from ..compute.jobs import job_control
 from ..compute.jobs.words import size
 from ..compute.worker import light_python
 from . import clone, exporting, importing, project, promote, tidy
-from .answers import Action, Managed, Part
+from .answers import Action, KeptStep, Managed, Part
 from .export_file import JOB_BYTES
 from .next_step import next_step
 from .update import update_task
@@ -283,7 +283,7 @@ def _build_answer(
     *,
     path: Path | None = None,
     done: bool = True,
-    details: dict[str, Any] | None = None,
+    details: Mapping[str, object] | None = None,
     warnings: list[str] | None = None,
 ) -> Managed:
     return Managed(
@@ -292,7 +292,7 @@ def _build_answer(
         task=folder.name,
         done=done,
         path=str(path or folder.root),
-        details=details or {},
+        details=dict(details or {}),
         warnings=warnings or [],
     )
 
@@ -306,5 +306,5 @@ def _list_entries(entries: list[tuple[str, list[str]]]) -> str:
     return str(Text("; ", "；")).join([*shown, *more])
 
 
-def _localise_step(step: dict[str, Any]) -> NextStep:
+def _localise_step(step: KeptStep) -> NextStep:
     return NextStep(say=str(Text(**step["say"])), tool=step["tool"], arguments=step["arguments"])

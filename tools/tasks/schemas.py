@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Any
 
 from ...resources.data_source import DataSource
+from ...resources.foundation.json_object import JsonObject
 from ...resources.schemas import SCHEMAS, shipped_schema
 from ...resources.schemas.kinds import as_text, fields_of_kinds, object_by_kind, schema_of
 from ...resources.task import TASK_TYPES, Task
@@ -24,34 +24,34 @@ _DRAFT = "http://json-schema.org/draft-07/schema#"
 _PLAN_HEAD = ("format", "name", "created", "parent", "changes", "expects")
 
 
-def schemas() -> dict[str, dict[str, Any]]:
+def schemas() -> dict[str, JsonObject]:
     """Every schema by the name of its file."""
     made = {"task": _task(), "data_source": _data_source(), "plan": _plan(), "machines": _machines()}
     return {name: {"$schema": _DRAFT, **made[name]} for name in SCHEMAS}
 
 
-def _task() -> dict[str, Any]:
+def _task() -> JsonObject:
     schema = schema_of(Task)
     schema["properties"]["type"] = {**schema["properties"]["type"], "examples": list(TASK_TYPES)}
     schema.pop("required", None)  # the folder's name stands for a missing one
     return schema
 
 
-def _data_source() -> dict[str, Any]:
+def _data_source() -> JsonObject:
     schema = schema_of(DataSource)
     kinds, defined = fields_of_kinds("data_source", SOURCES.own())
     schema["$defs"] |= {**defined, "Source": object_by_kind("type", kinds, {"required": ["type"]})}
     return schema
 
 
-def _plan() -> dict[str, Any]:
+def _plan() -> JsonObject:
     head = schema_of(VersionConfig)
     kinds, defined = fields_of_kinds("plan", METHODS.own())
     told = {name: head["properties"][name] for name in _PLAN_HEAD}
     return {"title": "Plan", **object_by_kind("method", kinds, {"properties": told}), "$defs": defined}
 
 
-def _machines() -> dict[str, Any]:
+def _machines() -> JsonObject:
     kinds, defined = fields_of_kinds("machines", MACHINES.own())
     return {
         "title": "Machines",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...resources.browsing import reading
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ...resources.foundation.unknown_fields import unknown_field_warnings, unknown_fields
 from ...resources.task import Task, TaskFolder
@@ -60,7 +61,7 @@ def _answer(folder: TaskFolder, task: Task, revision: str, message: Text) -> Tas
     )
 
 
-def _definition(folder: TaskFolder, task: Task) -> dict[str, Any]:
+def _definition(folder: TaskFolder, task: Task) -> JsonObject:
     """The task's fields, long ones cut, of notes and decisions the newest; `more` says where the rest is read."""
     content = task.model_dump(mode="json", exclude_none=True)
     whole = {key: value for key, value in content.items() if value not in ({}, [])}

@@ -11,6 +11,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field, WithJsonSchema
 
 from ...resources.foundation.errors import UnknownResource
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Language, Text
 from ...resources.job import JobFolder
 from ...resources.task import TASK_TYPES, State, TaskType
@@ -52,14 +53,14 @@ def create_task(
     impact: str = "",
     labels: list[str] | None = None,
     success_criteria: Annotated[
-        dict[str, Any] | None, Field(description="{metric, threshold, baseline}, scores 0–1")
+        JsonObject | None, Field(description="{metric, threshold, baseline}, scores 0–1")
     ] = None,
     constraints: Annotated[
-        dict[str, Any] | None,
+        JsonObject | None,
         Field(description="{hardware, budget, privacy: open|on-premise, latency_ms, deadline, deployment}"),
     ] = None,
     more: Annotated[
-        dict[str, Any] | None,
+        JsonObject | None,
         Field(
             description="{affected, example, resources: {rows, source, renewal, balance}, "
             "versioning: {iterations, retention}}"
@@ -105,8 +106,7 @@ def update_task(
     shown: ShownTasks,
     task: str,
     changes: Annotated[
-        dict[str, Any] | None,
-        Field(description='dotted field → value: {"success_criteria.threshold": 0.8}; null clears'),
+        JsonObject | None, Field(description='dotted field → value: {"success_criteria.threshold": 0.8}; null clears')
     ] = None,
     decision: str = "",
     reason: str = "",
