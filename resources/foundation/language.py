@@ -85,6 +85,11 @@ def several(count: int, one: str, many: str = "", form: str = "") -> str:
     return f"{count:{form}} {one if count == 1 else many or f'{one}s'}"
 
 
+def number_of(count: int, one: str, many: str = "", form: str = "") -> Text:
+    """The same for a text that is said in both languages: in Chinese the bare number, as its sentence counts it (`{rows} 列`)."""
+    return Text(several(count, one, many, form), f"{count:{form}}")
+
+
 def default_language() -> Language:
     """The language of the settings: `NLP_SKILLS_LANGUAGE`, else English."""
     return as_language(os.environ.get("NLP_SKILLS_LANGUAGE")) or "en"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...resources.figures import figure
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import Text, number_of, several
 from ..evaluate.baseline import baseline_title, fitted_title
 from .analysis import Result
 from .answer import DecisionDue, Question
@@ -129,7 +129,7 @@ def _decision_by_result(result: Result) -> DecisionDue:
     fitted = fitted_title(name, result.simplest.fitted_on)
     figures = _text(
         "decision_by_result.measured_same_baselines",
-        rows=Text(several(result.rows, "row"), str(result.rows)),
+        rows=number_of(result.rows, "row"),
         version=result.version.name,
         value=result.value,
         fitted=fitted,

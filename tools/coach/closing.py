@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ...resources.foundation.files import read_json
-from ...resources.foundation.language import SENTENCES, Text, several
+from ...resources.foundation.language import SENTENCES, Text, number_of
 from ...resources.job import JobFolder
 from ...resources.spending import standing
 from ...resources.task import Task, TaskFolder
@@ -31,7 +31,7 @@ def cost_of_data(situation: Situation) -> Text:
     seconds = _job_seconds(situation.folder, "regenerate")
     parts = [duration(seconds)] if seconds else []
     rows = sum(situation.counts.values())
-    parts.append(str(_text("cost_of_data.kept", rows=Text(several(rows, "row"), str(rows)))))
+    parts.append(str(_text("cost_of_data.kept", rows=number_of(rows, "row"))))
     if used := _disk(situation.folder.data):
         parts.append(str(_text("cost_of_data.disk", used=size(used))))
     return _cost(parts, situation.folder)

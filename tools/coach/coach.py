@@ -10,7 +10,7 @@ from ...resources.answer import NextStep
 from ...resources.browsing.contents import without_secrets
 from ...resources.foundation.external import quote
 from ...resources.foundation.json_object import JsonObject
-from ...resources.foundation.language import Text, as_language, several, speaking
+from ...resources.foundation.language import Text, as_language, number_of, speaking
 from ...resources.foundation.masking import mask_secrets, throughout
 from ...resources.foundation.wording import nearest
 from ...resources.task import TaskFolder
@@ -164,7 +164,7 @@ def _folder(workspace: Workspace, task: str) -> TaskFolder | None:
 def _listing(workspace: Workspace) -> CoachAnswer:
     count = len(workspace.task_names())
     message = (
-        _text("listing.name_one_say", tasks=Text(several(count, "task"), str(count)), root=workspace.root)
+        _text("listing.name_one_say", tasks=number_of(count, "task"), root=workspace.root)
         if count
         else _text("listing.no_task_yet", root=workspace.root)
     )

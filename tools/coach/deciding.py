@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...resources.answer import NextStep
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import Text, number_of
 from ..evaluate.deciding import selection_effect
 from .analysis import (
     Change,
@@ -65,7 +65,7 @@ def _ready_to_deploy(situation: Situation, best: Result, message: str) -> CoachA
         _text(
             "ready_to_deploy.never_saw_goal",
             value=best.value,
-            rows=Text(several(best.rows, "row"), str(best.rows)),
+            rows=number_of(best.rows, "row"),
             threshold=best.threshold,
         )
     ]

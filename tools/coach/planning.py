@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...resources.figures import figure
 from ...resources.foundation.external import quote
 from ...resources.foundation.files import read_yaml
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import Text, number_of
 from ..compute.jobs.words import duration
 from ..data.task_kind import task_kind
 from ..evaluate.metric import METRICS
@@ -29,7 +29,7 @@ def first_plan_decision(situation: Situation) -> DecisionDue:
         return _from_preferences(situation)
     rows, train, labels = situation.counts.get("train", 0), situation.train_labels, answers == "label"
     reasons = [
-        _text("first_plan_decision.small_model_lora", trainings=Text(several(rows, "training row"), str(rows)))
+        _text("first_plan_decision.small_model_lora", trainings=number_of(rows, "training row"))
         if rows < figure("rows_typical") * 10
         else _text("first_plan_decision.training_rows_enough", rows=rows)
     ]
@@ -77,7 +77,7 @@ def _from_preferences(situation: Situation) -> DecisionDue:
     rows = situation.counts.get("train", 0)
     dpo = _text("from_preferences.preferences_lora_dpo")
     reasons = [
-        _text("from_preferences.dpo_learns_which", trainings=Text(several(rows, "training pair"), str(rows))),
+        _text("from_preferences.dpo_learns_which", trainings=number_of(rows, "training pair")),
         _text("from_preferences.only_re_weighs"),
         _text("from_preferences.costs_two_three"),
         *_their_machine(situation),
@@ -99,7 +99,7 @@ def fits_the_test(situation: Situation, topic: Topic) -> Text | None:
     half = precision_of(test, _USUAL_THRESHOLD)
     return _text(
         "fits_the_test.score_known_about",
-        tests=Text(several(test, "test row"), str(test)),
+        tests=number_of(test, "test row"),
         usual_threshold=_USUAL_THRESHOLD,
         half=half,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...resources.answer import NextStep
 from ...resources.deployment import Deployment
 from ...resources.figures import figure
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import Text, number_of, several
 from ..data.task_kind import task_kind
 from ..evaluate.measurable import goal_beyond_reach
 from . import labelling
@@ -306,7 +306,7 @@ def _data_words(situation: Situation) -> Text:
     labels = _text("data_words.labels_training", shown=shown) if train else ""
     return _text(
         "data_words.data_ready_train",
-        rows=Text(several(counts.get("train", 0), "row"), str(counts.get("train", 0))),
+        rows=number_of(counts.get("train", 0), "row"),
         valid=counts.get("valid", 0),
         test=counts.get("test", 0),
         labels=labels,

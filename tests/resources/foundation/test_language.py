@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import nlp_skills
-from nlp_skills.resources.foundation.language import CLAUSES, COMMAS, SENTENCES, Text, several, speaking
+from nlp_skills.resources.foundation.language import CLAUSES, COMMAS, SENTENCES, Text, number_of, several, speaking
 
 PACKAGE = Path(nlp_skills.__file__).resolve().parent
 
@@ -89,3 +89,10 @@ def test_what_is_filled_in_stands_in_the_code_and_both_languages_find_what_they_
         if not call.args and asked != given:
             wrong.append(f"{place}: asks for {sorted(asked)}, is given {sorted(map(str, given))}")
     assert wrong == []
+
+
+def test_a_count_is_a_number_with_its_noun_in_english_and_the_bare_number_in_chinese() -> None:
+    said = Text("{rows} left out.", "略過 {rows} 列。")
+
+    assert said.format(rows=number_of(1, "row")) == Text("1 row left out.", "略過 1 列。")
+    assert said.format(rows=number_of(1200, "row", form=",")) == Text("1,200 rows left out.", "略過 1,200 列。")

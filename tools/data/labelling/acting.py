@@ -9,7 +9,7 @@ from ....resources.answer import NextStep
 from ....resources.data_source import load_data_source
 from ....resources.foundation import secrets
 from ....resources.foundation.errors import DataError
-from ....resources.foundation.language import CLAUSES, COMMAS, SENTENCES, Text, several
+from ....resources.foundation.language import CLAUSES, COMMAS, SENTENCES, Text, number_of, several
 from ....resources.job import JobFolder
 from ....resources.task import TaskFolder
 from ....resources.workspace import Workspace
@@ -117,7 +117,7 @@ def _describe_rules_result(given: int, silent: int) -> Text:
         else Text("", "")
     )
     return Text("The rules propose a label for {rows}{rest}.", "規則對 {rows} 列提出標籤{rest}。").format(
-        rows=Text(several(given, "row"), str(given)), rest=rest
+        rows=number_of(given, "row"), rest=rest
     )
 
 
@@ -148,7 +148,7 @@ def _propose_in_chat(here: Labelling, wish: LabellingRequest) -> LabellingAnswer
     asked = _describe_question(here)
     message = Text(
         "{said}{rows} of {all} without a proposal. {asked}", "{said}這是 {all} 列待提案中的 {rows} 列。{asked}"
-    ).format(said=said, rows=len(rows), all=Text(several(len(ids), "row"), str(len(ids))), asked=asked)
+    ).format(said=said, rows=len(rows), all=number_of(len(ids), "row"), asked=asked)
     given = f"{here.pool.kind.key}{', entity' if here.pool.needs_entity else ''}"
     say = Text(
         f"Read each text and propose: examples=[{{id, {given}, confidence 0–1}}]; leave out what you cannot "
@@ -220,7 +220,7 @@ def _review(task: TaskFolder, wish: LabellingRequest) -> LabellingAnswer:
     message = Text(
         "{rows} of {all} to review, the most uncertain first. {asked}",
         "待審 {all} 列中的 {rows} 列，最不確定的在前。{asked}",
-    ).format(rows=len(rows), all=Text(several(len(ids), "row"), str(len(ids))), asked=asked)
+    ).format(rows=len(rows), all=number_of(len(ids), "row"), asked=asked)
     say = Text(
         f"Show them to the person and pass on what they decide: {{id}} accepts the proposal, {{id, {key}}} sets another, "
         f"{{id, {key}: null}} leaves the row out. by: their name.",
@@ -259,7 +259,7 @@ def _accept(task: TaskFolder, wish: LabellingRequest) -> LabellingAnswer:
     message = Text(
         "{proposals} would be accepted unseen. People agreed with it so far: {told}.",
         "會直接接受 {proposals} 個提案。目前人工審閱的一致程度：{told}。",
-    ).format(proposals=Text(several(count, "open proposal"), str(count)), told=told)
+    ).format(proposals=number_of(count, "open proposal"), told=told)
     say = Text(
         "Ask the person whether that is good enough; then call this. Rows that proposers differ about stay open.",
         "請問對方這樣夠不夠好，同意再呼叫。提案者意見不同的列不會動。",

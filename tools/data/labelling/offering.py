@@ -8,7 +8,7 @@ from typing import Any
 
 from ....resources.foundation.errors import DataError
 from ....resources.foundation.files import read_jsonl
-from ....resources.foundation.language import Text, several
+from ....resources.foundation.language import Text, number_of
 from ....resources.task import TaskFolder
 from ..task_kind import role_title, task_kind
 from .standing import load_labelling, next_call
@@ -37,8 +37,8 @@ def only_unlabelled(task: TaskFolder, fetched: int, files: Sequence[Path]) -> di
         )
         .format(
             lacking=lacking,
-            records=Text(several(fetched, "record"), str(fetched)),
-            rows=Text(several(apart["unlabelled"], "row is", "rows are"), str(apart["unlabelled"])),
+            records=number_of(fetched, "record"),
+            rows=number_of(apart["unlabelled"], "row is", "rows are"),
             data=task.data / "unlabelled",
         )
         ._asdict(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....resources.evaluation import ClassFigures, Confusion
-from ....resources.foundation.language import Text, several
+from ....resources.foundation.language import Text, number_of, several
 from ....resources.pages.intervals import bar, number
 from ....resources.pages.markup import Content, Html, html, table, tag
 from ..metric import metric_title
@@ -137,7 +137,7 @@ def _cell(found: Confusion, gold: int, place: int, count: int, total: int) -> Ht
             aria_label=Text(
                 "{rows} of {label} answered {answered}, {share:.0%}",
                 "「{label}」有 {rows} 列的回答是「{answered}」，占 {share:.0%}",
-            ).format(rows=Text(several(count, "row"), str(count)), label=label, answered=answered, share=share),
+            ).format(rows=number_of(count, "row"), label=label, answered=answered, share=share),
         )
     return tag("td", inside, class_="right" if right else "wrong", style=f"--share:{round(100 * share)}%")
 
