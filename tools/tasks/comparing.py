@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...resources.answer import NextStep
 from ...resources.foundation.errors import TaskError
 from ...resources.foundation.files import read_json
-from ...resources.foundation.language import Text
+from ...resources.foundation.language import SENTENCES, Text
 from ...resources.promotion import current_version
 from ...resources.score import Best, best_version, lower_is_better, reaches
 from ...resources.snapshot import SnapshotManifest
@@ -100,11 +100,10 @@ def _verdict(columns: list[Column], rankable: bool) -> Text:
         ordered = ", ".join(f"{one.task} {one.best_score:.3f}" for one in best_first)
         parts.append(
             Text(
-                f"They were measured on the same benchmark in {metric_title(columns[0].metric).en}: {ordered}. Whether a gap "
-                "is more than chance is not tested across tasks.",
-                f"它們用同一個評估基準、同一個指標（{metric_title(columns[0].metric).zh}）量測：{ordered}。"
-                "跨任務沒有檢定，差距是否只是運氣未知。",
-            )
+                "They were measured on the same benchmark in {metric}: {ordered}. Whether a gap is more than chance is not "
+                "tested across tasks.",
+                "它們用同一個評估基準、同一個指標（{metric}）量測：{ordered}。跨任務沒有檢定，差距是否只是運氣未知。",
+            ).format(metric=metric_title(columns[0].metric), ordered=ordered)
         )
     else:
         parts.append(
@@ -115,23 +114,20 @@ def _verdict(columns: list[Column], rankable: bool) -> Text:
                 "請各自和自己的目標比。",
             )
         )
-    return Text(" ".join(part.en for part in parts), "".join(part.zh for part in parts))
+    return SENTENCES.join(parts)
 
 
 def _against_goal(column: Column) -> Text:
     name, title = column.task, metric_title(column.metric)
     if column.best_score is None:
         return Text(f"{name}: nothing is measured yet.", f"{name}：還沒有評估結果。")
-    score = f"{column.best_score:.3f}"
+    measured = Text("{name}: {title} {score}", "{name}：{title} {score}").format(
+        name=name, title=title, score=f"{column.best_score:.3f}"
+    )
     if column.threshold is None:
-        return Text(f"{name}: {title.en} {score}, no goal set.", f"{name}：{title.zh} {score}，尚未設定目標。")
+        return measured + Text(", no goal set.", "，尚未設定目標。")
     goal = f"{column.threshold:.3f}"
     if column.met:
-        return Text(
-            f"{name}: {title.en} {score}, its goal of {goal} is met.", f"{name}：{title.zh} {score}，已達目標 {goal}。"
-        )
+        return measured + Text(f", its goal of {goal} is met.", f"，已達目標 {goal}。")
     gap = abs(column.threshold - column.best_score)
-    return Text(
-        f"{name}: {title.en} {score}, {gap:.3f} short of its goal of {goal}.",
-        f"{name}：{title.zh} {score}，距離目標 {goal} 還差 {gap:.3f}。",
-    )
+    return measured + Text(f", {gap:.3f} short of its goal of {goal}.", f"，距離目標 {goal} 還差 {gap:.3f}。")

@@ -118,7 +118,7 @@ def _require_free(workspace: Workspace, final: Path) -> None:
         else Text("A folder of that name already exists", "已有同名的資料夾")
     )
     raise TaskError(
-        Text(f"{what.en}: {final}", f"{what.zh}：{final}"),
+        what + Text(f": {final}", f"：{final}"),
         Text(
             f"Carry on with it (update_task, read_resource), or call again with name={free!r}."
             if is_task

@@ -203,12 +203,12 @@ def said_of(done: Exported) -> Text:
         if done.on_premise
         else Text("", "")
     )
-    return Text(
-        f"Written to {done.path}: {several(done.files, 'file')}, {size(done.bytes)}, {models.en}; no secret is in it. "
-        f"SHA-256 {done.sha256}.{links.en}{rows.en}",
-        f"已匯出到 {done.path}：{done.files} 個檔案，{size(done.bytes)}，{models.zh}；其中沒有任何密碼。"
-        f"SHA-256 為 {done.sha256}。{links.zh}{rows.zh}",
+    written = Text(
+        f"Written to {done.path}: {several(done.files, 'file')}, {size(done.bytes)}, ",
+        f"已匯出到 {done.path}：{done.files} 個檔案，{size(done.bytes)}，",
     )
+    proof = Text(f"; no secret is in it. SHA-256 {done.sha256}.", f"；其中沒有任何密碼。SHA-256 為 {done.sha256}。")
+    return written + models + proof + links + rows
 
 
 def next_of(done: Exported) -> KeptStep:

@@ -129,7 +129,7 @@ def _misfit(error: ValidationError) -> TaskError:
             f"Scores run from 0 to 1: write {value:g} % as {value / 100:g}.",
             f"分數介於 0 與 1：{value:g}% 請寫成 {value / 100:g}。",
         )
-    return TaskError(Text(f"{field}: {said.en}.", f"{field}：{said.zh}。"), fix, field=field)
+    return TaskError(Text(f"{field}: ", f"{field}：") + said + Text(".", "。"), fix, field=field)
 
 
 def _check_metric(task: Task) -> None:
@@ -148,7 +148,7 @@ def _check_metric(task: Task) -> None:
             f"「{name[:40]}」不適合 {task.type} 類型的任務",
         )
     raise TaskError(
-        Text(f"{what.en}.", f"{what.zh}。"),
+        what + Text(".", "。"),
         suggest(name, suggest_metrics(name, answers, task.labels, 1), cutoff=0.5),
         field="success_criteria.metric",
     )

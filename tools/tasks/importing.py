@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from ...resources.foundation.errors import TaskError, WorkspaceError
 from ...resources.foundation.files import describing_disk_errors
 from ...resources.foundation.json_object import JsonObject
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import COMMAS, Text, several
 from ...resources.foundation.wording import misfit_of
 from ...resources.paths import expand_home, readable
 from ...resources.removal import model_stands, record_removal, removal_file
@@ -170,23 +170,23 @@ def said_of(done: Imported) -> Text:
         f"已匯入為 {done.folder.name}，位於 {done.folder.root}：{done.files} 個檔案，{size(done.bytes)}，雜湊全部相符。",
     )
     if done.without_model:
-        bare = Text(", ".join(done.without_model), "、".join(done.without_model))
-        said = Text(
-            f"{said.en} Without models: {bare.en}; reproduce trains one again.",
-            f"{said.zh}沒有附上模型的版本：{bare.zh}；可用 reproduce 重新訓練。",
-        )
+        bare = COMMAS.join(done.without_model)
+        said += Text(" Without models: ", "沒有附上模型的版本：") + bare
+        said += Text("; reproduce trains one again.", "；可用 reproduce 重新訓練。")
     if done.set_aside:
         place, more = done.folder.root / foreign.ASIDE, len(done.set_aside) - _NAMED
         names = Text(
             ", ".join(done.set_aside[:_NAMED]) + (f" and {more} more" if more > 0 else ""),
             "、".join(done.set_aside[:_NAMED]) + (f" 等 {len(done.set_aside)} 個" if more > 0 else ""),
         )
-        said = Text(
-            f"{said.en} Code in it that nlp-skills did not write was set aside in {place}, where nothing runs it: {names.en}. "
-            "What nlp-skills generates was written afresh. Whoever has read such a file and wants it brings it in on the "
+        said += Text(
+            f" Code in it that nlp-skills did not write was set aside in {place}, where nothing runs it: ",
+            f"其中有不是 nlp-skills 產生的程式，已移到 {place}，不會被執行：",
+        )
+        said += names + Text(
+            ". What nlp-skills generates was written afresh. Whoever has read such a file and wants it brings it in on the "
             f'terminal: nlp-skills allow --script "{place / done.set_aside[0]}".',
-            f"{said.zh}其中有不是 nlp-skills 產生的程式，已移到 {place}，不會被執行：{names.zh}。"
-            "該由 nlp-skills 產生的檔案已重新寫入。看過內容、確定要用的話，請在終端機執行："
+            "。該由 nlp-skills 產生的檔案已重新寫入。看過內容、確定要用的話，請在終端機執行："
             f'nlp-skills allow --script "{place / done.set_aside[0]}"。',
         )
     return said
@@ -232,7 +232,7 @@ def _check_entries(file: Path, entries: list[zipfile.ZipInfo], manifest: Manifes
         name = info.orig_filename
         folded = unicodedata.normalize("NFC", name).casefold()
         if problem := _unsafe(info, manifest.models):
-            raise _refused_error(file, Text(f"{name[:120]!r} {problem.en}", f"「{name[:120]}」{problem.zh}"))
+            raise _refused_error(file, Text(f"{name[:120]!r} ", f"「{name[:120]}」") + problem)
         if folded in seen:
             raise _refused_error(file, Text(f"{name[:120]!r} is in it twice", f"「{name[:120]}」出現兩次"))
         seen.add(folded)
@@ -341,7 +341,7 @@ def _no_export(file: Path) -> TaskError:
 
 def _refused_error(file: Path, why: Text) -> TaskError:
     return TaskError(
-        Text(f"{file.name} is not imported: {why.en}.", f"沒有匯入 {file.name}：{why.zh}。"),
+        Text(f"{file.name} is not imported: ", f"沒有匯入 {file.name}：") + why + Text(".", "。"),
         Text(
             "Export the task again with manage_task(action='export'); if somebody sent you this file, do not trust it.",
             "請用 manage_task(action='export') 重新匯出；如果是別人傳來的檔案，請勿信任。",

@@ -25,18 +25,13 @@ def describe_page(page: Page, state: State | None, filtered: bool) -> Text:
     if not total and state == "archived":
         return Text("No task is archived.", "沒有封存的任務。")
     if not total:
-        return Text(f"There is no task yet.{hidden.en}", f"目前還沒有任務。{hidden.zh}")
+        return Text("There is no task yet.", "目前還沒有任務。") + hidden
     if filtered and not shown:
-        return Text(
-            f"No task matches, of {several(total, 'task')} in all.{hidden.en}",
-            f"共 {total} 個任務，沒有符合的。{hidden.zh}",
-        )
+        none = Text(f"No task matches, of {several(total, 'task')} in all.", f"共 {total} 個任務，沒有符合的。")
+        return none + hidden
     tail = Text(" There are more.", "後面還有。") if page.next_cursor else Text("", "")
-    busy = _describe_jobs(page)
-    return Text(
-        f"{shown} of {several(total, 'task')}.{tail.en}{busy.en}{hidden.en}",
-        f"共 {total} 個任務，顯示 {shown} 個。{tail.zh}{busy.zh}{hidden.zh}",
-    )
+    counted = Text(f"{shown} of {several(total, 'task')}.", f"共 {total} 個任務，顯示 {shown} 個。")
+    return counted + tail + _describe_jobs(page) + hidden
 
 
 def _describe_jobs(page: Page) -> Text:
@@ -45,10 +40,8 @@ def _describe_jobs(page: Page) -> Text:
         (STATE_WORDS[state], ", ".join(row.name for row in page.rows if row.job == state))
         for state in reversed(ACTIVE_STATES)
     ]
-    return Text(
-        "".join(f" With a job {state.en}: {names}." for state, names in parts if names),
-        "".join(f"有工作{state.zh}：{names}。" for state, names in parts if names),
-    )
+    said = Text(" With a job {state}: {names}.", "有工作{state}：{names}。")
+    return Text("", "").join(said.format(state=state, names=names) for state, names in parts if names)
 
 
 def next_after_listing(page: Page, state: State | None, query: str, limit: int) -> NextStep:

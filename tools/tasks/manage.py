@@ -9,7 +9,7 @@ from typing import get_args
 
 from ...resources.answer import NextStep
 from ...resources.foundation.errors import TaskError
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import SENTENCES, Text, several
 from ...resources.job import JobFolder
 from ...resources.score import best_version
 from ...resources.task import TaskFolder
@@ -126,7 +126,7 @@ def _after_promotion(folder: TaskFolder, done: promote.Promoted, said: Text) -> 
                 f"目前沒有部署；需要的話，部署 {done.version} 是另一個步驟。",
             )
         )
-        said = Text(f"{said.en} {live.en}" if done.deployed else said.en, said.zh + (live.zh if done.deployed else ""))
+        said = SENTENCES.join([said, live if done.deployed else None])
         step = NextStep(say=str(live), tool="deploy", arguments={"task": folder.name, "version": done.version})
     return Managed(
         message=str(said),
@@ -152,13 +152,14 @@ def _tidy(_workspace: Workspace, folder: TaskFolder, wish: ManageRequest) -> Man
         "removed_count": len(done.removed),
     }
     if not done.removed:
-        said = Text(f"Nothing to remove in {folder.name}.{stays.en}", f"{folder.name} 沒有可以清理的內容。{stays.zh}")
+        said = Text(f"Nothing to remove in {folder.name}.", f"{folder.name} 沒有可以清理的內容。") + stays
         return _build_answer(folder, said, next_step(folder.name, folder.state()), details=details)
     if not done.done:
         said = Text(
-            f"Would free {size(done.bytes)} in {folder.name}: {listed}.{stays.en} Nothing was removed yet.",
-            f"{folder.name} 可以騰出 {size(done.bytes)}：{listed}。{stays.zh}目前還沒有移除任何東西。",
+            f"Would free {size(done.bytes)} in {folder.name}: {listed}.",
+            f"{folder.name} 可以騰出 {size(done.bytes)}：{listed}。",
         )
+        said += stays + Text(" Nothing was removed yet.", "目前還沒有移除任何東西。")
         say = Text(
             "Show what would go and ask; with their yes, make this call.",
             "請說明會移除什麼並詢問對方；對方同意後再用這個呼叫。",
@@ -170,10 +171,9 @@ def _tidy(_workspace: Workspace, folder: TaskFolder, wish: ManageRequest) -> Man
         )
         return _build_answer(folder, said, step, details=details, done=False)
     said = Text(
-        f"Freed {size(done.bytes)} in {folder.name}: {listed}.{stays.en} A removed model is trained again with "
-        "reproduce.",
-        f"{folder.name} 已騰出 {size(done.bytes)}：{listed}。{stays.zh}移除的模型可用 reproduce 重新訓練。",
+        f"Freed {size(done.bytes)} in {folder.name}: {listed}.", f"{folder.name} 已騰出 {size(done.bytes)}：{listed}。"
     )
+    said += stays + Text(" A removed model is trained again with reproduce.", "移除的模型可用 reproduce 重新訓練。")
     return _build_answer(folder, said, next_step(folder.name, folder.state()), details=details)
 
 
@@ -208,9 +208,10 @@ def _clone(workspace: Workspace, folder: TaskFolder, wish: ManageRequest) -> Man
         "含資料" if "data" in wish.include else "不含資料",
     )
     said = Text(
-        f"{made.name} in {made.root} begins where {folder.name} stands, {parts.en} and without versions.",
-        f"已由 {folder.name} 複製出 {made.name}，位於 {made.root}，{parts.zh}、不含版本。",
+        f"{made.name} in {made.root} begins where {folder.name} stands, ",
+        f"已由 {folder.name} 複製出 {made.name}，位於 {made.root}，",
     )
+    said += parts + Text(" and without versions.", "、不含版本。")
     return _build_answer(made, said, next_step(made.name, made.state()), details={"cloned_from": folder.name})
 
 
@@ -255,9 +256,9 @@ def _generate(_workspace: Workspace, folder: TaskFolder, wish: ManageRequest) ->
         f"已在 {folder.root} 寫入 {new} 個檔案，{len(done.unchanged)} 個原本就是最新的。",
     )
     if kept:
-        said = Text(
-            f"{said.en} Edited by hand and kept: {kept}; confirm=true renews edited scripts, old ones aside.",
-            f"{said.zh}手動修改過而保留的：{kept}；confirm=true 會更新改過的腳本，舊檔移到一旁。",
+        said += Text(
+            f" Edited by hand and kept: {kept}; confirm=true renews edited scripts, old ones aside.",
+            f"手動修改過而保留的：{kept}；confirm=true 會更新改過的腳本，舊檔移到一旁。",
         )
     details = {name: files for name, files in done.model_dump().items() if name != "unchanged"}
     return _build_answer(folder, said, next_step(folder.name, folder.state()), details=details)

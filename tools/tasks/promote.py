@@ -124,9 +124,9 @@ def _unmeasured_error(chosen: VersionFolder, metric: str) -> TaskError:
     title, call = metric_title(metric), f"evaluate(task={chosen.task.name!r}, version={chosen.name!r})"
     return TaskError(
         Text(
-            f"{chosen.name} has no {title.en} yet: nothing says whether it is good enough.",
-            f"{chosen.name} 還沒有{title.zh}的評估結果，無法判斷夠不夠好。",
-        ),
+            "{version} has no {metric} yet: nothing says whether it is good enough.",
+            "{version} 還沒有{metric}的評估結果，無法判斷夠不夠好。",
+        ).format(version=chosen.name, metric=title),
         Text(
             f"Measure it first: {call}. Or give reason= in the person's words; it is recorded.",
             f"請先評估：{call}。或用 reason= 寫下使用者的理由，會留下紀錄。",
@@ -139,9 +139,9 @@ def _below(chosen: VersionFolder, metric: str, score: float, threshold: float) -
     title = metric_title(metric)
     return TaskError(
         Text(
-            f"{chosen.name} is below the person's own goal: {title.en} {score:.3f}, wanted {threshold:.3f}.",
-            f"{chosen.name} 未達使用者自訂的目標：{title.zh} {score:.3f}，目標 {threshold:.3f}。",
-        ),
+            "{version} is below the person's own goal: {metric} {score:.3f}, wanted {goal:.3f}.",
+            "{version} 未達使用者自訂的目標：{metric} {score:.3f}，目標 {goal:.3f}。",
+        ).format(version=chosen.name, metric=title, score=score, goal=threshold),
         Text(
             "Ask diagnose what would help, or promote it with reason= in the person's words; it is recorded.",
             "可用 diagnose 找出怎麼改善，或用 reason= 寫下使用者的理由後再設為目前版本，會留下紀錄。",

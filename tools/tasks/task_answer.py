@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...resources.browsing import reading
 from ...resources.foundation.json_object import JsonObject
-from ...resources.foundation.language import Text
+from ...resources.foundation.language import CLAUSES, Text
 from ...resources.foundation.unknown_fields import unknown_field_warnings, unknown_fields
 from ...resources.task import Task, TaskFolder
 from ...resources.workspace import Workspace
@@ -91,18 +91,19 @@ def _said_of_changes(updated: Updated) -> Text:
     if not updated.changed:
         return Text("Nothing differs from before.", "與先前相同，沒有變動。")
     fields = updated.changed[:_CHANGES_SHOWN]
-    more = [f"+{len(updated.changed) - len(fields)}"] if len(updated.changed) > len(fields) else []
-    english, chinese = (
-        [
-            f"{field}{colon}{_value(updated.before, field) or none} → {_value(updated.task, field) or none}"
-            if field not in ("notes", "decisions")
-            else field
-            for field in fields
-        ]
-        + more
-        for colon, none in ((": ", "nothing"), ("：", "（空）"))
+    more = f"+{len(updated.changed) - len(fields)}" if len(updated.changed) > len(fields) else None
+    said = CLAUSES.join([*(_said_of_change(updated, field) for field in fields), more])
+    return Text("Changed ", "已修改 ") + said + Text(".", "。")
+
+
+def _said_of_change(updated: Updated, field: str) -> Text | str:
+    if field in ("notes", "decisions"):
+        return field
+    nothing = Text("nothing", "（空）")
+    before, after = (_value(task, field) or nothing for task in (updated.before, updated.task))
+    return Text("{field}: {before} → {after}", "{field}：{before} → {after}").format(
+        field=field, before=before, after=after
     )
-    return Text(f"Changed {'; '.join(english)}.", f"已修改 {'；'.join(chinese)}。")
 
 
 def _value(task: Task, field: str) -> str:

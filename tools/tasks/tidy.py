@@ -170,9 +170,9 @@ def _going(folder: TaskFolder, needed: Iterable[str]) -> Iterator[Removed]:
                 folder,
                 version.models,
                 Text(
-                    f"{what.en} of {version.name}" if version.status() in _TRAINED else f"{what.en} ({version.name})",
-                    f"{version.name} 的{what.zh}",
-                ),
+                    "{what} of {version}" if version.status() in _TRAINED else "{what} ({version})",
+                    "{version} 的{what}",
+                ).format(what=what, version=version.name),
             )
         elif version.name in kept:
             yield from _spare_parts(folder, version)
@@ -197,7 +197,8 @@ def _spare_parts(folder: TaskFolder, version: VersionFolder) -> Iterator[Removed
             file.startswith(f"{path.relative_to(folder.root).as_posix()}/") for file in version.model_info().files
         )
         if path.is_dir() and not committed and not (deployed and name == "merged"):
-            yield _remove_path(folder, path, Text(f"{what.en} of {version.name}", f"{version.name} 的{what.zh}"))
+            of_version = Text("{what} of {version}", "{version} 的{what}").format(what=what, version=version.name)
+            yield _remove_path(folder, path, of_version)
 
 
 def _remove_path(folder: TaskFolder, path: Path, what: Text) -> Removed:

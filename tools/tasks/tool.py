@@ -89,9 +89,9 @@ def create_task(
         f"已建立任務 {created.folder.name}，位於 {created.folder.root}。",
     )
     if created.derived:
-        said = Text(
-            f"{said.en} The title gives no portable folder name, so one was made up.",
-            f"{said.zh}標題無法直接當資料夾名稱，因此另取了一個。",
+        said += Text(
+            " The title gives no portable folder name, so one was made up.",
+            "標題無法直接當資料夾名稱，因此另取了一個。",
         )
     return shown.show(created.folder, said)
 

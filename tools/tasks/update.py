@@ -103,11 +103,10 @@ def _refuse_contradiction(folder: TaskFolder, current: Task, wanted: Task, revis
     fields = ", ".join(both)
     raise ConflictError(
         Text(
-            f"Somebody else changed {fields} since you read the task; nothing of this call was written.\n"
-            + "\n".join(line.en for line in lines),
-            f"在你讀取之後，{'、'.join(both)} 已被別人修改過；這次呼叫沒有寫入任何內容。\n"
-            + "\n".join(line.zh for line in lines),
-        ),
+            f"Somebody else changed {fields} since you read the task; nothing of this call was written.\n",
+            f"在你讀取之後，{'、'.join(both)} 已被別人修改過；這次呼叫沒有寫入任何內容。\n",
+        )
+        + Text("\n", "\n").join(lines),
         Text(
             f"Show the person both and ask which holds. To write yours, make the same call with revision={stands!r}; to "
             "keep theirs, leave that field out.",
@@ -127,10 +126,8 @@ def _contradiction(field: str, seen: Task | None, current: Task, wanted: Task) -
     theirs, yours = shown_value(value_at(current, field)), shown_value(value_at(wanted, field))
     was = shown_value(value_at(seen, field)) if seen else None
     before = Text(f"was {was}, ", f"原為 {was}，") if was is not None else Text("", "")
-    return Text(
-        f"- {field}: {before.en}now {theirs}; you ask for {yours}",
-        f"- {field}：{before.zh}現為 {theirs}；你要改成 {yours}",
-    )
+    now = Text(f"now {theirs}; you ask for {yours}", f"現為 {theirs}；你要改成 {yours}")
+    return Text(f"- {field}: ", f"- {field}：") + before + now
 
 
 def shown_value(value: Any) -> str:
