@@ -13,53 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .changes import changes_between
 from .evaluation import Evaluation
 from .foundation.clock import now
 from .foundation.errors import TaskError
 from .foundation.files import read_yaml, sha256_bytes, write_yaml
+from .foundation.json_object import JsonObject
 from .foundation.language import Language, Text
+from .lineage_record import ChangeDetail, Lineage, LineageData, Prediction, VersionCost
 from .model_info import ModelInfo
 from .spending import amount, total_spent
-from .task import TaskFolder, describe_validation, field_of
+from .task import TaskFolder
 from .version import VersionFolder, version_numbers
 from .version_config import VersionConfig
 
 _SUMMARISED = ("machine", "nlp_skills", "python", "platform", "packages", "threads", "processes", "code")
 
 
-class _Open(BaseModel):
-    """Validated on load, unknown fields kept."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class LineageData(_Open):
-    """Which rows: the hash of what came from the sources, the snapshot's hash, and the number of rows in each split."""
-
-    source_hash: str | None = None
-    snapshot: str | None = None
-    train_count: int | None = None
-    valid_count: int | None = None
-    test_count: int | None = None
-
-
-class Lineage(_Open):
-    """The content of `lineage.yaml`; only `version` is required, so the seed's own example is valid as it stands."""
-
-    version: str
-    created: str | None = None
-    parent: str | None = None
-    data: LineageData = Field(default_factory=LineageData)
-    config: dict[str, Any] = Field(default_factory=dict)
-    results: dict[str, Any] = Field(default_factory=dict)
-    changes: list[str] = Field(default_factory=list)
-    change_details: list[dict[str, Any]] = Field(default_factory=list)
-
-
-def track_version(folder: VersionFolder) -> dict[str, Any]:
+def track_version(folder: VersionFolder) -> Lineage:
     """Bring `lineage.yaml` up to date with the version's files, and return its content.
 
     Idempotent; written by rename, and only where something differs. Fields it does not know and sentences a person
@@ -73,32 +45,28 @@ def track_version(folder: VersionFolder) -> dict[str, Any]:
         if existing is None:
             raise _empty(folder)
         return existing
-    derived = _derive_lineage(folder, existing or {})
-    content = {**derived, **{key: value for key, value in (existing or {}).items() if key not in _OWN_FIELDS}}
-    if content != existing and folder.status() != "reserved":
+    lineage = _derive_lineage(folder, existing)
+    content = lineage.to_dict()
+    if (existing is None or content != existing.to_dict()) and folder.status() != "reserved":
         write_yaml(folder.lineage_file, content)
-    return content
+    return lineage
 
 
-def load_lineage(folder: VersionFolder) -> dict[str, Any]:
+def load_lineage(folder: VersionFolder) -> Lineage:
     """The version's lineage, brought up to date first (see `track_version`)."""
     return track_version(folder)
 
 
-def parse_lineage(content: Any, path: Path) -> dict[str, Any]:
+def parse_lineage(content: Any, path: Path) -> Lineage:
     """Validate the content of a `lineage.yaml`, unknown fields kept.
 
     Raises:
         TaskError: names the first wrong field.
     """
-    try:
-        Lineage.model_validate(content)
-    except ValidationError as error:
-        raise TaskError(*describe_validation(error, path), field=field_of(error) or "lineage.yaml") from error
-    return dict(content)
+    return Lineage.parse(content, path)
 
 
-def lineage_chain(task: TaskFolder) -> list[dict[str, Any]]:
+def lineage_chain(task: TaskFolder) -> list[Lineage]:
     """The lineage of every version that has one, oldest first; failed and running ones carry their `status`."""
     folders = (VersionFolder(task, number) for number in version_numbers(task))
     return [load_lineage(folder) for folder in folders if folder.config_file.is_file() or folder.lineage_file.is_file()]
@@ -106,12 +74,12 @@ def lineage_chain(task: TaskFolder) -> list[dict[str, Any]]:
 
 def ancestors(task: TaskFolder, name: str) -> list[str]:
     """The parent chain of version `name`, nearest first; a loop somebody wrote by hand ends it."""
-    parents = {str(lineage["version"]): lineage.get("parent") for lineage in lineage_chain(task)}
+    parents = {lineage.version: lineage.parent for lineage in lineage_chain(task)}
     chain: list[str] = []
     parent = parents.get(name)
     while parent and parent not in chain and parent != name:
-        chain.append(str(parent))
-        parent = parents.get(str(parent))
+        chain.append(parent)
+        parent = parents.get(parent)
     return chain
 
 
@@ -119,24 +87,23 @@ def lineage_mermaid(task: TaskFolder) -> str:
     """The versions as a Mermaid flowchart: parents point at children, edges say what changed."""
     lines, metric = ["flowchart TD"], task.load().metric
     chain = lineage_chain(task)
-    known = {str(lineage["version"]) for lineage in chain}
+    known = {lineage.version for lineage in chain}
     for lineage in chain:
-        name = str(lineage["version"])
-        status = lineage.get("status")
+        name, status = lineage.version, lineage.status
         shown = [name]
-        if (score := lineage.get("results", {}).get(metric)) is not None:
+        if (score := lineage.results.get(metric)) is not None:
             shown.append(f"{metric.replace('_f1', '-F1').replace('_', ' ')} {score:.3f}")
         elif status:
             shown.append(str(STATUS_WORDS.get(status, Text(status, status))))
         lines.append(f'    {name}["{_LINE.join(map(_mermaid, shown))}"]')
     for lineage in chain:
-        name, parent = str(lineage["version"]), lineage.get("parent")
+        name, parent = lineage.version, lineage.parent
         if not parent:
             continue
         if parent not in known:
-            known.add(str(parent))
+            known.add(parent)
             lines.append(f'    {parent}["{parent}"]')
-        words = [_mermaid(sentence) for sentence in lineage.get("changes") or []]
+        words = [_mermaid(sentence) for sentence in lineage.changes]
         label = _LINE.join(words[:3]) + (f" (+{len(words) - 3})" if len(words) > 3 else "")
         lines.append(f'    {parent} -->|"{label}"| {name}' if label else f"    {parent} --> {name}")
     return "\n".join(lines) + "\n"
@@ -152,25 +119,6 @@ STATUS_WORDS = {
 
 _LINE = "<br/>"
 _MERMAID_CODES = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "|": "#124;", "`": "#96;", ";": "#59;"}
-_OWN_FIELDS = {
-    "format",
-    "version",
-    "created",
-    "parent",
-    "cloned_from",
-    "status",
-    "data",
-    "config",
-    "results",
-    "changes",
-    "change_details",
-    "seed",
-    "hashes",
-    "environment",
-    "hardware",
-    "prediction",
-    "cost",
-}
 
 
 def _mermaid(text: str) -> str:
@@ -178,7 +126,7 @@ def _mermaid(text: str) -> str:
     return " ".join("".join(_MERMAID_CODES.get(character, character) for character in text).split())
 
 
-def _existing(folder: VersionFolder) -> dict[str, Any] | None:
+def _existing(folder: VersionFolder) -> Lineage | None:
     """What stands in the file. One that cannot be read is set aside where the version can write it again."""
     if not folder.lineage_file.is_file():
         return None
@@ -188,7 +136,8 @@ def _existing(folder: VersionFolder) -> dict[str, Any] | None:
             raise TypeError("no fields")
         return parse_lineage(content, folder.lineage_file)
     except (yaml.YAMLError, UnicodeDecodeError, TypeError, TaskError) as error:
-        if folder.config_file.is_file():
+        of_newer_format = isinstance(error, TaskError) and error.field == "format"
+        if folder.config_file.is_file() and not of_newer_format:
             os.replace(folder.lineage_file, folder.lineage_file.with_suffix(".broken.yaml"))
             return None
         if isinstance(error, TaskError):
@@ -214,55 +163,54 @@ def _empty(folder: VersionFolder) -> TaskError:
     )
 
 
-def _derive_lineage(folder: VersionFolder, existing: dict[str, Any]) -> dict[str, Any]:
+def _derive_lineage(folder: VersionFolder, existing: Lineage | None) -> Lineage:
     config = folder.config()
     data, model = folder.data_snapshot(), folder.model_info()
     environment = folder.environment().to_dict()
     evaluation = folder.latest_evaluation()
     sentences, details = _changes(folder, config, existing)
     origin = None if config.parent else folder.task.load().cloned_from  # a clone's first versions have it
-    return {
-        "format": 1,
-        "version": folder.name,
-        "created": model.created or config.created or existing.get("created") or now(),
-        "parent": config.parent,
+    return Lineage(
+        format=1,
+        version=folder.name,
+        created=model.created or config.created or (existing.created if existing else None) or now(),
+        parent=config.parent,
         **({"cloned_from": origin} if origin else {}),
-        "status": folder.status(),
-        "data": {
-            "source_hash": data.source_hash or None,
-            "snapshot": data.hash or None,
-            **{f"{split}_count": data.counts.get(split) for split in ("train", "valid", "test")},
+        status=folder.status(),
+        data=LineageData(
+            source_hash=data.source_hash or None,
+            snapshot=data.hash or None,
+            train_count=data.counts.get("train"),
+            valid_count=data.counts.get("valid"),
+            test_count=data.counts.get("test"),
             **({"accepted": data.accepted} if data.accepted else {}),
-        },
-        "config": config.settings(),
-        "results": _results(evaluation),
+        ),
+        config=config.settings(),
+        results=_results(evaluation),
         **({"prediction": predicted} if (predicted := prediction_of(folder)) else {}),
-        "changes": sentences,
-        "change_details": details,
-        "seed": config.seed,
-        "hashes": _hashes(folder, model, evaluation),
-        "environment": {key: environment[key] for key in _SUMMARISED if key in environment},
-        "hardware": environment.get("hardware"),
+        changes=sentences,
+        change_details=details,
+        seed=config.seed,
+        hashes=_hashes(folder, model, evaluation),
+        environment={key: environment[key] for key in _SUMMARISED if key in environment},
+        hardware=environment.get("hardware"),
         **({"cost": cost} if (cost := cost_of(folder)) else {}),
-    }
+        **((existing.model_extra or {}) if existing else {}),
+    )
 
 
-def cost_of(folder: VersionFolder) -> dict[str, Any] | None:
-    """What training the version has cost, beside what was expected and agreed to; None where it cost nothing.
-
-    Returns:
-        `{spent, estimate: [low, high], per_hour, currency}`.
-    """
+def cost_of(folder: VersionFolder) -> VersionCost | None:
+    """What training the version has cost, beside what was expected and agreed to; None where it cost nothing."""
     reservation = folder.reservation()
     agreed = reservation.cost
     if agreed is None:
         return None
-    return {
-        "spent": total_spent(folder.task, reservation.job),
-        "estimate": [agreed.low, agreed.high],
-        "per_hour": agreed.per_hour,
-        "currency": agreed.currency,
-    }
+    return VersionCost(
+        spent=total_spent(folder.task, reservation.job),
+        estimate=(agreed.low, agreed.high),
+        per_hour=agreed.per_hour,
+        currency=agreed.currency,
+    )
 
 
 def cost_said(folder: VersionFolder) -> Text | None:
@@ -270,26 +218,22 @@ def cost_said(folder: VersionFolder) -> Text | None:
     cost = cost_of(folder)
     if cost is None:
         return None
-    low, high = cost["estimate"]
+    low, high = cost.estimate
     return Text(
-        f"It cost {amount(cost['spent'])} {cost['currency']} (estimated {amount(low)}–{amount(high)}).",
-        f"花費 {amount(cost['spent'])} {cost['currency']}（預估 {amount(low)}–{amount(high)}）。",
+        f"It cost {amount(cost.spent)} {cost.currency} (estimated {amount(low)}–{amount(high)}).",
+        f"花費 {amount(cost.spent)} {cost.currency}（預估 {amount(low)}–{amount(high)}）。",
     )
 
 
-def prediction_of(folder: VersionFolder) -> dict[str, Any] | None:
-    """What a diagnosis expected of this version, beside what happened.
-
-    Returns:
-        `{metric, low, high, because, value, outcome}`; `outcome` is `within`, `above`, `below` or `not_measured`.
-    """
+def prediction_of(folder: VersionFolder) -> Prediction | None:
+    """What a diagnosis expected of this version, beside what happened."""
     expects = folder.config().expects
-    if expects is None or not {"metric", "low", "high"} <= expects.keys():
+    if expects is None or not {"metric", "low", "high"} <= expects.model_fields_set:
         return None
-    value = _metric_value(folder.latest_evaluation(), str(expects["metric"]))
-    low, high = float(expects["low"]), float(expects["high"])
+    value = _metric_value(folder.latest_evaluation(), expects.metric)
+    low, high = expects.low, expects.high
     outcome = "not_measured" if value is None else "below" if value < low else "above" if value > high else "within"
-    return {**expects, "value": value, "outcome": outcome}
+    return Prediction.model_validate({**expects.to_dict(), "value": value, "outcome": outcome})
 
 
 def _metric_value(evaluation: Evaluation | None, metric: str) -> float | None:
@@ -298,7 +242,7 @@ def _metric_value(evaluation: Evaluation | None, metric: str) -> float | None:
     return None if found is None else float(found.value)
 
 
-def _results(evaluation: Evaluation | None) -> dict[str, Any]:
+def _results(evaluation: Evaluation | None) -> JsonObject:
     """The newest evaluation's figures in the seed's flat shape, with their 95 % intervals beside them."""
     if evaluation is None:
         return {}
@@ -325,20 +269,24 @@ def _hashes(folder: VersionFolder, model: ModelInfo, evaluation: Evaluation | No
 
 
 def _changes(
-    folder: VersionFolder, config: VersionConfig, existing: dict[str, Any]
-) -> tuple[list[str], list[dict[str, Any]]]:
+    folder: VersionFolder, config: VersionConfig, existing: Lineage | None
+) -> tuple[list[str], list[ChangeDetail]]:
     """The sentences in the task's language (found ones, then the person's own) and the structure of the found ones.
 
     Where the parent is gone, what was found while it stood is kept.
     """
     language: Language = folder.task.load().language
-    before: list[dict[str, Any]] = list(existing.get("change_details") or [])
+    before = existing.change_details if existing else []
     parent = parent_of(folder)
-    details = [change.to_dict() for change in changes_between(parent, folder)] if parent else before
-    found = [str(Text(**detail["text"]).to(language)) for detail in details if "text" in detail]
-    rendered_before = {sentence for detail in before for sentence in detail.get("text", {}).values()}
+    details = (
+        [ChangeDetail.model_validate(change.to_dict()) for change in changes_between(parent, folder)]
+        if parent
+        else before
+    )
+    found = [str(Text(**detail.text).to(language)) for detail in details if detail.text]
+    rendered_before = {sentence for detail in before for sentence in detail.text.values()}
     own = [str(words) for words in config.changes or []]
-    by_hand = [words for words in existing.get("changes") or [] if words not in rendered_before]
+    by_hand = [words for words in (existing.changes if existing else ()) if words not in rendered_before]
     return list(dict.fromkeys([*found, *own, *by_hand])), details
 
 

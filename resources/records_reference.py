@@ -23,6 +23,7 @@ from .evidence import Evidence
 from .foundation.language import COMMAS, Language, Text
 from .job import Cut, JobExit, JobSpec, Place
 from .job_event import JobEvent
+from .lineage_record import Lineage
 from .model_info import ModelInfo
 from .record import Record
 from .removal import Removal
@@ -39,6 +40,7 @@ RECORDS: dict[str, type[Record]] = {
     "versions/vN/model_info.json": ModelInfo,
     "versions/vN/results.json": Results,
     "versions/vN/evidence.json": Evidence,
+    "versions/vN/lineage.yaml": Lineage,
     "versions/vN/reservation.json": Reservation,
     "versions/vN/failure.json": Failure,
     "versions/vN/model_removed.json": Removal,
@@ -76,7 +78,7 @@ def _table(record: type[Record], language: Language) -> str:
 
 def _fields(model: type[BaseModel], place: str = "") -> Iterator[tuple[str, Text]]:
     for name, field in model.model_fields.items():
-        group, path = _group_in(field.annotation, f"{place}{name}")
+        group, path = _group_in(field.annotation, f"{place}{field.alias or name}")
         if group is None:
             yield path, _describe_type(field.annotation)
         else:

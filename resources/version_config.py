@@ -7,11 +7,20 @@ from typing import Any
 
 from pydantic import Field
 
-from .record import Number, Record
+from .record import Number, Part, Record
 from .task import Prompt
 
 # What says whence a version comes, not what shapes its run.
 _NOT_SETTINGS = {"format", "name", "parent", "changes", "created", "reasons", "estimate", "version", "expects"}
+
+
+class Expectation(Part):
+    """What a diagnosis expects of a version: `metric` between `low` and `high`, and why, by language."""
+
+    metric: str = ""
+    low: Number = 0
+    high: Number = 0
+    because: dict[str, str] | str | None = None
 
 
 class VersionConfig(Record):
@@ -20,7 +29,7 @@ class VersionConfig(Record):
     Arguments:
         parent: the version it was made from.
         changes: a person's own words for what is new.
-        expects: what a diagnosis expects of it: `metric`, `low`, `high`, `because`.
+        expects: what a diagnosis expects of it.
     """
 
     name: str | None = None
@@ -28,7 +37,7 @@ class VersionConfig(Record):
     parent: str | None = None
     changes: list[Any] | None = None
     created: str | None = None
-    expects: dict[str, Any] | None = None
+    expects: Expectation | None = None
     base_model: str = ""
     labels: list[Any] = Field(default_factory=list)
     prompt: Prompt | None = None

@@ -146,14 +146,14 @@ def lineage_problems(folder: VersionFolder) -> Iterator[NlpSkillsError | Text]:
     except NlpSkillsError as error:
         yield error
         return
-    if lineage.get("version") != folder.name:
+    if lineage.version != folder.name:
         yield _lineage(
             folder,
             Text(
                 f"version must be {folder.name}, as its folder is named", f"version 必須是 {folder.name}，與資料夾同名"
             ),
         )
-    parent = lineage.get("parent")
+    parent = lineage.parent
     if parent is not None and not ((named := _VERSION.fullmatch(str(parent))) and int(named[1]) < folder.number):
         yield _lineage(
             folder,
@@ -162,9 +162,9 @@ def lineage_problems(folder: VersionFolder) -> Iterator[NlpSkillsError | Text]:
                 f"parent「{str(parent)[:40]}」不是 {folder.name} 之前的版本",
             ),
         )
-    if missing := ", ".join(name for name in _SECTIONS if name not in lineage):
+    if missing := ", ".join(name for name in _SECTIONS if name not in lineage.model_fields_set):
         yield _lineage(folder, Text(f"these sections are missing: {missing}", f"缺少這些段落：{missing}"))
-    if not _is_time(lineage.get("created")):
+    if not _is_time(lineage.created):
         yield _lineage(
             folder,
             Text(
@@ -177,7 +177,7 @@ def lineage_problems(folder: VersionFolder) -> Iterator[NlpSkillsError | Text]:
 def _bring_up_to_date(folder: VersionFolder) -> Iterator[Text]:
     """Write the lineage from the version's own files; say so where that puts back what was just written."""
     written = read_yaml(folder.lineage_file) if folder.lineage_file.is_file() else {}
-    lineage = track_version(folder)
+    lineage = track_version(folder).to_dict()
     if restored := ", ".join(name for name, value in written.items() if lineage.get(name) != value):
         yield Text(
             f"{folder.lineage_file}: {restored} put back: what a version says of itself comes from its own files.\n"

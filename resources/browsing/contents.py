@@ -18,6 +18,7 @@ from ..foundation.json_object import JsonObject
 from ..foundation.language import as_language
 from ..job import JobFolder, job_folder, job_folders
 from ..job_event import JobEvent, parse_event
+from ..lineage_record import Lineage
 from ..promotion import current_version, describe_current
 from ..removal import model_stands, removal
 from ..snapshot import SnapshotManifest
@@ -164,7 +165,7 @@ def one_version(workspace: Workspace, task: str, version: str) -> str:
                 "evaluations": len(evaluations),
                 "results": evaluations[-1].to_dict() if evaluations else None,
                 "report": str(folder.report_file) if folder.report_file.is_file() else None,
-                "lineage": _lineage_or_none(folder),
+                "lineage": recorded.to_dict() if (recorded := _lineage_or_none(folder)) else None,
             },
         )
     )
@@ -172,7 +173,7 @@ def one_version(workspace: Workspace, task: str, version: str) -> str:
 
 def version_lineage(workspace: Workspace, task: str, version: str) -> str:
     """The lineage of one version."""
-    return _json(lineage.load_lineage(_version(workspace, task, version)))
+    return _json(lineage.load_lineage(_version(workspace, task, version)).to_dict())
 
 
 def task_lineage(workspace: Workspace, task: str) -> str:
@@ -180,7 +181,11 @@ def task_lineage(workspace: Workspace, task: str) -> str:
     folder = workspace.task(task)
     origin = folder.load().cloned_from
     return _json(
-        {"task": folder.name, **({"cloned_from": origin} if origin else {}), "versions": lineage.lineage_chain(folder)}
+        {
+            "task": folder.name,
+            **({"cloned_from": origin} if origin else {}),
+            "versions": [one.to_dict() for one in lineage.lineage_chain(folder)],
+        }
     )
 
 
@@ -280,23 +285,22 @@ def _version(workspace: Workspace, task: str, name: str) -> VersionFolder:
 
 
 def _version_row(folder: VersionFolder) -> dict[str, Any]:
-    recorded, metric = _lineage_or_none(folder) or {}, folder.task.load().metric
-    results, config = recorded.get("results") or {}, recorded.get("config") or {}
+    recorded, metric = _lineage_or_none(folder) or Lineage(version=folder.name), folder.task.load().metric
     return {
         "version": folder.name,
         "status": folder.status(),
-        "created": recorded.get("created"),
-        "parent": recorded.get("parent"),
-        "base_model": config.get("base_model"),
-        "method": config.get("method"),
-        metric: results.get(metric),
+        "created": recorded.created,
+        "parent": recorded.parent,
+        "base_model": recorded.config.get("base_model"),
+        "method": recorded.config.get("method"),
+        metric: recorded.results.get(metric),
         "model": model_stands(folder),
-        "changes": recorded.get("changes") or [],
+        "changes": recorded.changes,
         "path": str(folder.root),
     }
 
 
-def _lineage_or_none(folder: VersionFolder) -> dict[str, Any] | None:
+def _lineage_or_none(folder: VersionFolder) -> Lineage | None:
     """None while a reserved version has not written its configuration yet."""
     if folder.config_file.is_file() or folder.lineage_file.is_file():
         return lineage.load_lineage(folder)

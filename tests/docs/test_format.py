@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from nlp_skills.resources.data_source import DataSource, Quality, Regeneration, Source, SplitPolicy
 from nlp_skills.resources.foundation.language import Language
-from nlp_skills.resources.lineage import Lineage, LineageData
+from nlp_skills.resources.lineage_record import Lineage, LineageData
 from nlp_skills.resources.records_reference import BEGIN, END, PAGES, records_reference
 from nlp_skills.resources.task import Constraints, Decision, Prompt, SuccessCriteria, Task
 from nlp_skills.tools.compute.jobs.scripts import SCRIPTS

@@ -95,14 +95,14 @@ def test_the_seeds_own_example_is_a_valid_lineage(tmp_path: Path) -> None:
     path = tmp_path / "lineage.yaml"
     path.write_text(SEED, encoding="utf-8")
     lineage = parse_lineage(read_yaml(path), path)
-    assert lineage["changes"] == ["增加 LoRA rank 32 → 64", "新增中立樣本 200 筆"]
-    assert lineage["created"] == "2026-01-06T14:00:00"
+    assert lineage.changes == ["增加 LoRA rank 32 → 64", "新增中立樣本 200 筆"]
+    assert lineage.created == "2026-01-06T14:00:00"
 
 
 def test_a_version_that_is_only_the_seeds_lineage_file_still_loads(task: TaskFolder) -> None:
     folder = reserve_version(task)
     folder.lineage_file.write_text(SEED, encoding="utf-8")
-    assert load_lineage(folder)["results"] == {"macro_f1": 0.815, "accuracy": 0.82}
+    assert load_lineage(folder).results == {"macro_f1": 0.815, "accuracy": 0.82}
     assert folder.lineage_file.read_text(encoding="utf-8") == SEED
 
 
@@ -110,11 +110,11 @@ def test_the_changes_of_the_seed_are_found_from_the_two_versions(task: TaskFolde
     make_version(task, {"正面": 100, "中立": 100, "負面": 100})
     child = make_version(task, {"正面": 100, "中立": 300, "負面": 100}, parent="v1", lora_r=64, epochs=6)
     lineage = load_lineage(child)
-    assert lineage["changes"] == ["增加 LoRA rank 32 → 64", "增加訓練輪數 4 → 6", "新增中立樣本 200 筆"]
-    assert lineage["data"]["train_count"] == 500
-    assert {"path": "lora_r", "from": 32, "to": 64}.items() <= lineage["change_details"][0].items()
+    assert lineage.changes == ["增加 LoRA rank 32 → 64", "增加訓練輪數 4 → 6", "新增中立樣本 200 筆"]
+    assert lineage.data.train_count == 500
+    assert {"path": "lora_r", "from": 32, "to": 64}.items() <= lineage.change_details[0].to_dict().items()
     rows = {"label": "中立", "split": "train", "from": 100, "to": 300}
-    assert rows.items() <= lineage["change_details"][2].items()
+    assert rows.items() <= lineage.change_details[2].to_dict().items()
     assert changes_between(VersionFolder(task, 1), child)[2].text.en == "+200 中立 rows"
     assert changes_between(VersionFolder(task, 1), child)[0].text.en == "LoRA rank 32 → 64"
 
@@ -122,22 +122,16 @@ def test_the_changes_of_the_seed_are_found_from_the_two_versions(task: TaskFolde
 def test_a_shape_like_the_seeds_is_written(task: TaskFolder) -> None:
     folder = make_version(task, {"正面": 10})
     write_evaluation(folder, 0.815, 0.82)
-    lineage = load_lineage(folder)
+    lineage = load_lineage(folder).to_dict()
     written = read_yaml(folder.lineage_file)
-    assert written == lineage == json.loads(json.dumps(lineage))
+    assert written == lineage == json.loads(json.dumps(lineage)) and list(written) == list(lineage)
     seed_fields = parse_lineage(written, folder.lineage_file)
-    assert (seed_fields["version"], seed_fields["parent"]) == ("v1", None)
-    assert seed_fields["config"] == {
-        "base_model": "Qwen/Qwen3-4B",
-        "method": "sft",
-        "lora_r": 32,
-        "epochs": 4,
-        "seed": 42,
-    }
-    assert (seed_fields["results"]["macro_f1"], seed_fields["results"]["accuracy"]) == (0.815, 0.82)
-    assert seed_fields["results"]["intervals"]["accuracy"] == pytest.approx([0.77, 0.87])
-    assert seed_fields["hardware"] == {"cores": 2} and seed_fields["seed"] == 42
-    assert set(seed_fields["hashes"]) == {"config", "base_model", "model", "predictions"}
+    assert (seed_fields.version, seed_fields.parent) == ("v1", None)
+    assert seed_fields.config == {"base_model": "Qwen/Qwen3-4B", "method": "sft", "lora_r": 32, "epochs": 4, "seed": 42}
+    assert (seed_fields.results["macro_f1"], seed_fields.results["accuracy"]) == (0.815, 0.82)
+    assert seed_fields.results["intervals"]["accuracy"] == pytest.approx([0.77, 0.87])
+    assert seed_fields.hardware == {"cores": 2} and seed_fields.seed == 42
+    assert set(seed_fields.hashes) == {"config", "base_model", "model", "predictions"}
 
 
 def test_a_lineage_lost_to_a_kill_is_written_again_on_load(task: TaskFolder) -> None:
@@ -161,27 +155,29 @@ def test_unknown_fields_and_hand_written_sentences_are_kept(task: TaskFolder) ->
     make_version(task, {"正面": 10})
     child = make_version(task, {"正面": 20}, parent="v1", changes=["為了改善反諷句"])
     lineage = load_lineage(child)
-    write_yaml(child.lineage_file, {**lineage, "reviewed_by": "王小明", "changes": [*lineage["changes"], "手寫的一句"]})
+    write_yaml(
+        child.lineage_file, {**lineage.to_dict(), "reviewed_by": "王小明", "changes": [*lineage.changes, "手寫的一句"]}
+    )
     write_evaluation(child, 0.8, 0.8)
     again = load_lineage(child)
-    assert again["reviewed_by"] == "王小明"
-    assert again["changes"] == ["新增正面樣本 10 筆", "為了改善反諷句", "手寫的一句"]
-    assert again["results"]["macro_f1"] == 0.8
+    assert again.to_dict()["reviewed_by"] == "王小明"
+    assert again.changes == ["新增正面樣本 10 筆", "為了改善反諷句", "手寫的一句"]
+    assert again.results["macro_f1"] == 0.8
 
 
 def test_sentences_follow_the_tasks_language(task: TaskFolder) -> None:
     make_version(task, {"正面": 10})
     child = make_version(task, {"正面": 10}, parent="v1", lora_r=64)
-    assert load_lineage(child)["changes"] == ["增加 LoRA rank 32 → 64"]
+    assert load_lineage(child).changes == ["增加 LoRA rank 32 → 64"]
     with task.change() as content:
         content.language = "en"
-    assert load_lineage(child)["changes"] == ["LoRA rank 32 → 64"]
+    assert load_lineage(child).changes == ["LoRA rank 32 → 64"]
 
 
 def test_a_version_in_training_leaves_no_lineage_file(task: TaskFolder) -> None:
     folder = make_version(task, {"正面": 10})
     folder.model_info_file.unlink()
-    assert load_lineage(folder)["status"] == "reserved"
+    assert load_lineage(folder).status == "reserved"
     assert not folder.lineage_file.exists()
 
 
@@ -189,17 +185,17 @@ def test_a_failed_version_keeps_its_number_and_says_so(task: TaskFolder) -> None
     folder = make_version(task, {"正面": 10})
     folder.model_info_file.unlink()
     write_json(folder.failure_file, {"cancelled": True})
-    assert load_lineage(folder)["status"] == "cancelled"
-    assert [lineage["version"] for lineage in lineage_chain(task)] == ["v1"]
+    assert load_lineage(folder).status == "cancelled"
+    assert [lineage.version for lineage in lineage_chain(task)] == ["v1"]
 
 
 def test_changes_survive_a_parent_that_was_deleted(task: TaskFolder) -> None:
     parent = make_version(task, {"正面": 10})
     child = make_version(task, {"正面": 30}, parent="v1")
-    assert load_lineage(child)["changes"] == ["新增正面樣本 20 筆"]
+    assert load_lineage(child).changes == ["新增正面樣本 20 筆"]
     for path in parent.root.iterdir():
         path.unlink()
-    assert load_lineage(child)["changes"] == ["新增正面樣本 20 筆"]
+    assert load_lineage(child).changes == ["新增正面樣本 20 筆"]
 
 
 def test_a_broken_lineage_file_is_set_aside_and_written_again(task: TaskFolder) -> None:
@@ -208,6 +204,15 @@ def test_a_broken_lineage_file_is_set_aside_and_written_again(task: TaskFolder) 
     folder.lineage_file.write_text("version: [half", encoding="utf-8")
     assert load_lineage(folder) == first
     assert (folder.root / "lineage.broken.yaml").read_text(encoding="utf-8") == "version: [half"
+
+
+def test_a_lineage_of_a_newer_format_is_refused_and_left_as_it_is(task: TaskFolder) -> None:
+    folder = make_version(task, {"正面": 10})
+    write_yaml(folder.lineage_file, {**load_lineage(folder).to_dict(), "format": 9})
+    before = folder.lineage_file.read_bytes()
+    with pytest.raises(TaskError) as refused:
+        load_lineage(folder)
+    assert refused.value.field == "format" and folder.lineage_file.read_bytes() == before
 
 
 def test_a_reserved_folder_without_config_is_a_clear_error(task: TaskFolder) -> None:

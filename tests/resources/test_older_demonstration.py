@@ -85,13 +85,13 @@ def test_every_record_says_what_its_file_says(task: TaskFolder) -> None:
             version.data_snapshot_file: version.data_snapshot(),
             version.evidence_file: version.evidence(),
             version.environment_file: version.environment(),
+            version.lineage_file: load_lineage(version),
         }
         for path, record in files.items():
             content = read_yaml(path) if path.suffix == ".yaml" else read_json(path)
             assert json.dumps(record.to_dict()) == json.dumps(content)
         evaluation = version.latest_evaluation()
         assert latest_results(version) == (evaluation, None)
-        load_lineage(version)
         load_snapshot(task, version.data_snapshot().hash)
     for job in job_folders(Workspace(task.root.parent), task):
         ended = job.exit()

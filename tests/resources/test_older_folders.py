@@ -187,7 +187,7 @@ def test_the_first_description_s_files_are_valid_as_they_stand(tmp_path: Path) -
     source = load_data_source(task)
     assert [one.type for one in source.sources] == ["database", "api", "web_scrape", "llm_generated"]
     lineage = OLDER / "seed" / "lineage.yaml"
-    assert parse_lineage(read_yaml(lineage), lineage)["results"]["macro_f1"] == 0.815
+    assert parse_lineage(read_yaml(lineage), lineage).results["macro_f1"] == 0.815
 
 
 @pytest.mark.minutes

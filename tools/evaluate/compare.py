@@ -86,7 +86,7 @@ def compare(a: VersionFolder, b: VersionFolder) -> dict[str, Any]:
         },
         "per_class": _per_class(pair.labels, values, differences.get("f1") or []),
         "changes": [change.to_dict() for change in _changes(a, b)],
-        "prediction": prediction_of(b),
+        "prediction": predicted.to_dict() if (predicted := prediction_of(b)) else None,
         "examples": _examples(pair.task, *pair.answers),
         "message": _message(a, b, decided, pair.record_b)._asdict(),
         "next_step": _next_step(pair, decided),

@@ -242,16 +242,16 @@ def _leak(leaked: int) -> Text | None:
 def prediction_said(folder: VersionFolder) -> Text | None:
     """What its plan foretold beside what came; None where nothing was predicted or measured."""
     found = prediction_of(folder)
-    if found is None or found["value"] is None:
+    if found is None or found.value is None:
         return None
-    title = metric_title(str(found["metric"]))
+    title = metric_title(found.metric)
     word = {
         "within": Text("as predicted", "和預測相符"),
         "above": Text("above the prediction", "高於預測"),
         "below": Text("below the prediction", "低於預測"),
-    }[found["outcome"]]
+    }[found.outcome]
     return Text(
-        f"Predicted for {folder.name}: {title.en} {found['low']:.3f}–{found['high']:.3f}; it came to "
-        f"{found['value']:.3f}, {word.en}.",
-        f"{folder.name} 的預測：{title.zh} {found['low']:.3f}–{found['high']:.3f}；實際是 {found['value']:.3f}，{word.zh}。",
+        f"Predicted for {folder.name}: {title.en} {found.low:.3f}–{found.high:.3f}; it came to "
+        f"{found.value:.3f}, {word.en}.",
+        f"{folder.name} 的預測：{title.zh} {found.low:.3f}–{found.high:.3f}；實際是 {found.value:.3f}，{word.zh}。",
     )

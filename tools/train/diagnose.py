@@ -105,7 +105,7 @@ def _answer(
         causes=[_describe_cause(cause) for cause in found.causes[:_CAUSES_SHOWN]],
         weaker_signs={cause.name: cause.share for cause in [*found.causes[_CAUSES_SHOWN:], *found.signs]},
         not_known={name: str(because) for name, because in found.unknown.items()},
-        predicted=_describe_prediction(happened) if happened else None,
+        predicted=_describe_prediction(happened.to_dict()) if happened else None,
         expected=_describe_prediction(expects.to_dict()) if expects else None,
         plan=PlannedChange(name=plan.name, file=str(plan_file(task, plan.name)), settings=dict(advice.change or {}))
         if plan and advice

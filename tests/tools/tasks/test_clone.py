@@ -53,8 +53,8 @@ def test_the_lineage_of_a_clones_first_versions_says_where_it_comes_from(
     workspace: Workspace, task: TaskFolder
 ) -> None:
     made = clone(workspace, task, "other")
-    assert load_lineage(write_version(made, 0.7))["cloned_from"]["task"] == "reviews"
-    assert "cloned_from" not in load_lineage(write_version(made, 0.8, parent="v1"))
+    assert (load_lineage(write_version(made, 0.7)).cloned_from or {})["task"] == "reviews"
+    assert load_lineage(write_version(made, 0.8, parent="v1")).cloned_from is None
     assert '"cloned_from"' in read(workspace, "nlp-skills://tasks/other/lineage").text
 
 

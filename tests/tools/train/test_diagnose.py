@@ -265,14 +265,15 @@ async def test_what_was_predicted_stands_beside_what_happened(planted: Planted) 
     )
     plan = (await ask(planted))["plan"]["name"]
     child = planted.train_version(plan)
-    assert load_lineage(child)["prediction"]["outcome"] == "not_measured" and prediction_said(child) is None
+    foretold = load_lineage(child).prediction
+    assert foretold and foretold.outcome == "not_measured" and prediction_said(child) is None
     planted.commit_evaluation(child)
     answer = await ask(planted)
     assert answer["version"] == "v2" and answer["predicted"]["value"] == 1.0
     assert answer["predicted"]["outcome"] == "within" and "as predicted" in answer["message"]
     lineage = load_lineage(child)
-    assert lineage["prediction"]["outcome"] == "within" and "expects" not in lineage["config"]
-    assert [change["path"] for change in lineage["change_details"]] == ["learning_rate"]
+    assert lineage.prediction and lineage.prediction.outcome == "within" and "expects" not in lineage.config
+    assert [change.path for change in lineage.change_details] == ["learning_rate"]
 
 
 async def test_a_version_that_meets_its_goal_is_accused_of_nothing_and_led_to_deployment(planted: Planted) -> None:

@@ -69,9 +69,10 @@ def test_the_planned_remedy_brings_what_was_predicted(workspace: Path) -> None:
         advised = diagnose_version(Workspace(workspace), task)
     assert advised.plan and advised.plan.settings == {"epochs": 8} and advised.expected
     second = faults.trained_from(task, advised.plan.name)
-    assert (second.config().expects or {})["low"] == advised.expected.low and second.config().parent == "v1"
-    prediction = load_lineage(second)["prediction"]
-    assert prediction["outcome"] == "within" and prediction["value"] > 0.8
+    expects = second.config().expects
+    assert expects and expects.low == advised.expected.low and second.config().parent == "v1"
+    prediction = load_lineage(second).prediction
+    assert prediction and prediction.outcome == "within" and prediction.value and prediction.value > 0.8
     with speaking("en"):
         later = diagnose_version(Workspace(workspace), task, "v2")
     assert later.predicted and later.predicted.outcome == "within" and "as predicted" in later.message

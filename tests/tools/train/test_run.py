@@ -82,7 +82,7 @@ def test_a_training_killed_three_times_ends_with_the_weights_of_one_never_stoppe
     monkeypatch.setenv("KILL_AT", "commit")
     assert read_end(job_control.resume(job, workspace)) == "interrupted"
     assert version.status() == "trained" and not version.lineage_file.exists()
-    assert load_lineage(version)["version"] == "v2" and version.lineage_file.is_file()  # any reader heals it
+    assert load_lineage(version).version == "v2" and version.lineage_file.is_file()  # any reader heals it
 
     monkeypatch.delenv("KILL_AT")
     assert read_end(job_control.resume(job, workspace)) == "succeeded"
