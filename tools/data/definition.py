@@ -15,7 +15,7 @@ from ...resources.foundation.clock import now
 from ...resources.foundation.errors import DataSourceError, NlpSkillsError
 from ...resources.foundation.files import dump_yaml, lock, parse_yaml, read_yaml, write_atomic
 from ...resources.foundation.language import Text
-from ...resources.foundation.secrets import move_inline
+from ...resources.foundation.typed_secrets import move_inline
 from ...resources.foundation.unknown_fields import unknown_field_warnings, unknown_fields
 from ...resources.schemas import schema_line
 from ...resources.task import Task, TaskFolder, describe_validation, field_of

@@ -75,7 +75,7 @@ async def deploy(
         Field(description="of the target: {port}, {quantization, serve}, {name, url}, {repo, content}, …"),
     ] = None,
 ) -> Deploying:
-    from ...resources.foundation import secrets
+    from ...resources.foundation import typed_secrets
     from ...resources.version import version as find_version
     from ..data.definition import add_rotation_notice, rotate_notice
     from . import deployments
@@ -94,7 +94,7 @@ async def deploy(
         settings = known_settings(target, earlier.settings)
     chosen = find_version(folder, version)
 
-    given, moved = await anyio.to_thread.run_sync(partial(secrets.move_inline, settings or {}, prefix="deploy_"))
+    given, moved = await anyio.to_thread.run_sync(partial(typed_secrets.move_inline, settings or {}, prefix="deploy_"))
     with add_rotation_notice(moved):
         job = await anyio.to_thread.run_sync(
             lambda: start_deployment(workspace, folder, chosen.name, target, given, override_reason, restores)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ...resources.foundation import secrets
+from ...resources.foundation import typed_secrets
 from ...resources.foundation.errors import DataError
 from ...resources.foundation.language import Text, several
 from ...resources.job import JobFolder
@@ -56,7 +56,7 @@ def start(
             Text(f"Its fields are: {', '.join(_SETTINGS)}.", f"可用的欄位：{'、'.join(_SETTINGS)}。"),
             field=f"settings.{strange[0]}",
         )
-    clean, _ = secrets.move_inline(settings, prefix="endpoint_")
+    clean, _ = typed_secrets.move_inline(settings, prefix="endpoint_")
     model = _model(workspace, task, name, str(clean.get("url") or ""), str(clean.get("api_key") or ""))
     if model.url:
         require_yes([model], len(load_labelling(task).open), confirm)

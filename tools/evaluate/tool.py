@@ -89,7 +89,7 @@ async def try_model(
     benchmark: str = "",
     confirm: bool = False,
 ) -> JobAnswer:
-    from ...resources.foundation import secrets
+    from ...resources.foundation import typed_secrets
     from ..data.definition import add_rotation_notice, rotate_notice
     from .starting import start_trying
 
@@ -104,7 +104,7 @@ async def try_model(
         return start_trying(workspace, workspace.task(task), [model, *(beside or [])], action, options, rows, confirm)
 
     moved, names = await anyio.to_thread.run_sync(
-        partial(secrets.move_inline, {"api_key": api_key, "url": url}, prefix="endpoint_")
+        partial(typed_secrets.move_inline, {"api_key": api_key, "url": url}, prefix="endpoint_")
     )
     with add_rotation_notice(names):
         job = await anyio.to_thread.run_sync(start)

@@ -116,14 +116,14 @@ class Version:
         Raises:
             NlpSkillsError: a gate is closed, or the deployment failed.
         """
-        from ...resources.foundation import secrets
+        from ...resources.foundation import typed_secrets
         from ..data.definition import add_rotation_notice
         from ..deploy.deployments import history
         from ..deploy.starting import start_deployment
 
         task = self.folder.task
         with speaking(self.workspace.language):
-            given, moved = secrets.move_inline(dict(settings or {}), prefix="deploy_")
+            given, moved = typed_secrets.move_inline(dict(settings or {}), prefix="deploy_")
             with add_rotation_notice(moved):
                 job = start_deployment(self.workspace.folder, task, self.name, target, given, override_reason)
                 made = self._result(job)["id"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from keyring.backend import KeyringBackend
 from keyring.backends import fail
 
-from nlp_skills.resources.foundation import secrets
+from nlp_skills.resources.foundation import secrets, typed_secrets
 from nlp_skills.resources.foundation.access import AccessError, Need, grant, read_grants
 from nlp_skills.resources.foundation.errors import SecretError
 from nlp_skills.resources.foundation.masking import mask_secrets
@@ -107,29 +107,29 @@ def test_without_a_working_keychain_the_file_takes_it(keychain: Keychain, tmp_pa
 
 def test_the_seeds_inline_password_moves_out() -> None:
     source = {"type": "database", "connection": "postgresql://user:pass@host/db", "query": "SELECT text, label"}
-    clean, moved = secrets.move_inline(source)
+    clean, moved = typed_secrets.move_inline(source)
 
     assert moved == ["HOST_DB_PASSWORD"]
     assert clean == {**source, "connection": "postgresql://user:${HOST_DB_PASSWORD}@host/db"}
     assert secrets.lookup("HOST_DB_PASSWORD") == "pass"
-    assert secrets.move_inline(clean) == (clean, [])
+    assert typed_secrets.move_inline(clean) == (clean, [])
 
 
 def test_a_password_written_for_a_url_is_stored_as_it_is_typed() -> None:
-    _, moved = secrets.move_inline({"connection": "postgresql://me:p%40ss%2F1@db.example.com:5432/news"})
+    _, moved = typed_secrets.move_inline({"connection": "postgresql://me:p%40ss%2F1@db.example.com:5432/news"})
 
     assert secrets.lookup(moved[0]) == "p@ss/1"
 
 
 def test_an_unescaped_at_sign_in_a_password_leaves_nothing_behind() -> None:
-    clean, moved = secrets.move_inline({"connection": "postgresql://me:p@ss@host/db"})
+    clean, moved = typed_secrets.move_inline({"connection": "postgresql://me:p@ss@host/db"})
 
     assert clean["connection"] == f"postgresql://me:${{{moved[0]}}}@host/db"
     assert secrets.lookup(moved[0]) == "p@ss"
 
 
 def test_tokens_in_headers_and_lists_move_too() -> None:
-    clean, moved = secrets.move_inline(
+    clean, moved = typed_secrets.move_inline(
         {
             "sources": [
                 {"type": "api", "headers": {"Authorization": "Bearer abc.def", "Accept": "json"}},
@@ -149,9 +149,9 @@ def test_tokens_in_headers_and_lists_move_too() -> None:
 
 
 def test_two_different_passwords_get_two_names() -> None:
-    _, first = secrets.move_inline({"connection": "postgresql://a:one@host/db"})
-    _, second = secrets.move_inline({"connection": "postgresql://b:two@host/db"})
-    _, again = secrets.move_inline({"connection": "postgresql://a:one@host/db"})
+    _, first = typed_secrets.move_inline({"connection": "postgresql://a:one@host/db"})
+    _, second = typed_secrets.move_inline({"connection": "postgresql://b:two@host/db"})
+    _, again = typed_secrets.move_inline({"connection": "postgresql://a:one@host/db"})
 
     assert first != second and again == first
 
@@ -170,7 +170,7 @@ def test_two_different_passwords_get_two_names() -> None:
     )
 )
 def test_no_inline_password_survives_moving(password: str) -> None:
-    clean, moved = secrets.move_inline({"connection": f"postgresql://me:{password}@host/db"})
+    clean, moved = typed_secrets.move_inline({"connection": f"postgresql://me:{password}@host/db"})
 
     assert clean["connection"] == f"postgresql://me:${{{moved[0]}}}@host/db"
     assert secrets.resolve(clean["connection"], host="host") == f"postgresql://me:{password}@host/db"
@@ -206,7 +206,7 @@ def test_a_damaged_store_is_said_so_and_left_alone(folder: Path) -> None:
     "name", ["token", "access_token", "api_key", "apikey", "X-Api-Key", "client_secret", "password"]
 )
 def test_a_secret_in_the_query_of_an_address_moves_out(name: str) -> None:
-    moved, names = secrets.move_inline({"endpoint": f"https://host/data?limit=5&{name}=hunter22&page=1"})
+    moved, names = typed_secrets.move_inline({"endpoint": f"https://host/data?limit=5&{name}=hunter22&page=1"})
 
     assert moved["endpoint"] == f"https://host/data?limit=5&{name}=${{{names[0]}}}&page=1"
     assert secrets.lookup(names[0]) == "hunter22" and "hunter22" not in secrets.redact(
@@ -216,7 +216,7 @@ def test_a_secret_in_the_query_of_an_address_moves_out(name: str) -> None:
 
 @pytest.mark.parametrize("header", ["Authorization", "Cookie", "X-Api-Key", "X-Access-Token"])
 def test_a_header_that_carries_a_secret_moves_out(header: str) -> None:
-    moved, names = secrets.move_inline({"headers": {header: "session=hunter22", "Accept": "application/json"}})
+    moved, names = typed_secrets.move_inline({"headers": {header: "session=hunter22", "Accept": "application/json"}})
 
     assert moved["headers"] == {header: f"${{{names[0]}}}", "Accept": "application/json"}
 
@@ -232,9 +232,9 @@ def test_a_header_that_carries_a_secret_moves_out(header: str) -> None:
 )
 def test_a_key_among_headers_and_parameters_moves_out_whatever_it_is_called(name: str, value: str) -> None:
     for place in ("headers", "params", "body"):
-        moved, names = secrets.move_inline({"sources": [{"type": "api", place: {name: value, "limit": "1000"}}]})
+        moved, names = typed_secrets.move_inline({"sources": [{"type": "api", place: {name: value, "limit": "1000"}}]})
         assert moved["sources"][0][place] == {name: f"${{{names[0]}}}", "limit": "1000"}
-    moved, names = secrets.move_inline({"endpoint": f"https://host/data?page=1&{name}={value}"})
+    moved, names = typed_secrets.move_inline({"endpoint": f"https://host/data?page=1&{name}={value}"})
     assert value not in moved["endpoint"] and secrets.resolve(moved["endpoint"], host="host").endswith(
         f"{name}={value}"
     )
@@ -251,7 +251,7 @@ def test_ordinary_words_are_not_taken_for_keys() -> None:
         "pagination": {"param": "page", "next": "nextPageToken"},
     }
 
-    assert secrets.move_inline(source) == (source, [])
+    assert typed_secrets.move_inline(source) == (source, [])
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_ordinary_words_are_not_taken_for_keys() -> None:
     ["host=db user=me password=hunter22 dbname=news", "Server=db;Uid=me;Pwd=hunter22;", "password='hunter22' host=db"],
 )
 def test_a_password_in_a_connection_written_as_words_moves_out(connection: str) -> None:
-    moved, names = secrets.move_inline({"connection": connection})
+    moved, names = typed_secrets.move_inline({"connection": connection})
 
     assert (
         "hunter22" not in moved["connection"] and secrets.resolve(moved["connection"], host="localhost") == connection
@@ -280,7 +280,7 @@ def test_a_password_in_a_connection_written_as_words_moves_out(connection: str) 
 )
 def test_a_token_known_by_its_form_is_hidden_and_moved_wherever_it_stands(token: str) -> None:
     assert mask_secrets(f"use {token}, please") == "use ***, please"
-    moved, names = secrets.move_inline({"headers": {"X-Anything": token}})
+    moved, names = typed_secrets.move_inline({"headers": {"X-Anything": token}})
     assert moved["headers"] == {"X-Anything": f"${{{names[0]}}}"}
 
 
@@ -331,7 +331,7 @@ def test_a_secret_goes_only_where_the_person_allowed_it(monkeypatch: pytest.Monk
 
 
 def test_a_secret_typed_for_one_host_goes_there_and_opens_no_private_host() -> None:
-    clean, [name] = secrets.move_inline({"connection": "postgresql://me:hunter22@db.internal/news"})
+    clean, [name] = typed_secrets.move_inline({"connection": "postgresql://me:hunter22@db.internal/news"})
 
     assert secrets.resolve_address(clean["connection"]) == "postgresql://me:hunter22@db.internal/news"
     with pytest.raises(AccessError):

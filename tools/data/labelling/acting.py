@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from ....resources.answer import NextStep
 from ....resources.data_source import load_data_source
-from ....resources.foundation import secrets
+from ....resources.foundation import typed_secrets
 from ....resources.foundation.errors import DataError
 from ....resources.foundation.language import CLAUSES, COMMAS, SENTENCES, Text, number_of, several
 from ....resources.job import JobFolder
@@ -165,7 +165,7 @@ def _propose_in_chat(here: Labelling, wish: LabellingRequest) -> LabellingAnswer
 
 
 def _propose_by_endpoint(workspace: Workspace, here: Labelling, wish: LabellingRequest) -> LabellingAnswer | JobFolder:
-    clean, moved = secrets.move_inline(wish.settings, prefix="endpoint_")
+    clean, moved = typed_secrets.move_inline(wish.settings, prefix="endpoint_")
     settings = endpoint.with_end(here, endpoint.read_settings(clean, here.pool.task))
     expected, notice = endpoint.expense(here, settings), rotate_notice(moved)
     if not expected.requests:
