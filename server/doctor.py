@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from .. import __version__
 from ..resources.foundation import secrets
 from ..resources.foundation.errors import MachineError, NlpSkillsError
-from ..resources.foundation.kinds import added_packages
+from ..resources.foundation.kinds import added_packages, use_plugins_of
 from ..resources.foundation.language import Text, several
 from ..resources.foundation.plugin_files import unreadable_plugin_files
 from ..resources.foundation.reasons import reason_of
@@ -61,6 +61,7 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything the work needs, here and on each named machine; takes a few seconds and changes nothing."""
     workspace = Workspace(settings.workspace)
+    use_plugins_of(workspace.root)
     machine = describe_machine(workspace)
     with ThreadPoolExecutor(max_workers=8) as others:  # one that does not answer keeps nobody waiting but itself
         away = _machines(workspace, others)

@@ -20,7 +20,6 @@ from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from .access import AccessError
 from .account import default_workspace
 from .errors import NlpSkillsError
 from .kind_folder import kind_of_module, kinds_in, names_in
@@ -77,6 +76,12 @@ def misnamed() -> list[NlpSkillsError]:
 def _log_misnamed() -> None:
     for error in misnamed():
         logger.warning("%s %s", error.problem.en, error.fix.en)
+
+
+def awaiting_agreement() -> list[PluginFile]:
+    """The files of the workspace that hold kinds and that the person has not agreed to: jobs leave them out."""
+    files = {file.path: file for group in REGISTRIES for file in registry(group).files()}
+    return [file for file in files.values() if not file.is_agreed()]
 
 
 def use_plugins_of(workspace: Path) -> None:
@@ -228,12 +233,7 @@ class Registry(Generic[Kind]):
 
     def _is_agreed(self, name: str) -> bool:
         file = self._origins.get(name)
-        try:
-            if isinstance(file, PluginFile):
-                file.require_agreement()
-        except AccessError:
-            return False
-        return True
+        return not isinstance(file, PluginFile) or file.is_agreed()
 
     def unknown(self, name: str, field: str | None = None, among: Sequence[str] | None = None) -> NlpSkillsError:
         """The error for a name that no kind has: of a file of that name, why it holds none.
@@ -312,14 +312,14 @@ class Registry(Generic[Kind]):
 
     def _added_kinds(self) -> list[Plugin | PluginFile]:
         """What stands beside the folder's own, those of packages first."""
-        return [*(installed_plugins(self._group) if self._group else ()), *self._files()]
+        return [*(installed_plugins(self._group) if self._group else ()), *self.files()]
 
     def _look_again(self) -> None:
         """Packages that were installed meanwhile count, but in a job, which works with those it began with."""
         if self._group and not runs_plugin_files():
             see_new_packages()
 
-    def _files(self) -> list[PluginFile]:
+    def files(self) -> list[PluginFile]:
         """The workspace's files that hold a kind of this group, by what stands in them."""
         return [file for file in self._all_files() if file.holds(self._base)]
 

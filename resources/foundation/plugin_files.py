@@ -66,6 +66,14 @@ class PluginFile(NamedTuple):
             grant(question.needs, file=str(self.path))
         require(question)
 
+    def is_agreed(self) -> bool:
+        """Whether nothing has to be asked before this content is run."""
+        try:
+            self.require_agreement()
+        except AccessError:
+            return False
+        return True
+
     def run(self) -> ModuleType:
         """The module, from the very bytes that were agreed to; noted in the job.
 

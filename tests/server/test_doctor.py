@@ -17,6 +17,7 @@ from nlp_skills.resources.foundation.files import write_yaml
 from nlp_skills.server import abilities
 from nlp_skills.server.cli import main
 from nlp_skills.tools.compute.hardware import Gpu, Machine
+from tests.docs.extending import files_of
 
 GIB = 2**30
 
@@ -127,6 +128,7 @@ def test_a_program_can_read_it_and_machines_that_do_not_answer_hold_nothing_up(
     write_yaml(tmp_path / "machines.yaml", {"machines": {"one": gone, "two": gone, "wrong": {"kind": "shh"}}})
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "cut_off.py").write_text("def (", encoding="utf-8")
+    (tmp_path / "plugins" / "our_label.py").write_text(files_of("extending.md")["acme_nlp/named_label.py"], "utf-8")
     began = time.monotonic()
     assert main(["doctor", "--json", "--language", "zh-TW"]) == 1
     assert time.monotonic() - began < 20
@@ -136,4 +138,5 @@ def test_a_program_can_read_it_and_machines_that_do_not_answer_hold_nothing_up(
     assert by_machine["one"][0]["state"] == "broken" and "機器 one" in by_machine["one"][0]["says"]
     assert by_machine["one"][0]["mends"] and "ssh" in by_machine["wrong"][0]["mends"]
     assert any("Ollama" in one["says"] for one in by_machine["local"])
+    assert any("our_label.py 還沒有經過同意" in one["says"] for one in by_machine["local"])
     assert any("cut_off.py" in one["says"] and "第 1 行不是 Python" in one["says"] for one in by_machine["local"])

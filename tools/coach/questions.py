@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
-from ...resources.task import TASK_TYPES, Task, TaskType
+from ...resources.task import Task, TaskType, task_types
 from ..data.task_kind import task_kind
 from .answer import Question
 from .texts.reading import Texts
@@ -150,7 +150,7 @@ def default_for(topic: Topic) -> JsonObject:
 def placeholders_for(topic: Topic) -> JsonObject:
     """The `answers` of `coach` that carry the answer to `topic` while there is no task yet."""
     if topic is EXAMPLE:
-        return {"example": "<input → answer>", "type": f"<{', '.join(TASK_TYPES)}>"}
+        return {"example": "<input → answer>", "type": f"<{', '.join(task_types())}>"}
     if topic is LABELS:
         return {"labels": ["<label>", "<label>"]}
     if topic is PRIVACY:

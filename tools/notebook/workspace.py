@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...resources import workspace as on_disk
+from ...resources.foundation.kinds import use_plugins_of
 from ...resources.foundation.language import Language, speaking
 from ...resources.job import ACTIVE_STATES, JobState, job_folder
 from ...resources.task import TaskType
@@ -30,6 +31,7 @@ class Workspace:
         self, folder: Path | str | None = None, *, language: Language | None = None, progress: bool = True
     ) -> None:
         self.folder = on_disk.Workspace(Path(folder) if folder else None)
+        use_plugins_of(self.folder.root)
         self.language = language
         self.progress = progress
 

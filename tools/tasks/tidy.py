@@ -162,18 +162,13 @@ def _going(folder: TaskFolder, needed: Iterable[str]) -> Iterator[Removed]:
         version = VersionFolder(folder, number)
         if version.models.is_dir() and version.name not in kept and version.status() != "reserved":
             what = (
-                Text("model", "模型")
+                Text("model of {version}", "{version} 的模型").format(version=version.name)
                 if version.status() in _TRAINED
-                else Text("checkpoints of a training that did not finish", "未完成訓練的檢查點")
+                else Text(
+                    "checkpoints of a training that did not finish ({version})", "{version} 的未完成訓練的檢查點"
+                ).format(version=version.name)
             )
-            yield _remove_path(
-                folder,
-                version.models,
-                Text(
-                    "{what} of {version}" if version.status() in _TRAINED else "{what} ({version})",
-                    "{version} 的{what}",
-                ).format(what=what, version=version.name),
-            )
+            yield _remove_path(folder, version.models, what)
         elif version.name in kept:
             yield from _spare_parts(folder, version)
     if folder.models.is_dir():

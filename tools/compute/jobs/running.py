@@ -26,6 +26,7 @@ from ....resources.foundation.clock import now
 from ....resources.foundation.errors import Cancelled, JobError, NlpSkillsError
 from ....resources.foundation.files import describing_disk_errors, lock, write_json
 from ....resources.foundation.full_disk import full_disk
+from ....resources.foundation.kinds import use_plugins_of
 from ....resources.foundation.language import Language, Text, as_language, speaking, spoken_language
 from ....resources.foundation.masking import redact, throughout
 from ....resources.foundation.process import identity
@@ -234,6 +235,8 @@ def run_job(
                 print(f"job {folder.id} is already running in another process", file=sys.stderr, flush=True)
                 return 1
         else:
+            if task_folder:
+                use_plugins_of(task_folder.root.parent)  # of the workspace it stands in, which nobody else has named
             try:
                 folder = _job_by_hand(kind, entry, arguments, task_folder, resumable)
             except NlpSkillsError as error:
