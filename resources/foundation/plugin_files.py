@@ -13,6 +13,7 @@ import re
 import stat
 import sys
 import time
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -125,7 +126,7 @@ class PluginFile(NamedTuple):
             return self.run()
         from .plugin_process import ask_file
 
-        def call(method: str, subject: object, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        def call(method: str, subject: object, given: tuple[object, ...], named: Mapping[str, object]) -> Any:
             return ask_file(self, group, method, subject, given, named)
 
         defined = next(one for one in defined_classes(self.content) if issubclass(one.base, base))

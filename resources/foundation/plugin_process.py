@@ -23,7 +23,7 @@ import subprocess
 import sys
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -32,6 +32,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from .access import offering_paths, session_paths
 from .files import sha256_bytes
+from .json_object import JsonObject
 from .language import Language, Text, speaking, spoken_language
 from .plugin_files import RUN_VARIABLE, PluginFile
 from .plugins import reason_in_words
@@ -47,15 +48,15 @@ class _Request(NamedTuple):
     group: str
     kind: str
     method: str
-    settings: dict[str, Any] | None
-    given: tuple[Any, ...]
-    named: dict[str, Any]
+    settings: JsonObject | None
+    given: tuple[object, ...]
+    named: Mapping[str, object]
     language: Language
     paths: list[str]  # what the client of this call offers to be read
 
 
 def ask_file(
-    file: PluginFile, group: str, method: str, subject: object, given: tuple[Any, ...], named: dict[str, Any]
+    file: PluginFile, group: str, method: str, subject: object, given: tuple[object, ...], named: Mapping[str, object]
 ) -> Any:
     """What a method of the file's kind answers, in the file's own process.
 
@@ -90,7 +91,7 @@ def ask_file(
         ) from error
 
 
-def _settings_of(subject: object) -> dict[str, Any]:
+def _settings_of(subject: object) -> JsonObject:
     return subject.model_dump(exclude_unset=True) if isinstance(subject, BaseModel) else {}
 
 
@@ -118,7 +119,7 @@ def _is_folder(kind: Any) -> bool:
     return ours and list(inspect.signature(kind).parameters) == ["root"]
 
 
-def _error_from(raised: dict[str, Any] | None) -> Exception | None:
+def _error_from(raised: JsonObject | None) -> Exception | None:
     """An error of ours, made again from what it holds; None where it is none or cannot be."""
     if raised is None:
         return None
@@ -151,7 +152,7 @@ class _Process:
             start_new_session=True,
         )
 
-    def ask(self, request: bytes, method: str) -> dict[str, Any]:
+    def ask(self, request: bytes, method: str) -> JsonObject:
         """One request's answer.
 
         Raises:
@@ -235,7 +236,7 @@ def _folder(value: Any) -> dict[str, str]:
     raise PydanticSerializationError(f"{type(value).__name__} cannot be handed over")
 
 
-def _held(error: BaseException) -> dict[str, Any] | None:
+def _held(error: BaseException) -> JsonObject | None:
     """An error of ours by its name and what it holds."""
     kind = type(error)
     if not kind.__module__.startswith(f"{_PACKAGE}."):

@@ -24,7 +24,9 @@ _PACKAGE = __name__.partition(".")[0]
 _TYPES = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict, "None": None, "Any": Any}
 _UNKNOWN = object()
 
-Call = Callable[[str, object, tuple[Any, ...], dict[str, Any]], Any]  # a method's name, whose it is, its arguments
+Call = Callable[
+    [str, object, tuple[object, ...], Mapping[str, object]], Any
+]  # a method's name, whose it is, its arguments
 
 
 class WorkedOut(Exception):
@@ -54,7 +56,7 @@ def defined_classes(content: bytes) -> list[DefinedClass]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     ours = dict(_imported_classes(tree, "tools"))
-    names = {**_data_classes(tree), "Text": Text, "Field": Field}
+    names: dict[str, Any] = {**_data_classes(tree), "Text": Text, "Field": Field}
     for part in tree.body:
         if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name):
             names[part.targets[0].id] = _value(part.value, names)
@@ -129,7 +131,7 @@ def _imported_classes(tree: ast.Module, part: str) -> Iterator[tuple[str, type]]
     return ((name, found) for name, found in _imported(tree, part) if isinstance(found, type))
 
 
-def _data_classes(tree: ast.Module) -> dict[str, Any]:
+def _data_classes(tree: ast.Module) -> dict[str, type]:
     """Those of our classes that the file imports and that only hold values, such as `Prompt`."""
     return {name: found for name, found in _imported_classes(tree, "resources") if issubclass(found, BaseModel | tuple)}
 

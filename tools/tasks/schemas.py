@@ -7,6 +7,7 @@ writes them into `resources/schemas/`, from where each task and workspace gets i
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable
 
@@ -48,7 +49,20 @@ def _plan() -> JsonObject:
     head = schema_of(VersionConfig)
     kinds, defined = fields_of_kinds("plan", METHODS.own())
     told = {name: head["properties"][name] for name in _PLAN_HEAD}
-    return {"title": "Plan", **object_by_kind("method", kinds, {"properties": told}), "$defs": defined}
+    return {
+        "title": "Plan",
+        **object_by_kind("method", kinds, {"properties": told}),
+        "$defs": {**_referred(told, head), **defined},
+    }
+
+
+def _referred(part: JsonObject, schema: JsonObject) -> JsonObject:
+    """What a part of a schema refers to, and what that refers to."""
+    found: JsonObject = {}
+    for name, content in schema.get("$defs", {}).items():
+        if f'"#/$defs/{name}"' in json.dumps(part):
+            found |= {name: content, **_referred(content, schema)}
+    return found
 
 
 def _machines() -> JsonObject:
