@@ -11,8 +11,8 @@ from pydantic_core import PydanticUndefined
 from nlp_skills.resources.foundation.language import LANGUAGES, Language
 from nlp_skills.resources.knowledge import read_page
 from nlp_skills.tools.data.source import SourceKind, kinds
-from nlp_skills.tools.data.sources.api import Auth
 from nlp_skills.tools.data.web.paging import Pagination
+from nlp_skills.tools.data.web.request import Auth
 
 SHARED = set(SourceKind.model_fields)
 NEEDED = {"en": "needed", "zh-TW": "必填"}

@@ -4,73 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
 from ....resources.foundation.access import Need
 from ....resources.foundation.errors import DataSourceError
 from ....resources.foundation.files import sha256_bytes
 from ....resources.foundation.language import Text
-from ....resources.foundation.masking import remember, remember_pair
-from ....resources.foundation.secrets import host_of, resolve, resolve_address
 from ..cells import plain_value
 from ..source import Record, SourceKind
 from ..watching import Watch
+from ..web.answer_rows import flatten_record, list_places, place_of_rows, value_within
 from ..web.client import Answer, Ask, Limits, Web, hide_url_secrets
 from ..web.decoding import json_text
 from ..web.failures import refused_error
 from ..web.needs import needs_of
 from ..web.paging import Pagination, at_path
+from ..web.request import Auth, RequestAddress, with_params
 from ..web.tables import table_format, table_rows, unpack_body
 from ..web.totals import announced_total
 
-_DEEPEST_COLUMN = 4
-_DEEPEST = 4  # objects within objects in which rows are looked for
-_LONG = 16  # characters from which a cookie is one that lets somebody in
 _FRUITLESS = 3  # pages in a row without a new row end the reading
-_ABOUT_ITSELF = frozenset({"error", "errors", "warning", "warnings"})  # lists a server fills of itself are no rows
 _MORE = ("next", "next_page", "next_cursor", "nextPageToken", "next_page_token", "has_more", "hasMore")
-
-
-class Auth(BaseModel):
-    """Who is asking: `{type: bearer, token: ${KEY}}`, `{type: basic, username, password: ${KEY}}` or
-    `{type: key, api_key: ${KEY}, name: X-API-Key, place: header}`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    type: Literal["bearer", "basic", "key"]
-    token: str | None = None
-    username: str | None = None
-    password: str | None = None
-    api_key: str | None = None
-    name: str = "X-API-Key"
-    place: Literal["header", "query"] = "header"
-
-    @model_validator(mode="after")
-    def _complete(self) -> Auth:
-        needed = {"bearer": self.token, "basic": self.username, "key": self.api_key}[self.type]
-        if not needed:
-            name = {"bearer": "token", "basic": "username", "key": "api_key"}[self.type]
-            raise ValueError(Text(f"{self.type} needs {name}", f"{self.type} 需要 {name}"))
-        return self
-
-    def headers(self, host: str) -> dict[str, str]:
-        """The header it is sent to `host` in, secrets resolved."""
-        if self.type == "bearer":
-            return {"Authorization": f"Bearer {resolve(self.token or '', host=host)}"}
-        if self.type == "basic":
-            pair = remember_pair(resolve(self.username or "", host=host), resolve(self.password or "", host=host))
-            return {"Authorization": f"Basic {pair}"}
-        return {self.name: resolve(self.api_key or "", host=host)} if self.place == "header" else {}
-
-    def params(self, host: str) -> dict[str, str]:
-        if self.type != "key" or self.place != "query":
-            return {}
-        return {self.name: resolve(self.api_key or "", host=host)}
 
 
 class _Seen:
@@ -139,7 +97,11 @@ class ApiSource(SourceKind):
         return needs_of(self.endpoint, f"{field}.endpoint", sent)
 
     def _pages(self, web: Web, field: str, watch: Watch) -> Generator[list[Record], None, None]:
-        address, seen, rows = _Address.of(self), _Seen(), 0
+        address, seen, rows = (
+            RequestAddress.of(self.endpoint, self.params, self.headers, self.body, self.auth),
+            _Seen(),
+            0,
+        )
         place: tuple[str, ...] | None = None  # where the first page's rows stood
         held: list[_Standing] = []  # rows all met before: kept only if new ones follow
         fruitless = total = 0
@@ -148,7 +110,7 @@ class ApiSource(SourceKind):
         for page in range(1, self.max_pages + 1):
             answer = web.ask(self._ask(address, paged, link))
             content = self._parse_answer(answer, field, watch)
-            place = _place_of_rows(content, place)
+            place = place_of_rows(content, place)
             records = self._records(content, place, field, watch)
             watch.provenance["pages"] = page
             total = max(total, announced_total(content, answer.headers) or 0)
@@ -197,7 +159,7 @@ class ApiSource(SourceKind):
             field=f"{field}.max_pages",
         )
 
-    def _ask(self, address: _Address, paged: Mapping[str, Any], link: str | None) -> Ask:
+    def _ask(self, address: RequestAddress, paged: Mapping[str, Any], link: str | None) -> Ask:
         in_body = self.pagination.place == "body"
         body = address.body
         if in_body and paged:
@@ -205,7 +167,7 @@ class ApiSource(SourceKind):
         private = dict(address.private)
         if link is not None:
             same = urlsplit(link)[:2] == urlsplit(address.url)[:2]  # scheme and host
-            url = _with_params(link, address.auth_params) if same else link
+            url = with_params(link, address.auth_params) if same else link
             return Ask(
                 url,
                 self.method if same else "GET",
@@ -215,7 +177,7 @@ class ApiSource(SourceKind):
             )
         params = {**address.params, **({} if in_body else paged), **address.auth_params}
         return Ask(
-            _with_params(address.url, params),
+            with_params(address.url, params),
             self.method,
             address.headers,
             private,
@@ -268,7 +230,7 @@ class ApiSource(SourceKind):
             if found is None and not self.records:
                 found = content
         elif isinstance(content, dict):
-            found = None if place is None else _within(content, place)
+            found = None if place is None else value_within(content, place)
         else:
             found = content
         if isinstance(found, list) and (nulls := sum(row is None for row in found)):
@@ -281,8 +243,8 @@ class ApiSource(SourceKind):
             )
             found = [row for row in found if row is not None]
         if isinstance(found, list) and all(isinstance(row, dict) for row in found):
-            return [_flat(plain_value(row)) for row in found]
-        there = ", ".join(_lists(content)[:10])
+            return [flatten_record(plain_value(row)) for row in found]
+        there = ", ".join(list_places(content)[:10])
         raise DataSourceError(
             Text(
                 f"No rows {f'at {self.records!r}' if self.records else 'were found'} in the answer of "
@@ -372,116 +334,3 @@ def _collect_records(standing: list[_Standing], watch: Watch) -> list[Record]:
             watch.places.begin(page=page)
         watch.places.at(each.row)
     return [each.record for each in standing]
-
-
-@dataclass(frozen=True)
-class _Address:
-    """The request with its secrets in place."""
-
-    url: str
-    params: dict[str, Any]
-    auth_params: dict[str, str]
-    headers: dict[str, str]
-    private: dict[str, str]
-    body: Any
-
-    @classmethod
-    def of(cls, source: ApiSource) -> _Address:
-        host = host_of(source.endpoint)
-        auth, headers = source.auth, _resolve_value(source.headers, host)
-        for name, value in headers.items():
-            if name.lower() == "cookie":  # a server may repeat one of several
-                remember(
-                    *(cookie.partition("=")[2].strip() for cookie in str(value).split(";") if len(cookie) >= _LONG)
-                )
-        return cls(
-            url=resolve_address(source.endpoint),
-            params=_resolve_value(source.params, host),
-            auth_params=auth.params(host) if auth else {},
-            headers={"Accept": "application/json"},
-            private={**headers, **(auth.headers(host) if auth else {})},
-            body=_resolve_value(source.body, host),
-        )
-
-
-def _resolve_value(value: Any, host: str) -> Any:
-    if isinstance(value, str):
-        return resolve(value, host=host)
-    if isinstance(value, Mapping):
-        return {str(key): _resolve_value(inner, host) for key, inner in value.items()}
-    return [_resolve_value(inner, host) for inner in value] if isinstance(value, list) else value
-
-
-def _with_params(url: str, params: Mapping[str, Any]) -> str:
-    """`url` with `params` added to its query, replacing those of the same name."""
-    parts = urlsplit(url)
-    kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in params]
-    added = [
-        (name, _format_value(one))
-        for name, value in params.items()
-        if value is not None
-        for one in (value if isinstance(value, list) else [value])
-    ]
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(kept + added), ""))
-
-
-def _format_value(value: Any) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
-
-
-def _flat(record: Record, path: str = "", depth: int = 0) -> Record:
-    """The fields of objects within the record as columns of their own: `fields.body`."""
-    flat: Record = {}
-    for name, value in record.items():
-        if isinstance(value, dict) and value and depth < _DEEPEST_COLUMN:
-            flat |= _flat(value, f"{path}{name}.", depth + 1)
-        else:
-            flat[f"{path}{name}"] = value
-    return flat
-
-
-def _place_of_rows(content: Any, before: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Where the one list of rows stands: where it stood on the page `before`, else the only full one of the shallowest
-    objects that hold any, else the only empty one, unless errors stand beside it; None where there is no telling."""
-    complains = isinstance(content, dict) and any(
-        value and isinstance(value, list) for key, value in content.items() if key.lower() in _ABOUT_ITSELF
-    )
-    if before is not None and isinstance(there := _within(content, before), list) and (there or not complains):
-        return before
-    level: list[tuple[tuple[str, ...], Any]] = [((), content)] if isinstance(content, dict) else []
-    empty: list[tuple[str, ...]] = []
-    for _ in range(_DEEPEST):
-        values = [
-            ((*path, key), value)
-            for path, found in level
-            for key, value in found.items()
-            if key.lower() not in _ABOUT_ITSELF
-        ]
-        lists = [(path, value) for path, value in values if isinstance(value, list)]
-        full = [path for path, value in lists if value]
-        if len(full) > 1:
-            full = [path for path, value in lists if any(isinstance(row, dict) for row in value)]
-        if full:
-            return full[0] if len(full) == 1 else None
-        empty = empty or [path for path, _ in lists]
-        level = [(path, value) for path, value in values if isinstance(value, dict)]
-    return empty[0] if len(empty) == 1 and not complains else None
-
-
-def _within(content: Any, place: tuple[str, ...]) -> Any:
-    for key in place:
-        content = content.get(key) if isinstance(content, dict) else None
-    return content
-
-
-def _lists(value: Any, path: str = "", depth: int = 0) -> list[str]:
-    """The dotted paths of the lists of objects in `value`."""
-    if isinstance(value, list):
-        return [path or "(top)"] if value and isinstance(value[0], dict) else []
-    if not isinstance(value, dict) or depth > _DEEPEST:
-        return []
-    return [
-        found
-        for key, inner in value.items()
-        for found in _lists(inner, f"{path}.{key}" if path else str(key), depth + 1)
-    ]
