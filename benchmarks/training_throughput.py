@@ -38,7 +38,10 @@ from nlp_skills.server.demo.told import Told
 from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.prompting import answer_of, chat_messages, default_prompt
 from nlp_skills.tools.train.base_facts import read_base_model
-from nlp_skills.tools.train.method import TrainingContext, TrainingRun, make_method
+from nlp_skills.tools.train.default_settings import resolve_settings
+from nlp_skills.tools.train.method import make_method
+from nlp_skills.tools.train.training_context import TrainingContext
+from nlp_skills.tools.train.training_run import TrainingRun
 
 WANTED_RATIO = 2.0
 LOSS_TOLERANCE = 1e-4
@@ -136,14 +139,13 @@ def ours(base: Path, rows: list[dict[str, Any]], labels: list[str], folder: Path
     from transformers import set_seed
 
     from nlp_skills.tools.compute.jobs.stopwatch import Stopwatch
-    from nlp_skills.tools.train.methods import sft
+    from nlp_skills.tools.train.run_training import build_trainer
     from nlp_skills.tools.train.tokenise import load_tokenizer, tokenise
 
     facts = read_base_model(base)
     method = make_method("sft", {"base_model": str(base), "epochs": 1, "lora_r": 16, "learning_rate": 2e-3})
     context = TrainingContext(len(rows), 0, parameters=facts.parameters, context_tokens=facts.context)
-    resolved, _ = method.resolve(context)
-    assert isinstance(resolved, sft.Sft)
+    resolved, _ = resolve_settings(method, context)
     task = TaskFolder(folder)
     (folder / "rows.jsonl").write_bytes(dump_jsonl(rows))
     run = TrainingRun(
@@ -160,7 +162,7 @@ def ours(base: Path, rows: list[dict[str, Any]], labels: list[str], folder: Path
     set_seed(42)
     shown = tokenise(rows, tokenizer, {tokenizer.eos_token_id})
     return quiet(
-        resolved._build_trainer(run, tokenizer, shown, [], [tokenizer.eos_token_id], Stopwatch(folder / "clock.json"))
+        build_trainer(resolved, run, tokenizer, shown, [], [tokenizer.eos_token_id], Stopwatch(folder / "clock.json"))
     )
 
 

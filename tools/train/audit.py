@@ -15,6 +15,7 @@ from typing import Any
 from ...resources.answer import quote_row_text
 from ...resources.foundation.errors import TrainingError
 from ...resources.foundation.language import Text, several
+from ...resources.model_info import FittedRows, LabelAudit
 from ...resources.task import Task
 from .tokenise import TokenisedRow
 
@@ -89,17 +90,25 @@ class Audit:
     neutralised: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
-    def summary(self) -> dict[str, Any]:
-        """For the version's files. `trained_texts`: each distinct text that is trained, and in how many rows."""
-        return {
-            "rows": self.rows,
-            "tokens": self.tokens,
-            "trained_tokens": self.trained_tokens,
-            "longest": self.longest,
-            "trained_texts": self.trained_texts,
-            "problems": len(self.findings),
-            **({"neutralised": self.neutralised[:_MOST_NAMED]} if self.neutralised else {}),
-        }
+    def summary(self, long_rows: FittedRows | None = None) -> LabelAudit:
+        """For the version's files.
+
+        Arguments:
+            long_rows: what became of rows that were too long, where there were any.
+        """
+        found = LabelAudit(
+            rows=self.rows,
+            tokens=self.tokens,
+            trained_tokens=self.trained_tokens,
+            longest=self.longest,
+            trained_texts=self.trained_texts,
+            problems=len(self.findings),
+        )
+        if self.neutralised:
+            found.neutralised = self.neutralised[:_MOST_NAMED]
+        if long_rows:
+            found.long_rows = long_rows
+        return found
 
 
 def audit(splits: Mapping[str, Sequence[TokenisedRow]], tokenizer: Any, end_ids: set[int], max_length: int) -> Audit:

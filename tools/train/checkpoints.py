@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...resources.foundation.files import read_json, write_json
 
+LogEntry = Mapping[str, Any]  # of the log that transformers' trainer keeps: the names are its own
+Log = Sequence[LogEntry]  # oldest first
 SEAL = "sealed.json"
 STATE = "trainer_state.json"
 _NUMBERED = re.compile(r"checkpoint-([0-9]+)")
@@ -75,7 +78,7 @@ def keep_only(folder: Path, steps: set[int]) -> None:
             shutil.rmtree(checkpoint)
 
 
-def training_history(checkpoint: Path) -> tuple[int, list[dict[str, Any]]]:
+def training_history(checkpoint: Path) -> tuple[int, Log]:
     """The steps taken and everything logged until that checkpoint."""
     state = read_json(checkpoint / STATE)
     return int(state["global_step"]), list(state["log_history"])

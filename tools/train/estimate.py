@@ -18,7 +18,7 @@ from ...resources.foundation.language import Text
 from ...resources.version import VersionFolder
 from .answers import Estimate
 from .base_facts import Shape
-from .method import ComputeCost
+from .training_context import ComputeCost
 
 _FOUR_BIT_BYTES = 0.55  # of a weight in NF4, its share of the scales counted in (Dettmers and others 2023)
 _FOUR_BIT_MORE = 1.1  # what unpacking a layer at a time takes beside it: estimates without it were short

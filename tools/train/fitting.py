@@ -28,22 +28,16 @@ class Fitted:
     cut: list[str] = field(default_factory=list)
     shortened: dict[str, Row] = field(default_factory=dict)
 
-    def summary(self, choice: LongRows | None, max_length: int) -> dict[str, Any]:
-        """For the version's files; empty where nothing was too long."""
+    def summary(self, choice: LongRows | None, max_length: int) -> FittedRows | None:
+        """For the version's files; None where nothing was too long."""
         if not self.left_out and not self.cut:
-            return {}
-        return {
-            "long_rows": {
-                "choice": choice,
-                "max_length": max_length,
-                **(
-                    {"left_out": self.left_out[:_MOST_NAMED], "left_out_count": len(self.left_out)}
-                    if self.left_out
-                    else {}
-                ),
-                **({"cut": self.cut[:_MOST_NAMED], "cut_count": len(self.cut)} if self.cut else {}),
-            }
-        }
+            return None
+        found = FittedRows(choice=choice, max_length=max_length)
+        if self.left_out:
+            found.left_out, found.left_out_count = self.left_out[:_MOST_NAMED], len(self.left_out)
+        if self.cut:
+            found.cut, found.cut_count = self.cut[:_MOST_NAMED], len(self.cut)
+        return found
 
 
 def fit_rows(

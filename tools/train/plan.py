@@ -21,7 +21,9 @@ from ...resources.schemas import schema_line
 from ...resources.task import TaskFolder, TaskType
 from ...resources.version import VersionFolder, version, version_numbers
 from ...resources.version_config import VersionConfig
-from .method import Method, TrainingContext, default_method, make_method, method_class
+from .default_settings import inherit_settings, resolve_settings
+from .method import Method, default_method, make_method, method_class
+from .training_context import TrainingContext
 from .trl_names import written_as_ours
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
@@ -246,9 +248,9 @@ def make_plan(
     kind = str(changed.pop("method", None) or inherited.get("method") or default_method(context.type))
     cls = method_class(kind)
     make_method(kind, {"base_model": default_base_model, **changed})
-    combined = cls.follow_up(inherited, changed) if parent and inherited.get("method") == kind else changed
+    combined = inherit_settings(cls, inherited, changed) if parent and inherited.get("method") == kind else changed
     combined.setdefault("base_model", default_base_model)
-    resolved, reasons = make_method(kind, combined).resolve(context)
+    resolved, reasons = resolve_settings(make_method(kind, combined), context)
     if parent:
         kept = Text(f"Kept from {parent.name}.", f"沿用 {parent.name}。")
         reasons = {name: kept if name in combined and name not in changed else why for name, why in reasons.items()}

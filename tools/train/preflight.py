@@ -31,19 +31,20 @@ from .answers import Estimate, GpuOption
 from .audit import refusal
 from .base_facts import BaseModel, outline, read_base_model
 from .counting import Counted, CountedRow, Request, count_here, count_in_worker, load_counts
+from .default_settings import resolve_settings, warn_of_settings
 from .environment import choose_processes
 from .estimate import Rows, estimate, rows_from_text, share_estimate
-from .fine_tuning import FineTuning
 from .fitting import LongRows
 from .four_bit import missing, stands_in
 from .gpu_options import gpu_options
 from .long_rows import CODE as LONG_ROWS
 from .long_rows import said_of_guess, said_of_long_rows
-from .method import Method, TrainingContext
+from .method import Method
 from .plan import Plan
 from .prompt_checks import clock_in_template, control_in_rows, rows_with_control
 from .starting_point import outward_folder
 from .tokenise import without_template
+from .training_context import TrainingContext
 from .trl_check import request_for
 
 _T = TypeVar("_T")
@@ -155,12 +156,7 @@ def check(
         findings += _labels(task, snapshot)
     findings += _prompts(task, snapshot, seen.base)
     _try_finding(findings, "method", lambda: plan.settings.check_task(seen.context.type, task.load().labels))
-    if (
-        getattr(plan.settings, "load_in_4bit", False)
-        and not remote
-        and machine.worker
-        and not stands_in(Path(machine.worker))
-    ):
+    if plan.settings.load_in_4bit and not remote and machine.worker and not stands_in(Path(machine.worker)):
         lacking = missing(machine.worker)
         findings.append(Finding("blocking", "load_in_4bit", lacking.problem, lacking.fix, lacking))
     findings += _names(plan)
@@ -168,13 +164,13 @@ def check(
     base = seen.base or outline(plan.settings.base_model)
     if not snapshot or not base or any(finding.code == "method" for finding in findings):
         return Preflight(findings, seen.context, snapshot, seen.base)
-    settings, _ = plan.settings.resolve(seen.context)
+    settings, _ = resolve_settings(plan.settings, seen.context)
     content = settings.model_dump(mode="json")
     request = _request(task, snapshot, seen.base)
     if request and job is not None and not remote:
         count_here(request)
     known = load_counts(request) if request else None
-    limit, choice = content.get("max_length"), content.get("long_rows")
+    limit, choice = settings.max_length, settings.long_rows
     findings += _row_findings(task, snapshot, known, settings, seen.base, remote is not None)
     rows = replace(
         _rows(task, snapshot, settings.rows_per_epoch(seen.context), known, limit or inf, choice),
@@ -188,7 +184,7 @@ def check(
         findings.append(_too_few(asked, devices))
     processes = choose_processes(settings, base.parameters, devices) if devices else max(asked, 1)
     needed = share_estimate(needed, processes, gpu_memory(machine) is not None, measured)
-    findings += [Finding("warning", "settings", text, _CHANGE_IT) for text in settings.warnings(seen.context)]
+    findings += [Finding("warning", "settings", text, _CHANGE_IT) for text in warn_of_settings(settings, seen.context)]
     # Once it is its turn, those before it have given back what they hold.
     findings += _room(
         needed,
@@ -375,7 +371,7 @@ def count_rows(workspace: Workspace, task: TaskFolder, base_model: str, seconds:
 def check_trl(workspace: Workspace, task: TaskFolder, method: Method, seconds: float) -> bool:
     """Have the worker check the plan's options for TRL, where it stands here. Whether it is still at it after so many
     seconds."""
-    options, python = getattr(method, "trl", None), find_worker(workspace)
+    options, python = method.trl, find_worker(workspace)
     if not options or not method.configuration or python is None:
         return False
     return request_for(task, method.configuration, options, python).check_in_worker(python, seconds)
@@ -397,7 +393,7 @@ def _names(plan: Plan) -> list[Finding]:
 
 def _options(workspace: Workspace, task: TaskFolder, method: Method, here: bool) -> list[Finding]:
     """Whether TRL refuses the plan's options: the one of this process (`here`), else the worker's, where it was asked."""
-    options = getattr(method, "trl", None)
+    options = method.trl
     python = Path(sys.executable) if here else find_worker(workspace)
     if not options or not method.configuration or python is None:
         return []
@@ -426,7 +422,7 @@ def _row_findings(
     task: TaskFolder, snapshot: Snapshot, known: Counted | None, method: Method, base: BaseModel | None, remote: bool
 ) -> list[Finding]:
     """Whether the training would refuse a row: for its length, or for what exactly would be trained."""
-    limit, choice = getattr(method, "max_length", None) or 0, getattr(method, "long_rows", None)
+    limit, choice = method.max_length or 0, method.long_rows
     if known is None:
         longest = _guess_rows(task, snapshot, 1).longest
         if not limit or choice or (longest if remote else longest / 2.8) <= limit:
@@ -441,14 +437,16 @@ def _row_findings(
     found = [
         Finding("blocking" if said.stops else "warning", LONG_ROWS, said.problem, said.fix) for said in said_of_each
     ]
-    trained = getattr(method, "trains_on_answers", True)
     definition = task.load()
     errors = [
-        refusal(definition, [one for one in known.problems if trained or one.problem != "context"], len(known.rows))
+        refusal(
+            definition,
+            [one for one in known.problems if method.trains_on_answers or one.problem != "context"],
+            len(known.rows),
+        )
     ]
-    if isinstance(method, FineTuning):
-        rows = (row for split in ("train", "valid") for row in snapshot.rows(split))
-        errors.append(method.unfit_error(definition, {row.id: row.answer for row in known.rows}, rows))
+    rows = (row for split in ("train", "valid") for row in snapshot.rows(split))
+    errors.append(method.unfit_error(definition, {row.id: row.answer for row in known.rows}, rows))
     return [*found, *(Finding("blocking", "label_audit", error.problem, error.fix, error) for error in errors if error)]
 
 

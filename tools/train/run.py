@@ -26,7 +26,7 @@ from ...resources.foundation.files import (
 )
 from ...resources.foundation.language import Text, several
 from ...resources.lineage import track_version
-from ...resources.model_info import BaseModelInfo, LabelAudit, ModelInfo, ParameterCount, TrainingFigures
+from ...resources.model_info import BaseModelInfo, ModelInfo
 from ...resources.reservation import AgreedCost, Failure, Reservation
 from ...resources.spending import Cost
 from ...resources.task import Task, TaskFolder
@@ -41,14 +41,15 @@ from ..data.convert import render_snapshot
 from ..data.prompting import task_prompt
 from ..data.snapshot import load_snapshot
 from .base_facts import BaseModel, read_base_model
-from .checkpoints import model_files
+from .checkpoints import LogEntry, model_files
+from .default_settings import resolve_settings
 from .environment import choose_processes, choose_threads, environment_of
 from .fitting import said_of_fitted
-from .method import TrainingResult, TrainingRun
 from .plan import find_plan, method_of, plan_file, read_plan
 from .preflight import check, find_interrupted, first_blocking
 from .starting_point import base_folder_of, origin
 from .together import train_together
+from .training_run import TrainingResult, TrainingRun
 
 ENTRY = ["scripts/04_train.py"]
 
@@ -79,7 +80,7 @@ def main(task: Path, arguments: list[str]) -> int:
     return run_job("train", work, entry=ENTRY, arguments=arguments, task=Path(task), resumable=True)
 
 
-def _event(entry: dict[str, Any]) -> dict[str, Any]:
+def _event(entry: LogEntry) -> dict[str, Any]:
     """An entry of the trainer's history in the shape of a job's progress event, so that both are drawn alike."""
     measures = {name: value for name, value in entry.items() if name != "step"}
     return {"time": now(), "kind": "progress", "step": entry["step"], "total": None, "measures": measures}
@@ -114,7 +115,7 @@ def reserve(
     if blocking := first_blocking(checked.findings):
         raise blocking
     snapshot, context = checked.snapshot, checked.context
-    settings, _ = plan.settings.resolve(context)
+    settings, _ = resolve_settings(plan.settings, context)
     prompt = task_prompt(definition)
     config = {
         **plan.content(),
@@ -154,8 +155,8 @@ def train_version(
                 job, machine := describe_machine(Workspace()), _wish(folder, base, machine)
             ) as devices:
                 run = _prepare_run(job, task, folder, base, devices)
-                outcome = train_together(run) if run.processes > 1 else method_of(folder.config()).train(run)
-                _commit(job, folder, base, run, outcome, folder.config().base_model if base_folder else None)
+                result = train_together(run) if run.processes > 1 else _train_here(run)
+                _commit(job, folder, base, run, result, folder.config().base_model if base_folder else None)
         except BaseException as error:
             try:
                 record_failure(job, folder, error)
@@ -230,12 +231,18 @@ def _prepare_run(
     )
 
 
+def _train_here(run: TrainingRun) -> TrainingResult:
+    from .run_training import run_training  # it reads PyTorch, which the server has not
+
+    return run_training(method_of(run.version.config()), run)
+
+
 def _commit(
     job: RunningJob,
     folder: VersionFolder,
     base: BaseModel,
     run: TrainingRun,
-    outcome: TrainingResult,
+    result: TrainingResult,
     base_name: str | None,
 ) -> None:
     """Put the model in its place and freeze the version: `model_info.json` comes last and is the commit.
@@ -244,11 +251,11 @@ def _commit(
         base_name: where the base model is to be looked for; None: in the folder it stands in here.
     """
     base_name = base_name or str(base.folder)
-    place = folder.models / outcome.kind
+    place = folder.models / result.kind
     shutil.rmtree(place, ignore_errors=True)  # of an earlier try that was killed before its commit
 
     def fill(draft: Path) -> None:
-        for file in model_files(outcome.checkpoint):
+        for file in model_files(result.checkpoint):
             if file.name == "adapter_config.json":
                 named = {"base_model_name_or_path": folder.config().base_model}
                 write_json(draft / file.name, _in_order({**read_json(file), **named}))
@@ -258,10 +265,10 @@ def _commit(
     commit_folder(place, fill)
     root = folder.task.root
     files = {file.relative_to(root).as_posix(): sha256_file(file) for file in sorted(place.iterdir())}
-    folder.environment().model_copy(update=outcome.environment).write(folder.environment_file)
-    write_atomic(folder.events_file, dump_jsonl(_event(entry) for entry in outcome.history))
+    folder.environment().model_copy(update=dict(result.environment)).write(folder.environment_file)
+    write_atomic(folder.events_file, dump_jsonl(_event(entry) for entry in result.history))
     evidence = folder.evidence()
-    evidence.training = outcome.evidence
+    evidence.training = result.evidence.to_dict()
     evidence.write(folder.evidence_file)
     relative = place.relative_to(root).as_posix()
     config = folder.config()
@@ -274,12 +281,12 @@ def _commit(
         created=now(),
         base_model=base_model,
         method=config.method,
-        adapter=relative if outcome.kind == "adapter" else None,
-        model=relative if outcome.kind == "model" else None,
+        adapter=relative if result.kind == "adapter" else None,
+        model=relative if result.kind == "model" else None,
         files=files,
-        parameters=ParameterCount(**outcome.parameters),
-        training=TrainingFigures(**outcome.training),
-        label_audit=LabelAudit(**outcome.audit),
+        parameters=result.parameters,
+        training=result.training,
+        label_audit=result.audit,
         prompt=run.prompt,
         labels=run.labels,
         job=job.folder.id,

@@ -17,7 +17,6 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,8 +33,8 @@ from ...resources.version import VersionFolder
 from ..compute.environments.libraries import settle_libraries
 from ..compute.jobs.job_control import error_of, log_tail
 from ..compute.jobs.running import RunningJob
-from .method import TrainingResult, TrainingRun
 from .plan import method_of
+from .training_run import TrainingResult, TrainingRun
 
 MODULE = "nlp_skills.tools.train.together"
 _POLL_SECONDS, _GRACE_SECONDS = 0.2, 5.0
@@ -93,9 +92,9 @@ def train_together(run: TrainingRun) -> TrainingResult:
         raise error_of(read_json(told))
     if launcher.returncode or not (place / "outcome.json").is_file():
         raise _ended_without_a_word(run.running.folder)
-    outcome = read_json(place / "outcome.json")
+    result = TrainingResult.model_validate(read_json(place / "outcome.json"))
     shutil.rmtree(place)
-    return TrainingResult(**{**outcome, "checkpoint": Path(outcome["checkpoint"])})
+    return result
 
 
 @contextlib.contextmanager
@@ -162,6 +161,8 @@ def main(run_file: Path) -> int:
     settle_libraries()
     from accelerate import PartialState
 
+    from .run_training import run_training
+
     state = PartialState(cpu=not given["gpu"], timeout=_PATIENCE)
     folder, task = JobFolder(Path(given["job"])), TaskFolder(Path(given["task"]))
     kind = RunningJob if state.is_main_process else _Silent
@@ -180,7 +181,7 @@ def main(run_file: Path) -> int:
             gpu=given["gpu"],
         )
         try:
-            outcome = method_of(version.config()).train(run)
+            outcome = run_training(method_of(version.config()), run)
         except NlpSkillsError as error:
             write_json(run_file.with_name(f"error-{state.process_index}.json"), error.to_dict())
             return 1
@@ -188,7 +189,9 @@ def main(run_file: Path) -> int:
             traceback.print_exc()
             return 1
     if state.is_main_process:
-        write_json(run_file.with_name("outcome.json"), asdict(outcome))
+        write_json(
+            run_file.with_name("outcome.json"), outcome.model_dump(mode="json", exclude_unset=True, fallback=str)
+        )
     state.wait_for_everyone()
     state.destroy_process_group()
     return 0

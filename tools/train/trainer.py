@@ -9,24 +9,32 @@ TRL's own fused kernel already does that, so there its computation is left as it
 from __future__ import annotations
 
 import errno
+import math
 import os
 import shutil
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
 from torch.utils.checkpoint import checkpoint as recomputed
-from transformers import Trainer
+from transformers import Trainer, TrainerCallback
 from trl import SFTTrainer
 
+from ...resources.foundation.errors import TrainingError
 from ...resources.foundation.files import describing_disk_errors
-from .checkpoints import keep_only, seal
+from ...resources.foundation.language import Text
+from ..compute.jobs.running import RunningJob
+from ..compute.jobs.stopwatch import Stopwatch
+from .checkpoints import LogEntry, keep_only, seal
+from .method import Method
 
 _MASKED = -100
 _DISK_IS_FULL = 2**20
+_SECONDS_BETWEEN_REPORTS = 0.5
 _LOGITS_AT_ONCE = 2**26  # 256 MiB of fp32 logits; more are computed in pieces and recomputed in the backward pass
 _RESCALES_LOGITS = (
     "final_logit_softcapping",
@@ -272,3 +280,83 @@ class Shared(torch.utils.data.Sampler[int]):
         for process in range(self.processes if rest else 0):
             dealt = rest[process :: self.processes]
             yield from [*dealt, *[nothing] * (self.batch - len(dealt))]
+
+
+class Reporter(TrainerCallback):
+    """Writes progress, evaluates at the end of each epoch (before the first too where the method wants it), and saves
+    often enough.
+
+    Everything is asked for at the end of a step, evaluation before checkpoint: so a checkpoint of an epoch's last step
+    holds that epoch's evaluation, and a run resumed from it chooses the same best step as one that was never stopped.
+    """
+
+    def __init__(
+        self, method: Method, running: RunningJob, trainer: Any, steps_per_epoch: int, clock: Stopwatch
+    ) -> None:
+        self.method, self.running, self.trainer = method, running, trainer
+        self.steps_per_epoch, self.clock = steps_per_epoch, clock
+        self._reported = 0.0
+        self._step_began = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.method.measured_before and self.trainer.eval_dataset is not None and not state.global_step:
+            self.trainer.evaluate()
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.running.check_cancelled()
+        self._step_began = time.perf_counter()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.trainer.step_seconds += time.perf_counter() - self._step_began
+        tokens = self.trainer.accelerator.num_processes * self.trainer.tokens_seen  # each reads about as many
+        self.clock.count(tokens=tokens, step_seconds=self.trainer.step_seconds)
+        last = state.global_step >= state.max_steps
+        ends_epoch = state.global_step % self.steps_per_epoch == 0
+        control.should_evaluate = ends_epoch and self.trainer.eval_dataset is not None
+        control.should_save = last or self.method.saves_at(state.global_step, self.steps_per_epoch)
+        control.should_log = control.should_log or last or ends_epoch
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: LogEntry | None = None, **kwargs: Any) -> None:
+        if not logs or "loss" not in logs:
+            return
+        if not math.isfinite(logs["loss"]):
+            raise TrainingError(
+                Text(
+                    f"The loss is {logs['loss']} at step {state.global_step}: the training has broken down.",
+                    f"第 {state.global_step} 步的損失是 {logs['loss']}：訓練已經失控。",
+                ),
+                Text("Plan again with a learning rate a fifth as large.", "請用五分之一的學習率重新規劃。"),
+                field="learning_rate",
+            )
+        done = state.global_step >= state.max_steps
+        if not done and time.monotonic() - self._reported < _SECONDS_BETWEEN_REPORTS:
+            return
+        self._reported = time.monotonic()
+        self.running.progress(
+            state.global_step,
+            state.max_steps,
+            loss=round(logs["loss"], 5),
+            learning_rate=logs.get("learning_rate"),
+            tokens_per_second=round(self.clock.total("tokens") / max(self.clock.total("step_seconds"), 1e-9), 1),
+            epoch=round(state.epoch, 3),
+            **_rename_logs(logs, self.method.logged),
+        )
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any) -> None:
+        history = state.log_history
+        if self.method.best_step(history) == state.global_step:
+            control.should_save = True
+        if self.method.stops_early(history):
+            control.should_save = control.should_training_stop = True
+        self.running.progress(state.global_step, state.max_steps, **_rename_logs(metrics, self.method.validated))
+
+
+def _rename_logs(logs: LogEntry, names: Mapping[str, str]) -> dict[str, Any]:
+    return {ours: round(float(logs[name]), 5) for name, ours in names.items() if logs.get(name) is not None}
+
+
+def trainer_speed(trainer: Any, clock: Stopwatch) -> float | None:
+    """Real (not padding) tokens per second of the training in all its runs, evaluations and checkpoints left out."""
+    clock.count(tokens=trainer.all_tokens_seen(), step_seconds=trainer.step_seconds)
+    seconds = clock.total("step_seconds")
+    return round(clock.total("tokens") / seconds, 1) if seconds else None

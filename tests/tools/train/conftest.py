@@ -38,7 +38,7 @@ def kill(*args, **kwargs):
 
 point = os.environ.get("KILL_AT", "")
 if point.startswith("step"):
-    from nlp_skills.tools.train.reporting import Reporter
+    from nlp_skills.tools.train.trainer import Reporter
     Reporter.on_pre_optimizer_step = lambda self, args, state, control, **rest: (
         kill() if state.global_step == int(point[4:]) else None)
 elif point == "checkpoint":
@@ -48,7 +48,7 @@ elif point == "commit":
     run.track_version = kill
 elif point == "pause":
     import time
-    from nlp_skills.tools.train.reporting import Reporter
+    from nlp_skills.tools.train.trainer import Reporter
     Reporter.on_pre_optimizer_step = lambda self, args, state, control, **rest: (
         time.sleep(0.05 if state.global_step < 12 else 5))
 if __name__ == "__main__":

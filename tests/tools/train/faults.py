@@ -27,11 +27,12 @@ from nlp_skills.tools.data.rows import Row, row_id
 from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.evaluate import model
 from nlp_skills.tools.evaluate import run as evaluating
-from nlp_skills.tools.train import fine_tuning, preflight, tokenise
+from nlp_skills.tools.train import preflight, tokenise
 from nlp_skills.tools.train import run as training
 from nlp_skills.tools.train.methods import sft
 from nlp_skills.tools.train.planning import plan_training
 
+_COURSE = "nlp_skills.tools.train.run_training"  # it reads PyTorch: imported once the libraries are settled
 LABELS = ["praise", "notice", "complaint"]
 _EVENTS = {
     "praise": (
@@ -235,7 +236,7 @@ def end_of_turn_untrained(root: Path, base: Path, seed: int) -> VersionFolder:
     def without_the_end(folder: Path) -> Any:
         return [type(row)(row.id, row.answer, row.input_ids[:-1], row.start, row.context) for row in read(folder)]
 
-    with _audit_ignored(), mock.patch.object(fine_tuning, "read_tokenised", without_the_end):
+    with _audit_ignored(), mock.patch(f"{_COURSE}.read_tokenised", without_the_end):
         return healthy(root, base, seed)
 
 
@@ -257,7 +258,7 @@ def truncation(root: Path, base: Path, seed: int) -> VersionFolder:
 @contextmanager
 def _audit_ignored() -> Iterator[None]:
     with ExitStack() as patches:
-        patches.enter_context(mock.patch.object(fine_tuning, "refuse", lambda _task, _audit: None))
+        patches.enter_context(mock.patch(f"{_COURSE}.refuse", lambda _task, _audit: None))
         patches.enter_context(mock.patch.object(preflight, "said_of_long_rows", lambda *_: []))
         yield
 

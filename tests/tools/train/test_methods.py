@@ -13,9 +13,11 @@ from nlp_skills.resources.foundation.language import speaking
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.data.task_kind import task_kinds
-from nlp_skills.tools.train.method import TrainingContext, default_method, make_method, methods
+from nlp_skills.tools.train.default_settings import resolve_settings
+from nlp_skills.tools.train.method import default_method, make_method, methods
 from nlp_skills.tools.train.planning import ready_to_train
 from nlp_skills.tools.train.reward import chosen_rewards, rewards
+from nlp_skills.tools.train.training_context import TrainingContext
 from tests.tools.train.conftest import write_rows
 from tests.tools.train.test_planning import base as base
 from tests.tools.train.test_planning import plan, trained_version
@@ -143,7 +145,9 @@ def test_rewards_that_do_not_fit_are_named(
 def test_settings_that_count_labels_are_refused_where_there_are_none() -> None:
     for settings, field in (({"keep_best": "recall"}, "keep_best"), ({"balance": "oversample"}, "balance")):
         with pytest.raises(TrainingError) as refused:
-            make_method("sft", {"base_model": "any", **settings}).resolve(TrainingContext(100, 10, type="chat"))
+            resolve_settings(
+                make_method("sft", {"base_model": "any", **settings}), TrainingContext(100, 10, type="chat")
+            )
         assert refused.value.field == field
 
 
@@ -162,7 +166,7 @@ def test_the_kept_epoch_is_judged_as_each_method_means_it() -> None:
         ("sft", "exact", text, 2),
     ):
         method = make_method(kind, {"base_model": "any", "keep_best": keep})
-        assert method.best_step(history) == best, (kind, keep)  # type: ignore[attr-defined]
+        assert method.best_step(history) == best, (kind, keep)
 
 
 LABEL = {"text": "營收創新高", "label": "正面"}

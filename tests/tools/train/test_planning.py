@@ -27,12 +27,14 @@ from nlp_skills.tools.compute.hardware import Gpu, describe_machine
 from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.train.answers import PlanAnswer
 from nlp_skills.tools.train.base_facts import outline, parameters_in_name, read_base_model
+from nlp_skills.tools.train.default_settings import resolve_settings, warn_of_settings
 from nlp_skills.tools.train.estimate import Rows, estimate, memory_by_parts
-from nlp_skills.tools.train.method import TrainingContext, make_method, methods
+from nlp_skills.tools.train.method import make_method, methods
 from nlp_skills.tools.train.methods.sft import Sft
 from nlp_skills.tools.train.plan import read_plan
 from nlp_skills.tools.train.planning import plan_training, ready_to_train
 from nlp_skills.tools.train.tokenise import TokenisedRow
+from nlp_skills.tools.train.training_context import TrainingContext
 from tests.tools.train.conftest import write_task
 
 SHAPES = {
@@ -288,18 +290,15 @@ def test_every_method_documents_itself_and_its_settings() -> None:
 
 def test_defaults_follow_rows_and_model_size() -> None:
     chosen = {
-        rows: sft().resolve(TrainingContext(rows, 50, parameters=4_000_000_000))[0].model_dump()
+        rows: resolve_settings(sft(), TrainingContext(rows, 50, parameters=4_000_000_000))[0].model_dump()
         for rows in (300, 2000, 20_000)
     }
     assert [settings["epochs"] for settings in chosen.values()] == [4, 3, 2]
     assert {settings["learning_rate"] for settings in chosen.values()} == {2e-4}
     assert chosen[20_000]["lora_r"] == 32
     assert all(settings["batch_size"] * settings["gradient_accumulation"] == 16 for settings in chosen.values())
-    slow = sft(learning_rate=2e-5, lora_r=16)
-    assert (
-        "far below"
-        in slow.resolve(TrainingContext(300, 0, parameters=10**9))[0].warnings(TrainingContext(300, 0))[0].en
-    )
+    slow, context = sft(learning_rate=2e-5, lora_r=16), TrainingContext(300, 0, parameters=10**9)
+    assert "far below" in warn_of_settings(resolve_settings(slow, context)[0], context)[0].en
 
 
 def sft(**settings: Any) -> Sft:

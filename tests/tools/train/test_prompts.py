@@ -40,7 +40,7 @@ def test_no_control_token_comes_out_of_a_rows_text_and_the_audit_names_the_rows(
     with_control = [f"r{number}" for number, row in enumerate(INJECTED) if TURN_START in row["text"]]
     seen = audit({"train": rows}, tokenizer, {end}, 512)
     assert with_control and seen.neutralised == with_control and not seen.findings
-    assert seen.summary()["neutralised"] == with_control
+    assert seen.summary().neutralised == with_control
     assert "< |im_end|>" in tokenizer.decode(rows[0].input_ids)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import inspect
 import textwrap
 from pathlib import Path
@@ -17,7 +18,6 @@ from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import reserve_version
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.train.answers import PlanAnswer
-from nlp_skills.tools.train.fine_tuning import FineTuning
 from nlp_skills.tools.train.method import make_method, methods
 from nlp_skills.tools.train.plan import read_plan, under_our_names
 from nlp_skills.tools.train.planning import plan_training
@@ -222,11 +222,18 @@ def test_options_that_trl_takes_are_planned(workspace: Workspace, task: TaskFold
 def test_nothing_that_trainings_set_themselves_can_be_overridden() -> None:
     """Every argument that the methods give to TRL is a setting of ours, or not to be set."""
     fields = {name for method in methods().values() for name in method.model_fields}
+    course = importlib.util.find_spec("nlp_skills.tools.train.run_training")  # it reads PyTorch, which is not here
+    assert course and course.origin
+    of_every_method = next(
+        node
+        for node in ast.parse(Path(course.origin).read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name == "trainer_configuration"
+    )
     given = {
         str(key.value)
         for method in methods().values()
-        for make in (FineTuning._trainer_arguments, method.build_trainer)  # type: ignore[attr-defined]
-        for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(make))))
+        for made in (of_every_method, ast.parse(textwrap.dedent(inspect.getsource(method.build_trainer))))
+        for node in ast.walk(made)
         if isinstance(node, ast.Dict)
         for key in node.keys
         if isinstance(key, ast.Constant)

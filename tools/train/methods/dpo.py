@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -11,10 +11,13 @@ from pydantic import Field
 from ....resources.foundation.language import Text
 from ....resources.model_info import TrainingFigures
 from ...data.task_kind import Answers
-from ..evidence import validations_of
-from ..fine_tuning import LARGE, Choice, FineTuning, Log, kept_by, tail_mean
-from ..method import ComputeCost, TrainingContext, TrainingRun
+from ..checkpoints import Log, LogEntry
+from ..choice import Choice, kept_by
+from ..evidence import MethodEvidence, tail_mean, validations_of
+from ..method import Method
 from ..tokenise import TokenisedRow
+from ..training_context import LARGE, ComputeCost, TrainingContext
+from ..training_run import TrainerParts, TrainingRun
 
 Pair = tuple[TokenisedRow, TokenisedRow]
 _EFFECTIVE_BATCH = 16
@@ -28,7 +31,7 @@ _kept = kept_by(
 )
 
 
-class Dpo(FineTuning):
+class Dpo(Method):
     """Train on pairs of answers, so that the chosen one becomes likelier and the rejected one less, measured against the
     model it began as (Rafailov and others, 2023).
 
@@ -43,7 +46,7 @@ class Dpo(FineTuning):
     wants: ClassVar[Text] = Text("preference pairs (text, chosen, rejected)", "偏好配對（text、chosen、rejected）")
     configuration: ClassVar[str] = "DPOConfig"
     pages: ClassVar[dict[str, str]] = {
-        **FineTuning.pages,
+        **Method.pages,
         "beta": "preference-methods",
         "loss_type": "preference-methods",
         "learning_rate": "preference-methods",
@@ -152,7 +155,7 @@ class Dpo(FineTuning):
             ),
         )
 
-    def checkpoint_score(self, entry: Mapping[str, Any]) -> tuple[float, ...] | None:
+    def checkpoint_score(self, entry: LogEntry) -> tuple[float, ...] | None:
         if self.keep_best == "last":
             return None
         loss = -float(entry["eval_loss"])
@@ -163,15 +166,7 @@ class Dpo(FineTuning):
     def build_dataset(self, train: list[TokenisedRow]) -> list[Pair]:
         return list(zip(train[::2], train[1::2], strict=True))
 
-    def build_trainer(
-        self,
-        run: TrainingRun,
-        shown: list[Pair],
-        valid: list[TokenisedRow],
-        end_ids: list[int],
-        common: dict[str, Any],
-        arguments: dict[str, Any],
-    ) -> Any:
+    def build_trainer(self, run: TrainingRun, parts: TrainerParts) -> Any:
         from trl import DPOConfig
 
         from ..pair_trainer import PairTrainer
@@ -180,12 +175,12 @@ class Dpo(FineTuning):
         if self.sft_weight:
             losses, weights = [*losses, "sft"], [*weights, self.sft_weight]
         return PairTrainer(
-            **common,
-            train_dataset=_dataset(shown),
-            eval_dataset=_dataset(self.build_dataset(valid)) if valid else None,
+            **parts.trainer,
+            train_dataset=_dataset(parts.shown),
+            eval_dataset=_dataset(self.build_dataset(parts.valid)) if parts.valid else None,
             args=DPOConfig(
                 **{
-                    **arguments,
+                    **parts.configuration,
                     "beta": self.beta,
                     "loss_type": losses,
                     "loss_weights": weights,
@@ -198,7 +193,7 @@ class Dpo(FineTuning):
             ),
         )
 
-    def final_metrics(self, history: Log, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    def final_metrics(self, history: Log, chosen: LogEntry) -> dict[str, float | None]:
         return {
             "preference_loss": tail_mean(history, "loss"),
             "valid_preference_loss": chosen.get("eval_loss"),
@@ -207,8 +202,10 @@ class Dpo(FineTuning):
             "rewards_rejected": tail_mean(history, "rewards/rejected"),
         }
 
-    def collect_evidence(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> dict[str, Any]:
-        return {"validations": validations_of(history, trainer.steps_per_epoch, self.eval_metric, self.validated)}
+    def collect_evidence(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> MethodEvidence:
+        return MethodEvidence(
+            validations=validations_of(history, trainer.steps_per_epoch, self.eval_metric, self.validated)
+        )
 
     def count_tokens(self, trainer: Any, shown: list[Pair], epochs: float) -> int:
         return round(sum(len(row.input_ids) for pair in shown for row in pair) * epochs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -14,14 +13,18 @@ from ....resources.foundation.errors import TrainingError
 from ....resources.foundation.language import Text, several
 from ....resources.model_info import TrainingFigures
 from ....resources.task import Task, TaskType
+from ...data.control_tokens import plain_messages, tokens_of
+from ...data.prompting import chat_messages
 from ...data.rows import Row
 from ...data.task_kind import Answers
-from ..audit import Audit
-from ..evidence import validations_of
-from ..fine_tuning import Choice, FineTuning, Log, kept_by, tail_mean
-from ..method import ComputeCost, TrainingContext, TrainingRun
+from ..checkpoints import Log, LogEntry
+from ..choice import Choice, kept_by
+from ..evidence import MethodEvidence, tail_mean, validations_of
+from ..method import Method
 from ..reward import chosen_rewards, default_rewards
 from ..tokenise import TokenisedRow
+from ..training_context import ComputeCost, TrainingContext
+from ..training_run import TrainerParts, TrainingRun
 
 _QUESTIONS_A_STEP = 8
 _ROOM = {"label": 32, "spans": 256, "text": 512}
@@ -34,7 +37,7 @@ _kept = kept_by(
 )
 
 
-class Grpo(FineTuning):
+class Grpo(Method):
     """Let the model answer each question several times, and move it towards the answers that a program finds better than
     the others of their group (Shao and others, 2024).
 
@@ -47,7 +50,7 @@ class Grpo(FineTuning):
     wants: ClassVar[Text] = Text("rows whose answers a program can check", "程式可以檢查答案的資料")
     configuration: ClassVar[str] = "GRPOConfig"
     pages: ClassVar[dict[str, str]] = {
-        **FineTuning.pages,
+        **Method.pages,
         "rewards": "reward-methods",
         "num_generations": "reward-methods",
         "beta": "reward-methods",
@@ -128,7 +131,7 @@ class Grpo(FineTuning):
         choice("keep_best", *_kept(context.valid_rows))
 
     def warnings(self, context: TrainingContext) -> list[Text]:
-        found = super().warnings(context)
+        found = []
         if self.rewards == ["json_validity"]:
             found.append(
                 Text(
@@ -213,7 +216,7 @@ class Grpo(FineTuning):
             "每個回答的獎勵資訊很少，小型 LoRA 矩陣就夠。",
         )
 
-    def checkpoint_score(self, entry: Mapping[str, Any]) -> tuple[float, ...] | None:
+    def checkpoint_score(self, entry: LogEntry) -> tuple[float, ...] | None:
         return None if self.keep_best == "last" else (float(entry["eval_reward"]), float(entry["eval_ended"]))
 
     def steps_per_epoch(self, rows: int) -> int:
@@ -230,17 +233,6 @@ class Grpo(FineTuning):
         super().check_task(kind, labels)
         if self.rewards:
             chosen_rewards(self.rewards, kind)
-
-    def audit_rows(
-        self, run: TrainingRun, splits: dict[str, list[TokenisedRow]], tokenizer: Any, end_ids: set[int]
-    ) -> Audit:
-        # The model is asked as it will be, and the right answer is never trained: the prompt is as at inference.
-        asked = {split: [replace(row, context=row.start) for row in rows] for split, rows in splits.items()}
-        checked = super().audit_rows(run, asked, tokenizer, end_ids)
-        tokens = {row.id: len(row.trained) for rows in splits.values() for row in rows}
-        if error := self.unfit_error(run.task, tokens, self._canonical(run).values()):
-            raise error
-        return checked
 
     def unfit_error(self, task: Task, answer_tokens: Mapping[str, int], rows: Iterable[Row]) -> TrainingError | None:
         room = self.max_completion_length or 0
@@ -274,37 +266,26 @@ class Grpo(FineTuning):
                     )
         return None
 
-    def _canonical(self, run: TrainingRun) -> dict[str, Row]:
-        """The rows by id, as they are asked."""
-        return {str(row["id"]): row for split in ("train", "valid") for row in run.snapshot.rows(split)} | run.shortened
-
     def build_dataset(self, train: list[TokenisedRow]) -> list[TokenisedRow]:
         return train
 
-    def build_trainer(
-        self,
-        run: TrainingRun,
-        shown: list[TokenisedRow],
-        valid: list[TokenisedRow],
-        end_ids: list[int],
-        common: dict[str, Any],
-        arguments: dict[str, Any],
-    ) -> Any:
+    def build_trainer(self, run: TrainingRun, parts: TrainerParts) -> Any:
         from trl import GRPOConfig
 
         from ..reward_trainer import Judge, RewardTrainer
 
-        rows = self._canonical(run)
+        rows = run.rows_by_id()
         answers, batch = self.num_generations or 8, self.batch_size or 1
-        judge = Judge(chosen_rewards(self.rewards or [], run.task.type), self.reward_weights, rows, run.labels, end_ids)
+        rewards = chosen_rewards(self.rewards or [], run.task.type)
+        judge = Judge(rewards, self.reward_weights, rows, run.labels, parts.end_ids)
         return RewardTrainer(
-            **common,
+            **parts.trainer,
             judge=judge,
-            train_dataset=_dataset(shown, rows, run, common["processing_class"]),
-            eval_rows=valid,
+            train_dataset=_dataset(parts.shown, rows, run, parts.trainer["processing_class"]),
+            eval_rows=parts.valid,
             args=GRPOConfig(
                 **{
-                    **arguments,
+                    **parts.configuration,
                     "per_device_train_batch_size": batch * answers,
                     "num_generations": answers,
                     "max_completion_length": self.max_completion_length,
@@ -337,7 +318,7 @@ class Grpo(FineTuning):
             field="batch_size",
         )
 
-    def final_metrics(self, history: Log, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    def final_metrics(self, history: Log, chosen: LogEntry) -> dict[str, float | None]:
         first = next((entry["reward"] for entry in history if "reward" in entry), None)
         before = next((entry for entry in history if self.eval_metric in entry and not entry["step"]), {})
         return {
@@ -349,20 +330,17 @@ class Grpo(FineTuning):
             "completion_length": tail_mean(history, "completions/mean_length"),
         }
 
-    def collect_evidence(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> dict[str, Any]:
-        return {"validations": validations_of(history, trainer.steps_per_epoch, self.eval_metric, self.validated)}
+    def collect_evidence(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> MethodEvidence:
+        return MethodEvidence(
+            validations=validations_of(history, trainer.steps_per_epoch, self.eval_metric, self.validated)
+        )
 
     def count_tokens(self, trainer: Any, shown: list[TokenisedRow], epochs: float) -> int:
         return int(trainer.state.num_input_tokens_seen)
 
 
-def _dataset(
-    shown: Sequence[TokenisedRow], rows: Mapping[str, Mapping[str, Any]], run: TrainingRun, tokenizer: Any
-) -> Any:
+def _dataset(shown: Sequence[TokenisedRow], rows: Mapping[str, Row], run: TrainingRun, tokenizer: Any) -> Any:
     from datasets import Dataset
-
-    from ...data.control_tokens import plain_messages, tokens_of
-    from ...data.prompting import chat_messages
 
     tokens = tokens_of(tokenizer)
     return Dataset.from_dict(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -14,10 +14,13 @@ from ....resources.foundation.errors import TrainingError
 from ....resources.foundation.language import Text, several
 from ....resources.model_info import TrainingFigures
 from ...data.task_kind import Answers, task_kind
-from ..evidence import answers_given, epochs_of
-from ..fine_tuning import LARGE, Choice, FineTuning, Log, kept_by, tail_mean
-from ..method import TrainingContext, TrainingRun
+from ..checkpoints import Log, LogEntry
+from ..choice import Choice, kept_by
+from ..evidence import MethodEvidence, answers_given, epochs_of, tail_mean
+from ..method import Method
 from ..tokenise import TokenisedRow
+from ..training_context import LARGE, TrainingContext
+from ..training_run import TrainerParts, TrainingRun
 
 _EFFECTIVE_BATCH = 16
 _KEPT = {
@@ -45,7 +48,7 @@ _KEPT = {
 }
 
 
-class Sft(FineTuning):
+class Sft(Method):
     """Show the model questions with their answers and train it on the answers alone.
 
     The loss is the negative log-likelihood of the answer's tokens, its end of turn included. With LoRA (the default)
@@ -58,7 +61,7 @@ class Sft(FineTuning):
     usual_for: ClassVar[tuple[Answers, ...]] = ("label", "spans", "text")
     wants: ClassVar[Text] = Text("rows with one right answer each", "每列有一個正確答案的資料")
     configuration: ClassVar[str] = "SFTConfig"
-    pages: ClassVar[dict[str, str]] = {**FineTuning.pages, "balance": "imbalance"}
+    pages: ClassVar[dict[str, str]] = {**Method.pages, "balance": "imbalance"}
     eval_metric: ClassVar[str] = "eval_loss"
     validated: ClassVar[dict[str, str]] = {
         "eval_loss": "valid_loss",
@@ -189,7 +192,7 @@ class Sft(FineTuning):
             ),
         )
 
-    def checkpoint_score(self, entry: Mapping[str, Any]) -> tuple[float, ...] | None:
+    def checkpoint_score(self, entry: LogEntry) -> tuple[float, ...] | None:
         if self.keep_best == "last":
             return None
         loss = -float(entry["eval_loss"])
@@ -207,15 +210,7 @@ class Sft(FineTuning):
         largest = max(map(len, by_label.values()), default=0)
         return [row for same in by_label.values() for row in itertools.islice(itertools.cycle(same), largest)]
 
-    def build_trainer(
-        self,
-        run: TrainingRun,
-        shown: list[TokenisedRow],
-        valid: list[TokenisedRow],
-        end_ids: list[int],
-        common: dict[str, Any],
-        arguments: dict[str, Any],
-    ) -> Any:
+    def build_trainer(self, run: TrainingRun, parts: TrainerParts) -> Any:
         from trl import SFTConfig
 
         from ..trainer import AnswerTrainer
@@ -223,15 +218,15 @@ class Sft(FineTuning):
         batch, accumulation = self.shared_by(run.processes) or (self.batch_size, self.gradient_accumulation)
         labels = task_kind(run.task.type).answers == "label"
         return AnswerTrainer(
-            **common,
-            answers=[row.answer for row in valid] if labels else [],
-            end_ids=end_ids,
+            **parts.trainer,
+            answers=[row.answer for row in parts.valid] if labels else [],
+            end_ids=parts.end_ids,
             group_by_length=self.group_by_length,
-            train_dataset=_dataset(shown, run.processes),
-            eval_dataset=_dataset(valid) if valid else None,
+            train_dataset=_dataset(parts.shown, run.processes),
+            eval_dataset=_dataset(parts.valid) if parts.valid else None,
             args=SFTConfig(
                 **{
-                    **arguments,
+                    **parts.configuration,
                     "per_device_train_batch_size": batch,
                     "gradient_accumulation_steps": accumulation,
                     # Rows come tokenised and audited; nothing may be cut, dropped or packed after that.
@@ -243,7 +238,7 @@ class Sft(FineTuning):
             ),
         )
 
-    def final_metrics(self, history: Log, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    def final_metrics(self, history: Log, chosen: LogEntry) -> dict[str, float | None]:
         recall = {"valid_recall": chosen["eval_recall"]} if "eval_recall" in chosen else {}
         return {
             "train_loss": tail_mean(history, "loss"),
@@ -252,11 +247,10 @@ class Sft(FineTuning):
             **recall,
         }
 
-    def collect_evidence(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> dict[str, Any]:
-        return {
-            "epochs": epochs_of(history, trainer.steps_per_epoch),
-            "answers": answers_given(trainer, train, _dataset, kept),
-        }
+    def collect_evidence(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> MethodEvidence:
+        return MethodEvidence(
+            epochs=epochs_of(history, trainer.steps_per_epoch), answers=answers_given(trainer, train, _dataset, kept)
+        )
 
     def count_tokens(self, trainer: Any, shown: list[TokenisedRow], epochs: float) -> int:
         return round(sum(len(row.input_ids) for row in shown) * epochs)
