@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from ...resources.answer import OPEN_GROUP, OPEN_ROWS, Answer, GoalStatus
+from ...resources.foundation.json_object import JsonObject
 
 
 class BaseModelOption(BaseModel):
@@ -51,7 +52,7 @@ class PlanAnswer(Answer):
     plan: str
     file: str
     parent: str | None = None
-    settings: dict[str, Any]
+    settings: JsonObject  # of the method
     reasons: dict[str, str] = Field(default_factory=dict)
     changes: list[str] = Field(default_factory=list)
     findings: Annotated[list[dict[str, str]], OPEN_ROWS] = Field(default_factory=list)
@@ -68,8 +69,8 @@ class CauseFound(BaseModel):
     share: float
     page: str
     reasons: list[str]
-    figures: dict[str, Any]
-    rows: list[dict[str, Any]] = Field(default_factory=list)
+    figures: JsonObject  # of the kind of cause
+    rows: list[JsonObject] = Field(default_factory=list)
     remedy: str
 
 
@@ -89,7 +90,7 @@ class PlannedChange(BaseModel):
 
     name: str
     file: str
-    settings: dict[str, Any]
+    settings: JsonObject  # of the method
 
 
 class DiagnosisAnswer(Answer):

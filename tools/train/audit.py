@@ -161,16 +161,13 @@ def _problem(row: TokenisedRow, kept: list[int], tokenizer: Any, end_ids: set[in
 def neutralised_rows(rows: Sequence[str]) -> Text:
     """What is said of rows whose own text held control tokens."""
     named = ", ".join(rows[:_NAMED])
-    more = (
-        Text(f" and {len(rows) - _NAMED} more", f"等，另有 {len(rows) - _NAMED} 列")
-        if len(rows) > _NAMED
-        else Text("", "")
-    )
-    return Text(
+    more = len(rows) - _NAMED
+    said = Text(
         f"In {several(len(rows), 'row')} the text itself holds control tokens of the chat template; they were neutralised "
-        f"and are read as plain letters: {named}{more.en}.",
-        f"有 {len(rows)} 列的內文本身含有對話模板的控制符號，已中和為一般文字：{named}{more.zh}。",
+        f"and are read as plain letters: {named}",
+        f"有 {len(rows)} 列的內文本身含有對話模板的控制符號，已中和為一般文字：{named}",
     )
+    return said + (Text(f" and {more} more", f"等，另有 {more} 列") if more > 0 else "") + Text(".", "。")
 
 
 def refuse(task: Task, result: Audit) -> None:

@@ -9,11 +9,12 @@ import struct
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from ...resources.catalogue import base_models
 from ...resources.foundation.errors import TrainingError
 from ...resources.foundation.files import read_json
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ..compute.environments.fingerprint import model_hash
 
@@ -90,7 +91,7 @@ class BaseModel:
     """A base model's folder: its `config.json`, and the shapes in the headers of its safetensors files."""
 
     folder: Path
-    config: dict[str, Any]
+    config: JsonObject  # as the model's makers wrote it
     shapes: dict[str, tuple[int, ...]]
 
     @property
@@ -129,7 +130,7 @@ class BaseModel:
         return int(self._text_config.get("hidden_size") or 1)
 
     @property
-    def _text_config(self) -> dict[str, Any]:
+    def _text_config(self) -> JsonObject:
         return self.config.get("text_config") or self.config
 
     def lora_parameters(self, rank: int) -> int:
@@ -211,7 +212,9 @@ def _size(shape: tuple[int, ...]) -> int:
 
 def _not_a_model(folder: Path, why: Text) -> TrainingError:
     return TrainingError(
-        Text(f"{folder} holds no causal language model: {why.en}.", f"{folder} 不是因果語言模型：{why.zh}。"),
+        Text("{folder} holds no causal language model: {why}.", "{folder} 不是因果語言模型：{why}。").format(
+            folder=folder, why=why
+        ),
         Text(
             "Name a folder or hub id of a text-generating model, such as Qwen/Qwen3-4B.",
             "請指定能生成文字的模型資料夾或 hub 名稱，例如 Qwen/Qwen3-4B。",

@@ -11,7 +11,8 @@ from ..compute.hardware import describe_machine
 from .answers import BaseModelOption
 from .base_facts import outline
 from .estimate import Rows, memory_by_parts
-from .preflight import Preflight, gpu_memory
+from .machine_checks import gpu_memory
+from .preflight import Preflight
 
 BASE_MODEL_VARIABLE = "NLP_SKILLS_BASE_MODEL"
 _LARGE_GPU_BYTES = 15e9

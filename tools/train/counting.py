@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel
 
 from ...resources.foundation.errors import NlpSkillsError, TrainingError
 from ...resources.foundation.files import lock, read_json, read_jsonl, sha256_bytes, sha256_file, write_json
-from ...resources.foundation.language import speaking, spoken_language
+from ...resources.foundation.language import Language, speaking, spoken_language
 from ...resources.task import Prompt, TaskFolder
 from ..compute.environments.libraries import settle_libraries
 from ..compute.jobs.job_control import error_of
@@ -65,6 +66,17 @@ class Counted:
         return sorted((row for row in self.rows if row.tokens > tokens), key=lambda row: (-row.tokens, row.id))
 
 
+class CountRequest(BaseModel):
+    """What the worker is asked: the rows by their snapshot, the prompt, and the base model whose tokens are counted."""
+
+    task: Path
+    snapshot: str
+    prompt: Prompt
+    labels: list[str]
+    base: Path
+    language: Language
+
+
 class Request:
     """The rows, the prompt and the base model whose tokens are counted."""
 
@@ -72,25 +84,19 @@ class Request:
         self.task, self.snapshot, self.prompt, self.labels, self.base = task, snapshot, prompt, list(labels), base
 
     @classmethod
-    def read(cls, content: dict[str, Any]) -> Request:
-        task = TaskFolder(Path(content["task"]))
-        return cls(
-            task,
-            load_snapshot(task, content["snapshot"]),
-            Prompt(**content["prompt"]),
-            content["labels"],
-            Path(content["base"]),
-        )
+    def read(cls, content: CountRequest) -> Request:
+        task = TaskFolder(content.task)
+        return cls(task, load_snapshot(task, content.snapshot), content.prompt, content.labels, content.base)
 
-    def content(self) -> dict[str, Any]:
-        return {
-            "task": str(self.task.root),
-            "snapshot": self.snapshot.hash,
-            "prompt": self.prompt.model_dump(mode="json"),
-            "labels": self.labels,
-            "base": str(self.base),
-            "language": spoken_language(),
-        }
+    def content(self) -> CountRequest:
+        return CountRequest(
+            task=self.task.root,
+            snapshot=self.snapshot.hash,
+            prompt=self.prompt,
+            labels=self.labels,
+            base=self.base,
+            language=spoken_language(),
+        )
 
     @cached_property
     def file(self) -> Path:
@@ -122,14 +128,16 @@ def count_here(request: Request) -> None:
         if request.file.is_file():
             return
         try:
-            content: dict[str, Any] = _counts(request)
+            found = _count(request)
         except TrainingError as error:
-            content = {"error": error.to_dict()}
-        write_json(request.file, {"format": 1, **content})
+            write_json(request.file, {"format": 1, "error": error.to_dict()})
+            return
+        rows, problems = [list(astuple(row)) for row in found.rows], [asdict(one) for one in found.problems]
+        write_json(request.file, {"format": 1, "rows": rows, "problems": problems})
 
 
-def _counts(request: Request) -> dict[str, Any]:
-    """`{rows, problems}` as `Counted` has them.
+def _count(request: Request) -> Counted:
+    """Every row's tokens, with the problems of the label audit.
 
     Raises:
         TrainingError: the chat template does not take a row.
@@ -138,12 +146,12 @@ def _counts(request: Request) -> dict[str, Any]:
     tokenizer.model_max_length = _UNLIMITED  # it would warn of every longer row
     end_ids = end_ids_of(request.base, tokenizer)
     place = render_snapshot(request.task, request.snapshot, request.prompt, request.labels)
-    rows: list[list[Any]] = []
-    problems: list[dict[str, str]] = []
+    rows: list[CountedRow] = []
+    problems: list[Finding] = []
     for split in RENDERED_SPLITS:
         tokens = tokenise(list(read_jsonl(place / f"{split}.jsonl")), tokenizer, end_ids)
         problems += [
-            {**asdict(one), "answer": one.answer[:_QUOTED], "trained": one.trained[:_QUOTED]}
+            replace(one, answer=one.answer[:_QUOTED], trained=one.trained[:_QUOTED])
             for one in audit({split: tokens}, tokenizer, end_ids, _UNLIMITED).findings
         ]
         canonical = {str(row["id"]): row for row in request.snapshot.rows(split)}
@@ -157,8 +165,9 @@ def _counts(request: Request) -> dict[str, Any]:
                 bare = kind_of(canonical[row_id]).shorten_row(canonical[row_id], 0)
                 told = {"id": row_id, **kind_of(bare).render_row(bare, request.prompt, request.labels)}
                 least = max(len(one.input_ids) for one in tokenise([told], tokenizer, end_ids))
-            rows.append([row_id, split, size, len(longest.trained), least, sum(len(one.input_ids) for one in answered)])
-    return {"rows": rows, "problems": problems}
+            every = sum(len(one.input_ids) for one in answered)
+            rows.append(CountedRow(row_id, split, size, len(longest.trained), least, every))
+    return Counted(rows, problems)
 
 
 def count_in_worker(request: Request, python: Path, seconds: float) -> bool:
@@ -169,11 +178,11 @@ def count_in_worker(request: Request, python: Path, seconds: float) -> bool:
 
 
 def main() -> int:
-    content = json.loads(sys.stdin.read())
+    content = CountRequest.model_validate_json(sys.stdin.read())
     settle_libraries()
     # Tokenizers need no PyTorch, and to import it takes longer than the counting: as if it were not installed.
     sys.modules["torch"] = None  # type: ignore[assignment]
-    with speaking(content["language"]):
+    with speaking(content.language):
         count_here(Request.read(content))
     return 0
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from ...resources.answer import NextStep
 from ...resources.foundation.errors import TrainingError
-from ...resources.foundation.language import Text, detect_language, speaking
+from ...resources.foundation.language import COMMAS, SENTENCES, Text, detect_language, speaking
 from ...resources.lineage import prediction_of
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version, version_numbers
@@ -17,7 +17,7 @@ from ..evaluate.metric import metric_title
 from ..evaluate.verdict import prediction_said
 from .answers import CauseFound, DiagnosisAnswer, PlannedChange, Prediction
 from .plan import NO_PARENT, Plan, method_of, plan_file, read_plan
-from .planning import next_call, plan_training
+from .planning import expected_of, next_call, plan_training
 from .preflight import check
 
 _CAUSES_SHOWN, _ROWS_SHOWN = 3, 3
@@ -81,7 +81,7 @@ def _plan(workspace: Workspace, task: TaskFolder, found: Diagnosis, advice: Caus
     folder = found.version
     name = f"after-{folder.name}-{advice.name.replace('_', '-')}"
     if not plan_file(task, name).is_file():
-        expects = advice.expects.to_dict() if advice.expects else None
+        expects = expected_of(advice.expects) if advice.expects else None
         settings, parent = dict(advice.change), folder.name
         if folder.status() not in _DONE:  # nothing can build on it, but its settings can be taken up
             config = folder.config()
@@ -106,14 +106,14 @@ def _answer(
         weaker_signs={cause.name: cause.share for cause in [*found.causes[_CAUSES_SHOWN:], *found.signs]},
         not_known={name: str(because) for name, because in found.unknown.items()},
         predicted=_describe_prediction(happened.to_dict()) if happened else None,
-        expected=_describe_prediction(expects.to_dict()) if expects else None,
+        expected=_describe_prediction(expected_of(expects)) if expects else None,
         plan=PlannedChange(name=plan.name, file=str(plan_file(task, plan.name)), settings=dict(advice.change or {}))
         if plan and advice
         else None,
     )
 
 
-def _describe_prediction(prediction: dict[str, Any]) -> Prediction:
+def _describe_prediction(prediction: Mapping[str, object]) -> Prediction:
     because = prediction.get("because")
     told = str(Text(**because)) if isinstance(because, dict) and because.keys() == {"en", "zh"} else str(because or "")
     return Prediction.model_validate({**prediction, "because": told})
@@ -138,7 +138,7 @@ def _beside(found: Diagnosis) -> str | None:
         return None
     best = found.beside_best.chosen
     said = [found.beside_best.describe(), best.describe() if best else None]
-    return str(Text(" ", "")).join(str(one) for one in said if one is not None)
+    return str(SENTENCES).join(str(one) for one in said if one is not None)
 
 
 def _message(found: Diagnosis, advice: Cause | None) -> str:
@@ -149,12 +149,12 @@ def _message(found: Diagnosis, advice: Cause | None) -> str:
     beside = None if told else _beside(found)
     said = [str(part) for part in parts if part] + ([beside] if beside else [])
     if advice is not None:
-        said.append(str(Text(f"One change: {advice.say.en}.", f"只改一件事：{advice.say.zh}。")))
+        said.append(str(Text("One change: {change}.", "只改一件事：{change}。").format(change=advice.say)))
     if advice is not None and advice.expects is not None:
         low, high = advice.expects.low, advice.expects.high
         title, span = metric_title(advice.expects.metric), f"{low:.2f}" if low == high else f"{low:.2f}–{high:.2f}"
-        said.append(str(Text(f"Expected: {title.en} {span}.", f"預測：{title.zh} {span}。")))
-    return str(Text(" ", "")).join(said)
+        said.append(str(Text("Expected: {title} {span}.", "預測：{title} {span}。").format(title=title, span=span)))
+    return str(SENTENCES).join(said)
 
 
 def _standing(found: Diagnosis) -> Text:
@@ -177,15 +177,9 @@ def _because(found: Diagnosis) -> Text:
     if not found.causes:
         return Text("No cause stands out in the figures.", "數字裡沒有特別突出的原因。")
     first, more = found.causes[0], [cause.title for cause in found.causes[1:_CAUSES_SHOWN]]
-    also = (
-        Text(f" Also: {', '.join(title.en for title in more)}.", f"其次：{'、'.join(title.zh for title in more)}。")
-        if more
-        else Text("", "")
-    )
-    return Text(
-        f"The likeliest cause: {first.title.en}. {first.reasons[0].en}{also.en}",
-        f"最可能的原因：{first.title.zh}。{first.reasons[0].zh}{also.zh}",
-    )
+    likeliest = Text("The likeliest cause: {title}.", "最可能的原因：{title}。").format(title=first.title)
+    also = Text("Also: {titles}.", "其次：{titles}。").format(titles=COMMAS.join(more)) if more else None
+    return SENTENCES.join([likeliest, first.reasons[0], also])
 
 
 def _next_step(
@@ -198,9 +192,8 @@ def _next_step(
         return NextStep(say=str(say), tool="evaluate", arguments={"task": task.name, "version": found.version.name})
     if advice is not None and advice.call is not None:
         say = Text(
-            f"{advice.say.en}; then this call. Fill in what stands in <…>.",
-            f"{advice.say.zh}；完成後呼叫這個工具，<…> 的部分請填好。",
-        )
+            "{change}; then this call. Fill in what stands in <…>.", "{change}；完成後呼叫這個工具，<…> 的部分請填好。"
+        ).format(change=advice.say)
         return NextStep(say=str(say), tool=advice.call["tool"], arguments=dict(advice.call["arguments"]))
     live = task.deployed_version()
     if found.standing == "met" and live == found.version.name:

@@ -62,8 +62,7 @@ def environment_of(machine: Machine) -> Environment:
 def choose_processes(method: Method, parameters: int, gpus: int) -> int:
     """How many of so many free GPUs to train on: as many as can share the steps evenly, one for a small model, which
     several make no faster; what the person said counts first."""
-    asked = getattr(method, "num_processes", None)
-    most = int(asked) if asked else 1 if parameters < _SMALL_MODEL else gpus
+    most = method.processes_asked or (1 if parameters < _SMALL_MODEL else gpus)
     return next((count for count in range(min(most, gpus), 1, -1) if method.shared_by(count)), 1)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import SENTENCES, Text, several
 from ...resources.model_info import FittedRows
 from ...resources.task import Prompt
 from ..data.rows import Row
@@ -92,19 +92,12 @@ def said_of_fitted(summary: FittedRows | None) -> Text:
     if not summary:
         return Text("", "")
     limit, out, cut = summary.max_length, summary.left_out_count, summary.cut_count
-    parts = [
-        Text(
-            f"{several(out, 'row', 'rows')} longer than {limit:,} tokens {'was' if out == 1 else 'were'} left out.",
-            f"有 {out} 列超過 {limit:,} 個 token，沒有用來訓練。",
-        )
-        if out
-        else None,
-        Text(
-            f"The input of {several(cut, 'row', 'rows')} was cut from the middle to {limit:,} tokens.",
-            f"有 {cut} 列的輸入從中間截短到 {limit:,} 個 token。",
-        )
-        if cut
-        else None,
-    ]
-    told = [part for part in parts if part]
-    return Text(" ".join(part.en for part in told), "".join(part.zh for part in told))
+    left_out = Text(
+        f"{several(out, 'row', 'rows')} longer than {limit:,} tokens {'was' if out == 1 else 'were'} left out.",
+        f"有 {out} 列超過 {limit:,} 個 token，沒有用來訓練。",
+    )
+    shortened = Text(
+        f"The input of {several(cut, 'row', 'rows')} was cut from the middle to {limit:,} tokens.",
+        f"有 {cut} 列的輸入從中間截短到 {limit:,} 個 token。",
+    )
+    return SENTENCES.join([left_out if out else None, shortened if cut else None])

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...resources.catalogue import Figure, Gpu, gpus
-from ...resources.foundation.language import Text
+from ...resources.foundation.language import CLAUSES, Text
 from .answers import GpuOption
 from .base_facts import Shape
 from .estimate import UTILISATION, Rows, Work, memory_by_parts, work_of
@@ -54,9 +54,8 @@ def describe_options(options: list[GpuOption]) -> Text | None:
         )
     cheapest, fastest = fitting[0], min(fitting, key=lambda option: option.hours[1])
     parts = [_sentence(option) for option in ([cheapest] if cheapest is fastest else [cheapest, fastest])]
-    return Text(
-        f"On one GPU, start-up included: {'; '.join(part.en for part in parts)}.",
-        f"改用單張 GPU（含啟動時間）：{'；'.join(part.zh for part in parts)}。",
+    return Text("On one GPU, start-up included: {options}.", "改用單張 GPU（含啟動時間）：{options}。").format(
+        options=CLAUSES.join(parts)
     )
 
 
@@ -90,19 +89,22 @@ def _cost(hours: tuple[float, float], rent: Figure | None) -> tuple[float, float
 
 
 def _sentence(option: GpuOption) -> Text:
-    (low, high), tight = (Text(*_format_hours(hours)) for hours in option.hours), option.fits == "tight"
-    cost = f", {option.usd[0]:.2f}–{option.usd[1]:.2f} USD on demand ({option.priced})" if option.usd else ""
-    cost_zh = f"、隨選 {option.usd[0]:.2f}–{option.usd[1]:.2f} 美元（{option.priced} 的行情）" if option.usd else ""
+    low, high = (_format_hours(hours) for hours in option.hours)
+    said = Text("{gpu} {low} to {high}", "{gpu} {low}到 {high}").format(gpu=option.gpu, low=low, high=high)
+    if option.usd:
+        said += Text(
+            f", {option.usd[0]:.2f}–{option.usd[1]:.2f} USD on demand ({option.priced})",
+            f"、隨選 {option.usd[0]:.2f}–{option.usd[1]:.2f} 美元（{option.priced} 的行情）",
+        )
     if option.usd_spot:
-        cost += f", {option.usd_spot[0]:.2f}–{option.usd_spot[1]:.2f} USD as spot"
-        cost_zh += f"、spot {option.usd_spot[0]:.2f}–{option.usd_spot[1]:.2f} 美元"
-    return Text(
-        f"{option.gpu} {low.en} to {high.en}{cost}{', tight' if tight else ''}",
-        f"{option.gpu} {low.zh}到 {high.zh}{cost_zh}{'，記憶體很緊' if tight else ''}",
-    )
+        said += Text(
+            f", {option.usd_spot[0]:.2f}–{option.usd_spot[1]:.2f} USD as spot",
+            f"、spot {option.usd_spot[0]:.2f}–{option.usd_spot[1]:.2f} 美元",
+        )
+    return said + Text(", tight", "，記憶體很緊") if option.fits == "tight" else said
 
 
-def _format_hours(hours: float) -> tuple[str, str]:
-    return (
-        (f"{hours * 60:.0f} min", f"{hours * 60:.0f} 分鐘") if hours < 1.5 else (f"{hours:.1f} h", f"{hours:.1f} 小時")
-    )
+def _format_hours(hours: float) -> Text:
+    if hours < 1.5:
+        return Text(f"{hours * 60:.0f} min", f"{hours * 60:.0f} 分鐘")
+    return Text(f"{hours:.1f} h", f"{hours:.1f} 小時")

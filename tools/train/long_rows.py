@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ...resources.answer import quote_row_text
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import CLAUSES, SENTENCES, Text, several
 from ...resources.task import Task, TaskFolder
 from ..data.left_out import place_in_words
 from ..data.origins import Origin, Origins, recorded_sources
@@ -20,6 +20,7 @@ from .fitting import LongRows
 
 CODE = "long_rows"
 _NAMED = 5
+_FULL_STOP = Text(".", "。")
 
 
 class Said(NamedTuple):
@@ -105,29 +106,34 @@ def said_of_long_rows(
             Said(
                 False,
                 Text(
-                    f"{several(len(rows), 'row')} longer than {max_length:,} tokens will be left out of the training: {named.en}.",
-                    f"有 {len(rows)} 列超過 {max_length:,} 個 token，不會用來訓練：{named.zh}。",
-                ),
+                    f"{several(len(rows), 'row')} longer than {max_length:,} tokens will be left out of the training: ",
+                    f"有 {len(rows)} 列超過 {max_length:,} 個 token，不會用來訓練：",
+                )
+                + named
+                + _FULL_STOP,
                 all_there,
             ),
         ]
     if choice == "cut":
-        alone = (
-            Text(
-                f" In {several(len(uncut), 'row')} of them the rest alone is too long, so these are left out.",
-                f"其中 {len(uncut)} 列光是其餘部分就太長，會略過不訓練。",
-            )
-            if uncut
-            else Text("", "")
+        alone = Text(
+            f"In {several(len(uncut), 'row')} of them the rest alone is too long, so these are left out.",
+            f"其中 {len(uncut)} 列光是其餘部分就太長，會略過不訓練。",
         )
         return [
             *found,
             Said(
                 False,
-                Text(
-                    f"The input of {several(len(rows), 'row')} will be cut from the middle to {max_length:,} tokens, in training and "
-                    f"whenever the version is evaluated: {named.en}.{alone.en}",
-                    f"有 {len(rows)} 列的輸入會從中間截短到 {max_length:,} 個 token，訓練與評估時都一樣：{named.zh}。{alone.zh}",
+                SENTENCES.join(
+                    [
+                        Text(
+                            f"The input of {several(len(rows), 'row')} will be cut from the middle to {max_length:,} tokens, in "
+                            "training and whenever the version is evaluated: ",
+                            f"有 {len(rows)} 列的輸入會從中間截短到 {max_length:,} 個 token，訓練與評估時都一樣：",
+                        )
+                        + named
+                        + _FULL_STOP,
+                        alone if uncut else None,
+                    ]
                 ),
                 all_there,
             ),
@@ -136,10 +142,17 @@ def said_of_long_rows(
         *found,
         Said(
             True,
-            Text(
-                f"{several(len(rows), 'row is', 'rows are')} longer than max_length ({max_length:,} tokens), which a training would "
-                f"refuse: {named.en}. {all_there.en}",
-                f"有 {len(rows)} 列超過 max_length（{max_length:,} 個 token），訓練會拒絕：{named.zh}。{all_there.zh}",
+            SENTENCES.join(
+                [
+                    Text(
+                        f"{several(len(rows), 'row is', 'rows are')} longer than max_length ({max_length:,} tokens), which a "
+                        "training would refuse: ",
+                        f"有 {len(rows)} 列超過 max_length（{max_length:,} 個 token），訓練會拒絕：",
+                    )
+                    + named
+                    + _FULL_STOP,
+                    all_there,
+                ]
             ),
             _choices(rows, uncut, max_length, context),
         ),
@@ -186,11 +199,11 @@ def _choices(rows: Sequence[CountedRow], uncut: Sequence[CountedRow], max_length
             "截短沒有用，因為這些列其餘的部分就已經太長",
         )
     return Text(
-        "Ask the person, then plan again with one of these settings: {'long_rows': 'drop'} leaves those rows out of the "
-        f"training; {cut.en}; {more.en}. Or shorten them at their source and call prepare_data.",
-        f"請問使用者，再用其中一種設定重新規劃：{{'long_rows': 'drop'}} 訓練時略過這些列；{cut.zh}；{more.zh}。"
+        "Ask the person, then plan again with one of these settings: {{'long_rows': 'drop'}} leaves those rows out of the "
+        "training; {cut}; {more}. Or shorten them at their source and call prepare_data.",
+        "請問使用者，再用其中一種設定重新規劃：{{'long_rows': 'drop'}} 訓練時略過這些列；{cut}；{more}。"
         "也可以在來源縮短後再呼叫 prepare_data。",
-    )
+    ).format(cut=cut, more=more)
 
 
 def _name_longest(definition: Task, rows: Sequence[CountedRow], origins: Mapping[str, Origin]) -> Text:
@@ -200,15 +213,11 @@ def _name_longest(definition: Task, rows: Sequence[CountedRow], origins: Mapping
         origin = origins.get(row.id)
         where = place_in_words(origin) if origin else Text(f"row {row.id}", f"資料列 {row.id}")
         key = quote_row_text(definition, origin.key) if origin and origin.key else ""
-        told.append(
-            Text(
-                f"{where.en}{f' ({key})' if key else ''}: {row.tokens:,} tokens",
-                f"{where.zh}{f'（{key}）' if key else ''}：{row.tokens:,} 個 token",
-            )
-        )
+        whose = Text(f" ({key})", f"（{key}）") if key else ""
+        told.append(where + whose + Text(f": {row.tokens:,} tokens", f"：{row.tokens:,} 個 token"))
     more = len(rows) - _NAMED
-    rest = Text(f"; and {more:,} more", f"；另有 {more:,} 列") if more > 0 else Text("", "")
-    return Text("; ".join(one.en for one in told) + rest.en, "；".join(one.zh for one in told) + rest.zh)
+    rest = Text(f"and {more:,} more", f"另有 {more:,} 列") if more > 0 else None
+    return CLAUSES.join([*told, rest])
 
 
 def _origins(task: TaskFolder, definition: Task, snapshot: Snapshot, ids: Sequence[str]) -> dict[str, Origin]:

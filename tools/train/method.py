@@ -149,9 +149,9 @@ class Method(BaseModel):
         title = task_kind(kind).title
         raise TrainingError(
             Text(
-                f"{self.kind} needs {self.wants.en}; this task is of type {kind} ({title.en}).",
-                f"{self.kind} 需要{self.wants.zh}；這個任務的類型是 {kind}（{title.zh}）。",
-            ),
+                "{method} needs {wanted}; this task is of type {kind} ({title}).",
+                "{method} 需要{wanted}；這個任務的類型是 {kind}（{title}）。",
+            ).format(method=self.kind, wanted=self.wants, kind=kind, title=title),
             Text(
                 f"Use {usual} (settings={{'method': '{usual}'}}), or make a task of type {' or '.join(types)}.",
                 f"請改用 {usual}（settings={{'method': '{usual}'}}），或另建 {'、'.join(types)} 類型的任務。",
@@ -179,6 +179,11 @@ class Method(BaseModel):
     def rows_per_epoch(self, context: TrainingContext) -> int:
         """How many rows one epoch shows."""
         return context.train_rows
+
+    @property
+    def processes_asked(self) -> int | None:
+        """How many processes the person wants to share the steps; None where nobody said."""
+        return None
 
     def shared_by(self, processes: int) -> tuple[int, int] | None:
         """Rows at once and batches to a step for each of so many processes, so that together they take the steps that
@@ -314,9 +319,8 @@ def make_method(kind: str, settings: JsonObject) -> Method:
         wrong = misfit_of(error)
         name, given = wrong.field, "" if wrong.missing else f" = {str(wrong.value)[:60]!r}"
         raise TrainingError(
-            Text(
-                f"The setting {name}{given} cannot be used: {wrong.said.en}.",
-                f"設定 {name}{given} 不能用：{wrong.said.zh}。",
+            Text("The setting {given} cannot be used: {why}.", "設定 {given} 不能用：{why}。").format(
+                given=f"{name}{given}", why=wrong.said
             ),
             Text(
                 f"Give {name} another value, or leave it out: the default suits the data.",
@@ -332,7 +336,9 @@ def _unknown_setting(method: type[Method], name: str) -> TrainingError:
     problem = Text(f"{kind} has no setting {shown!r}.", f"{kind} 沒有「{shown}」這個設定。")
     known = [*sorted(method.model_fields), *(trl for trl, ours in OURS.items() if ours in method.model_fields)]
     if owned := owner_of(name):
-        why = Text(f"{shown} is not to be set: {owned.why.en}.", f"不能設定 {shown}：{owned.why.zh}。")
+        why = Text("{option} is not to be set: {why}.", "不能設定 {option}：{why}。").format(
+            option=shown, why=owned.why
+        )
         return TrainingError(why, owned.instead, field=shown)
     if nearest(name, known):
         return TrainingError(problem, suggest(name, known), field=shown)

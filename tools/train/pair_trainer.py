@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from trl import DPOTrainer
 
-from .trainer import SealedTrainer
+from .trainer import Batch, SealedTrainer
 
 
 class PairTrainer(SealedTrainer, DPOTrainer):
@@ -18,7 +18,7 @@ class PairTrainer(SealedTrainer, DPOTrainer):
         return dataset
 
     def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         self.tokens_seen += int(inputs["attention_mask"].sum()) if model.training else 0
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import yaml
 
 from ...resources.foundation.clock import now
 from ...resources.foundation.errors import TrainingError
 from ...resources.foundation.files import lock, read_yaml, write_yaml
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ...resources.schemas import schema_line
 from ...resources.task import TaskFolder, TaskType
@@ -31,12 +32,20 @@ _HEAD = ("format", "name", "method", "parent", "created", "changes", "expects")
 NO_PARENT = "none"
 
 
+class Expected(TypedDict):
+    """What a diagnosis predicts of a plan: where the metric should come to stand, and why, in both languages."""
+
+    metric: str
+    low: float
+    high: float
+    because: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Plan:
     """What to train: a method with its settings, on which version it builds, and the person's own words on why.
 
-    `expects` is a diagnosis's prediction: `{metric, low, high, because}`; `renamed` says which settings were given under
-    a name of TRL's.
+    `expects` is a diagnosis's prediction; `renamed` says which settings were given under a name of TRL's.
     """
 
     name: str
@@ -45,11 +54,11 @@ class Plan:
     parent: str | None = None
     changes: list[str] = field(default_factory=list)
     created: str = field(default_factory=now)
-    expects: dict[str, Any] | None = None
+    expects: Expected | None = None
     renamed: list[Text] = field(default_factory=list)
 
-    def content(self) -> dict[str, Any]:
-        """What the file holds."""
+    def content(self) -> JsonObject:
+        """What the file holds: the fields above, and beside them the settings of the method by their names."""
         settings = self.settings.model_dump(mode="json", exclude_none=True)
         return {
             "format": 1,
@@ -184,7 +193,7 @@ def method_of(config: VersionConfig) -> Method:
 
 def under_our_names(
     settings: Mapping[str, Any], parent: VersionFolder | None, kind: TaskType
-) -> tuple[dict[str, Any], list[Text]]:
+) -> tuple[JsonObject, list[Text]]:
     """Settings that a person gave, under our names, and a word on each that had another.
 
     Raises:
@@ -229,12 +238,12 @@ def choose_parent(task: TaskFolder, parent: str | None) -> VersionFolder | None:
 
 def make_plan(
     name: str,
-    settings: dict[str, Any],
+    settings: JsonObject,
     parent: VersionFolder | None,
     changes: list[str],
     context: TrainingContext,
     default_base_model: str,
-    expects: dict[str, Any] | None = None,
+    expects: Expected | None = None,
 ) -> tuple[Plan, dict[str, Text]]:
     """A plan with every setting resolved, and why each main one is what it is.
 
@@ -244,7 +253,7 @@ def make_plan(
         TrainingError: a setting is unknown or out of range, or the method does not train on such rows.
     """
     changed = dict(settings)
-    inherited: dict[str, Any] = parent.config().to_dict() if parent else {}
+    inherited: JsonObject = parent.config().to_dict() if parent else {}
     kind = str(changed.pop("method", None) or inherited.get("method") or default_method(context.type))
     cls = method_class(kind)
     make_method(kind, {"base_model": default_base_model, **changed})

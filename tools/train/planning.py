@@ -1,70 +1,43 @@
-"""From a wish to a plan on disk, and from a plan to the permission to train it."""
+"""From a wish to a plan on disk, and what is said of it."""
 
 from __future__ import annotations
 
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from ...resources.answer import NextStep
 from ...resources.changes import data_changes, setting_changes
 from ...resources.data_source import load_data_source
-from ...resources.foundation.access import refusal, require
-from ...resources.foundation.errors import TrainingError
-from ...resources.foundation.language import Text
-from ...resources.spending import Cost, amount, require_room
+from ...resources.foundation.json_object import JsonObject
+from ...resources.foundation.language import CLAUSES, SENTENCES, Text
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.version_config import settings_of
 from ...resources.workspace import Workspace
 from ..compute.jobs.words import duration
-from ..compute.machine import Prospect
-from ..data.reach import needs_to_send
 from ..evaluate.diagnosis import diagnose
-from .answers import Estimate, PlanAnswer
+from ..evaluate.diagnosis.cause import Expectation
+from .answers import PlanAnswer
 from .choosing import base_model_options, usual_base_model, why_base_model
-from .gpu_options import START_SECONDS, describe_options
-from .plan import (
-    Plan,
-    choose_parent,
-    find_plan,
-    make_plan,
-    plan_file,
-    read_plan,
-    under_our_names,
-    write_new_plan,
-    write_plan,
-)
-from .preflight import Finding, Preflight, check, check_trl, count_rows, first_blocking, survey
+from .finding import Finding
+from .gpu_options import describe_options
+from .plan import Expected, Plan, choose_parent, make_plan, plan_file, under_our_names, write_new_plan, write_plan
+from .preflight import Preflight, ask_worker, check, survey
 from .starting_point import whole_name
 
-_COUNTING_SECONDS = 12.0
-_CHECKING_SECONDS = 18.0  # a tool answers within 25
-_STILL_COUNTING = (
-    Text(
-        "The tokens of the rows are still being counted: only then is it known that no row stops the training.",
-        "還在計算每一列的 token 數：算完才知道有沒有哪一列會讓訓練停下來。",
-    ),
-    Text("Make the same call again in a minute.", "請過一分鐘再用同樣的參數呼叫一次。"),
-)
-_STILL_CHECKING = (
-    Text("Whether TRL takes the options of trl is still being checked.", "還在檢查 TRL 是否接受 trl 裡的選項。"),
-    Text("Make the same call again in a minute.", "請過一分鐘再用同樣的參數呼叫一次。"),
-)
 _SET_UP = {"worker": "environment", "base_model": "base_model"}
 
 
 def plan_training(
     workspace: Workspace,
     task: TaskFolder,
-    settings: dict[str, Any],
+    settings: JsonObject,
     parent: str | None,
     changes: list[str],
     name: str | None,
-    expects: dict[str, Any] | None = None,
+    expects: Expected | None = None,
 ) -> PlanAnswer:
     """Write `configs/<name>.yaml` and say what it means.
 
@@ -113,12 +86,10 @@ def plan_training(
         write_plan(task, plan)
     else:
         plan = write_new_plan(task, plan, began)
-    still = _prepare_counts(workspace, task, plan)
+    still = ask_worker(workspace, task, plan)
     checked = check(workspace, task, replace(plan, renamed=renamed))
-    if "counting" in still:
-        checked.findings.append(Finding("warning", "counting", *_STILL_COUNTING))
-    if "trl" in still and not any(finding.code == "trl" for finding in checked.findings):
-        checked.findings.append(Finding("warning", "trl", *_STILL_CHECKING))
+    told = {finding.code for finding in checked.findings}
+    checked.findings.extend(finding for finding in still if finding.code not in told)
     found = _changes(plan, building_on, checked)
     message, next_step = _build_answer(task, plan, checked, found)
     if building_on and not found and next_step.tool == "train":
@@ -143,136 +114,38 @@ def plan_training(
     )
 
 
-def _prepare_counts(workspace: Workspace, task: TaskFolder, plan: Plan) -> set[str]:
-    """Have the worker find out what only it can: the tokens of the rows, and whether TRL takes the plan's options. What
-    it is still at."""
-    with ThreadPoolExecutor(1) as beside:
-        checking = beside.submit(check_trl, workspace, task, plan.settings, _CHECKING_SECONDS)
-        counting = count_rows(workspace, task, plan.settings.base_model, _COUNTING_SECONDS)
-        return {name for name, at_it in (("counting", counting), ("trl", checking.result())) if at_it}
-
-
-class RemoteTarget(NamedTuple):
-    """Another machine to train on: its name, what was seen of it, and where rows sent to it go."""
-
-    name: str
-    prospect: Prospect
-    place: str = ""
-
-
-def ready_to_train(workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool) -> str:
-    """The name of the plan to train here, once nothing stands against it.
-
-    Raises:
-        NlpSkillsError: the first blocking finding, or the person has not agreed to the time and memory.
-    """
-    return _ready(workspace, task, plan, confirm, None)[0]
-
-
-def ready_to_send(
-    workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool, remote: RemoteTarget
-) -> tuple[str, Cost | None]:
-    """The name of the plan to train there, and what it will cost where it costs something.
-
-    Raises:
-        NlpSkillsError: as `ready_to_train`; or the person has not agreed to the price.
-        AccessError: the task is on-premise, and nobody has allowed sending its rows to that machine.
-        BudgetError: the task's budget does not allow it.
-    """
-    return _ready(workspace, task, plan, confirm, remote)
-
-
-def _ready(
-    workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool, remote: RemoteTarget | None
-) -> tuple[str, Cost | None]:
-    name = find_plan(task, plan)
-    chosen = read_plan(task, name)
-    still = _prepare_counts(workspace, task, chosen)
-    if "counting" in still:
-        raise TrainingError(*_STILL_COUNTING, field="plan")
-    if "trl" in still:
-        raise TrainingError(*_STILL_CHECKING, field="trl")
-    checked = check(workspace, task, chosen, remote=remote.prospect.machine if remote else None)
-    if blocking := first_blocking(checked.findings):
-        raise blocking
-    to_confirm = [finding for finding in checked.findings if finding.level == "confirm"]
-    cost = _cost(remote.prospect, checked.estimate) if remote else None
-    if remote and cost:
-        to_confirm.insert(0, _costs(task, remote, cost, require_room(task, cost, remote.name)))
-    if remote and (leaving := needs_to_send(task.load(), remote.place or remote.name)):
-        require(refusal(leaving, "machine"))
-    there = f", machine={remote.name!r}" if remote else ""
-    if to_confirm and not confirm:
-        raise TrainingError(
-            Text(
-                " ".join(finding.problem.en for finding in to_confirm),
-                "".join(finding.problem.zh for finding in to_confirm),
-            ),
-            Text(
-                f"If the person agrees, call train(task={task.name!r}, plan={name!r}{there}, confirm=True). Otherwise: "
-                f"{to_confirm[0].fix.en}",
-                f"使用者同意的話，請呼叫 train(task={task.name!r}, plan={name!r}{there}, confirm=True)。"
-                f"不同意的話：{to_confirm[0].fix.zh}",
-            ),
-            field="confirm",
-        )
-    return name, cost
-
-
-def _cost(prospect: Prospect, needed: Estimate | None) -> Cost | None:
-    """What the training will probably cost there; None where nothing is paid."""
-    if not prospect.per_hour:
-        return None
-    start = START_SECONDS if prospect.rented else (0.0, 0.0)
-    low, high = needed.seconds if needed else (0, 3600)
-    hours = ((low + start[0]) / 3600, (high + start[1]) / 3600)
-    return Cost(prospect.per_hour, round(prospect.per_hour * hours[0], 4), round(prospect.per_hour * hours[1], 4))
-
-
-def _costs(task: TaskFolder, remote: RemoteTarget, cost: Cost, room: float | None) -> Finding:
-    hours = [duration(bound / cost.per_hour * 3600) for bound in (cost.low, cost.high)]
-    price = amount(cost.per_hour)
-    said = Text(
-        f"{remote.name} ({remote.prospect.shown}) costs {price} {cost.currency} an hour: about {cost.format_range()} for this "
-        f"training ({hours[0]} to {hours[1]}).",
-        f"{remote.name}（{remote.prospect.shown}）每小時 {price} {cost.currency}：這次訓練大約要花 {cost.format_range()}"
-        f"（{hours[0]}到 {hours[1]}）。",
-    )
-    if room is not None:
-        said = Text(
-            f"{said.en} The budget leaves {amount(room)} {cost.currency}; there it is stopped, the last checkpoint kept.",
-            f"{said.zh}預算還剩 {amount(room)} {cost.currency}，用完就會停止並保留最後的檢查點。",
-        )
-    elif remote.prospect.rented:
-        said = Text(
-            f"{said.en} No budget is set (update_task: budget.per_task, budget.per_job).",
-            f"{said.zh}目前沒有設定預算（update_task 的 budget.per_task、budget.per_job）。",
-        )
-    return Finding("confirm", "cost", said, Text("Train on this machine.", "請在這台機器上訓練。"))
-
-
 def _with_page(why: Text, page: str | None) -> str:
     """The reason, and the page that it rests on."""
-    return str(Text(f"{why.en} [llm-knowledge/{page}]", f"{why.zh}[llm-knowledge/{page}]") if page else why)
+    return str(SENTENCES.join([why, f"[llm-knowledge/{page}]" if page else None]))
 
 
-def _expected_effect(parent: VersionFolder | None, given: dict[str, Any], seen: Preflight) -> dict[str, Any] | None:
+def expected_of(expectation: Expectation) -> Expected:
+    """A diagnosis's prediction as a plan holds it."""
+    return {
+        "metric": expectation.metric,
+        "low": expectation.low,
+        "high": expectation.high,
+        "because": expectation.because._asdict(),
+    }
+
+
+def _expected_effect(parent: VersionFolder | None, given: JsonObject, seen: Preflight) -> Expected | None:
     """What the parent's diagnosis predicts, where this is the very change it advises."""
     advice = diagnose(parent, texts=False).advice if parent else None
     if parent is None or advice is None or advice.expects is None:
         return None
     other_rows = seen.has_data and seen.snapshot.hash != parent.data_snapshot().hash
     advised = advice.change == given if given else advice.change is None and other_rows
-    return advice.expects.to_dict() if advised else None
+    return expected_of(advice.expects) if advised else None
 
 
-def _with_whole_name(workspace: Workspace, task: TaskFolder, settings: dict[str, Any]) -> dict[str, Any]:
+def _with_whole_name(workspace: Workspace, task: TaskFolder, settings: JsonObject) -> JsonObject:
     """A folder named by a short path, or a version without its task, is written down whole: the job runs elsewhere."""
     named = settings.get("base_model")
     return {**settings, "base_model": whole_name(workspace, task, named)} if isinstance(named, str) else dict(settings)
 
 
-def _another_method(parent: VersionFolder, given: dict[str, Any]) -> bool:
+def _another_method(parent: VersionFolder, given: JsonObject) -> bool:
     return given.get("method") not in (None, parent.config().method)
 
 
@@ -293,12 +166,12 @@ def _build_answer(task: TaskFolder, plan: Plan, checked: Preflight, changes: lis
         named if re.fullmatch(r"v\d+", short) else short,
         plan.settings.describe_settings(checked.context.train_rows - checked.left_out),
     )
-    parts = [Text(f"{plan.name}: on {base}, {said_so.en}.", f"{plan.name}：以 {base} 為基礎，{said_so.zh}。")]
+    opening = Text("{plan}: on {base}, {settings}.", "{plan}：以 {base} 為基礎，{settings}。")
+    parts = [opening.format(plan=plan.name, base=base, settings=said_so)]
     if plan.parent and changes:
         parts.append(
-            Text(
-                f"Against {plan.parent}: {'; '.join(text.en for text in changes)}.",
-                f"和 {plan.parent} 相比：{'；'.join(text.zh for text in changes)}。",
+            Text("Against {parent}: {changes}.", "和 {parent} 相比：{changes}。").format(
+                parent=plan.parent, changes=CLAUSES.join(changes)
             )
         )
     elif plan.parent:
@@ -330,12 +203,11 @@ def _build_answer(task: TaskFolder, plan: Plan, checked: Preflight, changes: lis
     if not checked.context.gpu_bytes and (rented := describe_options(checked.elsewhere)):
         parts.append(rented)
     said = [finding for finding in checked.findings if finding.level != "blocking"]
-    parts += [Text(f"Note: {finding.problem.en}", f"注意：{finding.problem.zh}") for finding in said]
+    parts += [Text("Note: ", "注意：") + finding.problem for finding in said]
     blocking = _first_blocking(checked)
     if blocking:
-        parts.append(Text(f"Before training: {blocking.problem.en}", f"訓練之前：{blocking.problem.zh}"))
-    message = Text(" ".join(part.en for part in parts), "".join(part.zh for part in parts))
-    return str(message), _next(task, plan, blocking, any(finding.level == "confirm" for finding in said))
+        parts.append(Text("Before training: ", "訓練之前：") + blocking.problem)
+    return str(SENTENCES.join(parts)), _next(task, plan, blocking, any(finding.level == "confirm" for finding in said))
 
 
 def next_call(task: TaskFolder, plan: Plan, checked: Preflight) -> NextStep:

@@ -1,4 +1,5 @@
-"""What is checked before time is spent: in the server before a job starts, and in the job before a version is reserved.
+"""What is checked before time is spent: when a training is planned, before its job starts, and in the job before a version
+is reserved.
 
 Light: it reads files and asks the machine, and imports no training library.
 """
@@ -6,71 +7,68 @@ Light: it reads files and asks the machine, and imports no training library.
 from __future__ import annotations
 
 import shutil
-import sys
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import NamedTuple
 
-from ...resources.foundation.errors import MissingRequirement, NlpSkillsError, TrainingError
-from ...resources.foundation.language import Text
-from ...resources.job import JobFolder, active_jobs
+from ...resources.foundation.access import refusal, require
+from ...resources.foundation.errors import MissingRequirement, TrainingError
+from ...resources.foundation.language import COMMAS, SENTENCES, Text
+from ...resources.job import JobFolder
+from ...resources.spending import Cost
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
 from ..compute.hardware import Machine, describe_machine
-from ..compute.jobs.device_queue import best_kind, devices_of, jobs_ahead
-from ..compute.worker import find_worker, worker_python
+from ..compute.jobs.device_queue import jobs_ahead
+from ..compute.machine import Prospect
+from ..compute.worker import worker_python
 from ..data.benchmark import frozen_benchmark
-from ..data.chat_template import template_of
-from ..data.prompting import task_prompt
+from ..data.reach import needs_to_send
 from ..data.snapshot import Snapshot, current_snapshot
 from ..data.task_kind import task_kind
 from .answers import Estimate, GpuOption
-from .audit import refusal
-from .base_facts import BaseModel, outline, read_base_model
-from .counting import Counted, CountedRow, Request, count_here, count_in_worker, load_counts
+from .base_facts import BaseModel, Outline, outline, read_base_model
+from .counting import count_here, load_counts
 from .default_settings import resolve_settings, warn_of_settings
 from .environment import choose_processes
-from .estimate import Rows, estimate, rows_from_text, share_estimate
-from .fitting import LongRows
+from .estimate import estimate, share_estimate
+from .finding import Finding, first_blocking, try_finding
 from .four_bit import missing, stands_in
 from .gpu_options import gpu_options
-from .long_rows import CODE as LONG_ROWS
-from .long_rows import said_of_guess, said_of_long_rows
-from .method import Method
-from .plan import Plan
-from .prompt_checks import clock_in_template, control_in_rows, rows_with_control
+from .job_checks import check_interrupted, check_jobs
+from .machine_checks import check_gpu, check_room, count_devices, gpu_memory, gpu_name, too_few_devices
+from .plan import Plan, find_plan, read_plan
+from .price import ask_for_price, price_training
+from .prompt_checks import check_prompts
+from .row_checks import check_labels, check_rows, count_rows, epoch_rows, request_for_rows, select_trained
 from .starting_point import outward_folder
-from .tokenise import without_template
 from .training_context import TrainingContext
-from .trl_check import request_for
+from .trl_check import check_trl, check_trl_in_worker
 
-_T = TypeVar("_T")
-Level = Literal["blocking", "confirm", "warning"]
-_FEWEST_ROWS_PER_LABEL = 2
-_FEW_ROWS_PER_LABEL = 10
-_LONG_SECONDS = 2 * 3600
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
+_COUNTING_SECONDS = 12.0
+_CHECKING_SECONDS = 18.0  # a tool answers within 25
+_STILL_COUNTING = Finding(
+    "warning",
+    "counting",
+    Text(
+        "The tokens of the rows are still being counted: only then is it known that no row stops the training.",
+        "還在計算每一列的 token 數：算完才知道有沒有哪一列會讓訓練停下來。",
+    ),
+    Text("Make the same call again in a minute.", "請過一分鐘再用同樣的參數呼叫一次。"),
+)
+_STILL_CHECKING = Finding(
+    "warning",
+    "trl",
+    Text("Whether TRL takes the options of trl is still being checked.", "還在檢查 TRL 是否接受 trl 裡的選項。"),
+    Text("Make the same call again in a minute.", "請過一分鐘再用同樣的參數呼叫一次。"),
+)
 _BUILD_AGAIN = Text("Call set_up(what='environment').", "請呼叫 set_up(what='environment')。")
 _CHANGE_IT = Text(
     "Change it with plan_training(settings=…) if unintended.", "若非本意，請用 plan_training(settings=…) 修改。"
 )
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing found: `blocking` stops, `confirm` asks first, `warning` is said."""
-
-    level: Level
-    code: str
-    problem: Text
-    fix: Text
-    error: NlpSkillsError | None = None
-
-    def to_answer(self) -> dict[str, str]:
-        return {"level": self.level, "code": self.code, "problem": str(self.problem), "fix": str(self.fix)}
 
 
 @dataclass(frozen=True)
@@ -100,32 +98,15 @@ class Preflight:
         return self._snapshot
 
 
-def first_blocking(findings: list[Finding]) -> NlpSkillsError | None:
-    """The first blocking finding as the error it is."""
-    for finding in findings:
-        if finding.level == "blocking":
-            return finding.error or TrainingError(finding.problem, finding.fix, field=finding.code)
-    return None
-
-
-def gpu_memory(machine: Machine) -> int | None:
-    """Bytes of the largest GPU the worker can use; None where it trains on the processor."""
-    return max((gpu.memory for gpu in machine.gpus), default=None) if machine.device == "cuda" else None
-
-
-def _gpu_name(machine: Machine) -> str | None:
-    return max(machine.gpus, key=lambda gpu: gpu.memory).name if gpu_memory(machine) else None
-
-
 def survey(workspace: Workspace, task: TaskFolder, base_model: str, remote: Machine | None = None) -> Preflight:
     """Data and base model alone, for the defaults of a plan."""
     findings: list[Finding] = []
-    snapshot = _try_finding(findings, "data", lambda: current_snapshot(task))
-    base = _try_finding(findings, "base_model", lambda: read_base_model(outward_folder(workspace, base_model)))
+    snapshot = try_finding(findings, "data", lambda: current_snapshot(task))
+    base = try_finding(findings, "base_model", lambda: read_base_model(outward_folder(workspace, base_model)))
     if remote:  # a hub model is downloaded there
         findings = [finding for finding in findings if not isinstance(finding.error, MissingRequirement)]
     machine = remote or describe_machine(workspace)
-    return Preflight(findings, _situation(task, machine, snapshot, base, base_model), snapshot, base)
+    return Preflight(findings, _context(task, machine, snapshot, base, base_model), snapshot, base)
 
 
 def check(
@@ -137,154 +118,84 @@ def check(
         job: the id of the training job that asks; None in the server, before there is one.
         remote: the machine it will be trained on, where that is not this one.
     """
-    seen = survey(workspace, task, plan.settings.base_model, remote)
-    machine = remote or describe_machine(workspace)
+    method, machine = plan.settings, remote or describe_machine(workspace)
+    in_the_job = job is not None and remote is None
+    seen = survey(workspace, task, method.base_model, remote)
     findings, snapshot = list(seen.findings), seen._snapshot
-    _try_finding(findings, "benchmark", lambda: frozen_benchmark(task))
+    try_finding(findings, "benchmark", lambda: frozen_benchmark(task))
     if job is None and not remote:
-        _try_finding(findings, "worker", lambda: worker_python(workspace))
-    if job is None:
-        findings += [
-            _trained_by(other, plan.name) for other in active_jobs(task.jobs, "train") if plan.name == _plan_of(other)
-        ][:1]
+        try_finding(findings, "worker", lambda: worker_python(workspace))
     ahead = [] if remote else jobs_ahead(machine)
-    if ahead:
-        findings.append(_in_line(ahead))
+    findings += check_jobs(task, plan.name, job, ahead)
     findings += [Finding("warning", "machine", text, _BUILD_AGAIN) for text in machine.warnings()]
-    findings += [_can_go_on(folder, owner) for folder, owner in find_interrupted(task) if owner != job]
+    findings += check_interrupted(task, job)
     if snapshot and task_kind(seen.context.type).needs_labels:
-        findings += _labels(task, snapshot)
-    findings += _prompts(task, snapshot, seen.base)
-    _try_finding(findings, "method", lambda: plan.settings.check_task(seen.context.type, task.load().labels))
-    if plan.settings.load_in_4bit and not remote and machine.worker and not stands_in(Path(machine.worker)):
-        lacking = missing(machine.worker)
-        findings.append(Finding("blocking", "load_in_4bit", lacking.problem, lacking.fix, lacking))
-    findings += _names(plan)
-    findings += _options(workspace, task, plan.settings, here=job is not None and remote is None)
-    base = seen.base or outline(plan.settings.base_model)
-    if not snapshot or not base or any(finding.code == "method" for finding in findings):
-        return Preflight(findings, seen.context, snapshot, seen.base)
+        findings += check_labels(task, snapshot)
+    findings += check_prompts(task, snapshot, seen.base)
+    try_finding(findings, "method", lambda: method.check_task(seen.context.type, task.load().labels))
+    if method.load_in_4bit and not remote and machine.worker and not stands_in(Path(machine.worker)):
+        findings.append(Finding.of_error("load_in_4bit", missing(machine.worker)))
+    findings += _check_names(plan)
+    findings += check_trl(workspace, task, method, here=in_the_job)
+    checked = replace(seen, findings=findings)
+    if not snapshot or any(finding.code == "method" for finding in findings):
+        return checked
+    base = seen.base or outline(method.base_model)
+    return _measure(checked, task, plan, snapshot, base, machine, ahead, remote, in_the_job) if base else checked
+
+
+def _measure(
+    seen: Preflight,
+    task: TaskFolder,
+    plan: Plan,
+    snapshot: Snapshot,
+    base: BaseModel | Outline,
+    machine: Machine,
+    ahead: list[JobFolder],
+    remote: Machine | None,
+    in_the_job: bool,
+) -> Preflight:
+    """What the plan's settings mean for these rows on that machine, beside what was `seen` already."""
     settings, _ = resolve_settings(plan.settings, seen.context)
-    content = settings.model_dump(mode="json")
-    request = _request(task, snapshot, seen.base)
-    if request and job is not None and not remote:
+    content, limit, choice = settings.model_dump(mode="json"), settings.max_length or inf, settings.long_rows
+    request = request_for_rows(task, snapshot, seen.base)
+    if request and in_the_job:
         count_here(request)
     known = load_counts(request) if request else None
-    limit, choice = settings.max_length, settings.long_rows
-    findings += _row_findings(task, snapshot, known, settings, seen.base, remote is not None)
+    findings = [*seen.findings, *check_rows(task, snapshot, known, settings, seen.base, remote is not None)]
     rows = replace(
-        _rows(task, snapshot, settings.rows_per_epoch(seen.context), known, limit or inf, choice),
+        epoch_rows(task, snapshot, settings.rows_per_epoch(seen.context), known, limit, choice),
         demand=settings.compute_cost(),
     )
     measured = _find_measured(task, seen.base, plan.method)
-    needed = estimate(content, base, rows, machine.cores, _gpu_name(machine), measured)
-    asked = int(getattr(settings, "num_processes", None) or 0)
-    devices = _devices(machine, remote is not None)
+    asked, devices = settings.processes_asked or 0, count_devices(machine, remote is not None)
     if devices and asked > devices:
-        findings.append(_too_few(asked, devices))
+        findings.append(too_few_devices(asked, devices))
     processes = choose_processes(settings, base.parameters, devices) if devices else max(asked, 1)
-    needed = share_estimate(needed, processes, gpu_memory(machine) is not None, measured)
+    needed = share_estimate(
+        estimate(content, base, rows, machine.cores, gpu_name(machine), measured),
+        processes,
+        gpu_memory(machine) is not None,
+        measured,
+    )
     findings += [Finding("warning", "settings", text, _CHANGE_IT) for text in warn_of_settings(settings, seen.context)]
     # Once it is its turn, those before it have given back what they hold.
-    findings += _room(
-        needed,
-        gpu_memory(machine) or (machine.memory if ahead else machine.free_memory),
-        remote.disk_free if remote else shutil.disk_usage(task.root).free,
-    )
+    available = gpu_memory(machine) or (machine.memory if ahead else machine.free_memory)
+    findings += check_room(needed, available, remote.disk_free if remote else shutil.disk_usage(task.root).free)
     if machine.device == "cuda" and not ahead:
-        findings += _others_on_gpu(needed, machine)
+        findings += check_gpu(needed, machine)
     train = known.of("train") if known else []
-    return Preflight(
-        findings,
-        seen.context,
-        snapshot,
-        seen.base,
-        needed,
-        gpu_options(content, base, rows),
-        processes,
-        left_out=len(train) - len(_select_trained(train, limit or inf, choice)),
+    return replace(
+        seen,
+        findings=findings,
+        estimate=needed,
+        elsewhere=gpu_options(content, base, rows),
+        processes=processes,
+        left_out=len(train) - len(select_trained(train, limit, choice)),
     )
 
 
-def _prompts(task: TaskFolder, snapshot: Snapshot | None, base: BaseModel | None) -> list[Finding]:
-    """Whether the base model can be talked to, always in the same way, and whether rows talk back."""
-    found = []
-    if base and template_of(base.folder) is None:
-        lacking = without_template(str(base.folder))
-        found.append(Finding("blocking", "chat_template", lacking.problem, lacking.fix, lacking))
-    if base and (clock := clock_in_template(base.folder)):
-        found.append(Finding("warning", "clock", *clock))
-    if snapshot and (rows := rows_with_control(snapshot, base.folder if base else None)):
-        found.append(Finding("warning", "control_tokens", *control_in_rows(task.load(), rows)))
-    return found
-
-
-def _plan_of(job: JobFolder) -> str | None:
-    """The plan that a training was started with."""
-    words = iter(job.spec().arguments)
-    return next((next(words, None) for word in words if word == "--plan"), None)
-
-
-def _trained_by(job: JobFolder, plan: str) -> Finding:
-    return Finding(
-        "blocking",
-        "running",
-        Text(f"Plan {plan} is being trained by job {job.id}.", f"計畫 {plan} 正由工作 {job.id} 訓練。"),
-        Text(
-            f"Follow it with job_status(job_id={job.id!r}); another plan may wait in line behind it.",
-            f"請用 job_status(job_id={job.id!r}) 看進度；想再訓練別的計畫，可以排在它後面。",
-        ),
-    )
-
-
-def _in_line(ahead: list[JobFolder]) -> Finding:
-    names = ", ".join(job.id for job in ahead)
-    return Finding(
-        "warning",
-        "queue",
-        Text(
-            f"This machine is busy ({names}): the training will wait in the queue and start by itself.",
-            f"這台機器正在執行 {names}：訓練會先排隊，輪到時自動開始。",
-        ),
-        Text(
-            "Nothing to do; manage_job(action='cancel') takes it out of the queue, or stops one before it.",
-            "不需要處理；manage_job(action='cancel') 可以取消排隊，也可以停止前面的工作。",
-        ),
-    )
-
-
-def _devices(machine: Machine, remote: bool) -> int:
-    """How many GPUs a training could have; 0 where it trains on the processors."""
-    if gpu_memory(machine) is None:
-        return 0
-    return len(best_kind(machine.gpus) if remote else devices_of(machine))
-
-
-def _too_few(asked: int, devices: int) -> Finding:
-    return Finding(
-        "blocking",
-        "num_processes",
-        Text(
-            f"The plan asks for {asked} GPUs; the machine has {devices} of its best kind.",
-            f"計畫需要 {asked} 張 GPU，這台機器同型的只有 {devices} 張。",
-        ),
-        Text(
-            "Plan again with a smaller num_processes, or leave it out: what is free is taken.",
-            "請把 num_processes 改小，或省略它：會使用空著的 GPU。",
-        ),
-    )
-
-
-def _try_finding(findings: list[Finding], code: str, look: Callable[[], _T]) -> _T | None:
-    """What `look` finds, or None with its error among the findings."""
-    try:
-        return look()
-    except NlpSkillsError as error:
-        findings.append(Finding("blocking", code, error.problem, error.fix, error))
-        return None
-
-
-def _situation(
+def _context(
     task: TaskFolder, machine: Machine, snapshot: Snapshot | None, base: BaseModel | None, base_model: str
 ) -> TrainingContext:
     counts = snapshot.counts if snapshot else {"train": 0, "valid": 0}
@@ -299,85 +210,7 @@ def _situation(
     )
 
 
-def _labels(task: TaskFolder, snapshot: Snapshot) -> list[Finding]:
-    counts = snapshot.label_counts["train"]
-    labels = list(task.load().labels) or sorted(counts)
-    if len(labels) < 2:
-        return [
-            Finding(
-                "blocking",
-                "labels",
-                Text("A classifier needs at least two labels.", "分類至少需要兩個標籤。"),
-                Text("Name them with update_task(labels=…).", "請用 update_task(labels=…) 列出標籤。"),
-            )
-        ]
-    few = {label: counts.get(label, 0) for label in labels if counts.get(label, 0) < _FEW_ROWS_PER_LABEL}
-    if not few:
-        return []
-    shown = ", ".join(f"{label}: {count}" for label, count in few.items())
-    level: Level = "blocking" if min(few.values()) < _FEWEST_ROWS_PER_LABEL else "warning"
-    return [
-        Finding(
-            level,
-            "labels",
-            Text(f"Too few training rows ({shown}).", f"訓練資料太少（{shown}）。"),
-            Text(
-                "Collect more rows of those labels, or remove an unused label with update_task.",
-                "請為這些標籤補資料，或用 update_task 移除用不到的標籤。",
-            ),
-        )
-    ]
-
-
-def find_interrupted(task: TaskFolder) -> list[tuple[VersionFolder, str]]:
-    """The versions whose training stopped without a word, oldest first, each with the id of its job."""
-    at_work = {job.id for job in active_jobs(task.jobs, "train")}
-    found = []
-    for number in version_numbers(task):
-        folder = VersionFolder(task, number)
-        if folder.status() == "reserved" and folder.reservation_file.is_file():
-            owner = folder.reservation().job
-            if owner not in at_work:
-                found.append((folder, owner))
-    return found
-
-
-def _can_go_on(folder: VersionFolder, owner: str) -> Finding:
-    return Finding(
-        "warning",
-        "interrupted",
-        Text(
-            f"{folder.name} was interrupted and can go on from its last checkpoint.",
-            f"{folder.name} 的訓練中斷了，可以從最後的檢查點接續。",
-        ),
-        Text(
-            f"manage_job(job_id={owner!r}, action='resume') carries on; train starts a new version beside it.",
-            f"manage_job(job_id={owner!r}, action='resume') 會接續；train 則另開新版本。",
-        ),
-    )
-
-
-def count_rows(workspace: Workspace, task: TaskFolder, base_model: str, seconds: float) -> bool:
-    """Have the worker count the tokens of the rows for that base model, where both stand here. Whether it is still at it
-    after so many seconds."""
-    try:
-        base = read_base_model(outward_folder(workspace, base_model))
-        request, python = _request(task, current_snapshot(task), base), find_worker(workspace)
-    except NlpSkillsError:  # what lacks is a finding of its own
-        return False
-    return request is not None and python is not None and count_in_worker(request, python, seconds)
-
-
-def check_trl(workspace: Workspace, task: TaskFolder, method: Method, seconds: float) -> bool:
-    """Have the worker check the plan's options for TRL, where it stands here. Whether it is still at it after so many
-    seconds."""
-    options, python = method.trl, find_worker(workspace)
-    if not options or not method.configuration or python is None:
-        return False
-    return request_for(task, method.configuration, options, python).check_in_worker(python, seconds)
-
-
-def _names(plan: Plan) -> list[Finding]:
+def _check_names(plan: Plan) -> list[Finding]:
     """That settings were given under a name of TRL's."""
     if not plan.renamed:
         return []
@@ -385,96 +218,10 @@ def _names(plan: Plan) -> list[Finding]:
         Finding(
             "warning",
             "names",
-            Text(f"{', '.join(text.en for text in plan.renamed)}.", f"{'、'.join(text.zh for text in plan.renamed)}。"),
+            COMMAS.join(plan.renamed) + Text(".", "。"),
             Text("Nothing to do: both names are understood.", "不需要處理：兩種名稱都看得懂。"),
         )
     ]
-
-
-def _options(workspace: Workspace, task: TaskFolder, method: Method, here: bool) -> list[Finding]:
-    """Whether TRL refuses the plan's options: the one of this process (`here`), else the worker's, where it was asked."""
-    options = method.trl
-    python = Path(sys.executable) if here else find_worker(workspace)
-    if not options or not method.configuration or python is None:
-        return []
-    request = request_for(task, method.configuration, options, python)
-    if here:
-        request.check_here()
-    found = request.outcome()
-    if not isinstance(found, NlpSkillsError):
-        return []
-    return [Finding("blocking", "trl", found.problem, found.fix, found)]
-
-
-def _request(task: TaskFolder, snapshot: Snapshot, base: BaseModel | None) -> Request | None:
-    if (
-        base is None
-        or template_of(base.folder) is None
-        or not any((base.folder / name).is_file() for name in _TOKENIZERS)
-    ):
-        return None
-    definition = task.load()
-    labels = definition.labels or sorted(snapshot.label_counts["train"])
-    return Request(task, snapshot, task_prompt(definition), labels, base.folder)
-
-
-def _row_findings(
-    task: TaskFolder, snapshot: Snapshot, known: Counted | None, method: Method, base: BaseModel | None, remote: bool
-) -> list[Finding]:
-    """Whether the training would refuse a row: for its length, or for what exactly would be trained."""
-    limit, choice = method.max_length or 0, method.long_rows
-    if known is None:
-        longest = _guess_rows(task, snapshot, 1).longest
-        if not limit or choice or (longest if remote else longest / 2.8) <= limit:
-            return []
-        said = said_of_guess(longest, limit)
-        return [Finding("blocking" if remote else "warning", LONG_ROWS, said.problem, said.fix)]
-    if known.error:
-        return [Finding("blocking", "label_audit", known.error.problem, known.error.fix, known.error)]
-    said_of_each = (
-        said_of_long_rows(task, snapshot, known, limit, choice, base.context if base else None) if limit else []
-    )
-    found = [
-        Finding("blocking" if said.stops else "warning", LONG_ROWS, said.problem, said.fix) for said in said_of_each
-    ]
-    definition = task.load()
-    errors = [
-        refusal(
-            definition,
-            [one for one in known.problems if method.trains_on_answers or one.problem != "context"],
-            len(known.rows),
-        )
-    ]
-    rows = (row for split in ("train", "valid") for row in snapshot.rows(split))
-    errors.append(method.unfit_error(definition, {row.id: row.answer for row in known.rows}, rows))
-    return [*found, *(Finding("blocking", "label_audit", error.problem, error.fix, error) for error in errors if error)]
-
-
-def _rows(
-    task: TaskFolder, snapshot: Snapshot, count: int, known: Counted | None, limit: float, choice: LongRows | None
-) -> Rows:
-    """The rows of an epoch: counted where they are tokenised for that base model already, else guessed from text; none
-    of them is longer than `limit` tokens once it is trained."""
-    if known is None or not (train := known.of("train")):
-        return _guess_rows(task, snapshot, count, limit)
-    kept = _select_trained(train, limit, choice) or train
-    answers = 2 if task_kind(task.load().type).answers == "pair" else 1
-    count = round(count * len(kept) / len(train))
-    tokens = sum(min(row.all_tokens, answers * limit) for row in kept) / len(kept) * count
-    return Rows(count, (tokens, tokens), min(max(row.tokens for row in kept), limit))
-
-
-def _select_trained(rows: list[CountedRow], limit: float, choice: LongRows | None) -> list[CountedRow]:
-    """The rows that are trained on, whole or cut."""
-    return [row for row in rows if choice is None or (row.tokens if choice == "drop" else row.least) <= limit]
-
-
-def _guess_rows(task: TaskFolder, snapshot: Snapshot, count: int, limit: float = inf) -> Rows:
-    definition = task.load()
-    prompt, labels = task_prompt(definition), definition.labels or sorted(snapshot.label_counts["train"])
-    answers = ("output", "chosen", "rejected")  # those that are as long as texts
-    texts = ["".join(str(row.get(name) or "") for name in ("text", *answers)) for row in snapshot.rows("train")]
-    return rows_from_text(texts, count, len(prompt.system) + len(prompt.user) + sum(map(len, labels)) + 40, limit)
 
 
 def _find_measured(task: TaskFolder, base: BaseModel | None, method: str) -> VersionFolder | None:
@@ -491,95 +238,62 @@ def _find_measured(task: TaskFolder, base: BaseModel | None, method: str) -> Ver
     return None
 
 
-def _others_on_gpu(needed: Estimate, machine: Machine) -> list[Finding]:
-    """Whether programs that stand in no line leave too little of the GPU."""
-    total, free = needed.memory_bytes["total"], max(gpu.free for gpu in best_kind(machine.gpus))
-    if free >= total:
-        return []
-    return [
-        Finding(
-            "warning",
-            "gpu",
-            Text(
-                f"It may need about {_size(total)}; {_size(free)} of the GPU's memory are free just now.",
-                f"估計約需 {_size(total)}，GPU 目前只剩 {_size(free)}。",
-            ),
-            Text(
-                "End what else uses the GPU (nvidia-smi names it; deploy(action='list') what serves a model).",
-                "請結束其他使用 GPU 的程式（nvidia-smi 看得到；提供中的模型用 deploy(action='list') 查）。",
-            ),
-        )
-    ]
+def ask_worker(workspace: Workspace, task: TaskFolder, plan: Plan) -> list[Finding]:
+    """Have the worker find out what only it can: the tokens of the rows, and whether TRL takes the plan's options. What
+    it is still at."""
+    with ThreadPoolExecutor(1) as beside:
+        checking = beside.submit(check_trl_in_worker, workspace, task, plan.settings, _CHECKING_SECONDS)
+        counting = count_rows(workspace, task, plan.settings.base_model, _COUNTING_SECONDS)
+        at_it = ((_STILL_COUNTING, counting), (_STILL_CHECKING, checking.result()))
+    return [finding for finding, still in at_it if still]
 
 
-def _room(needed: Estimate, available: int, free: int) -> list[Finding]:
-    """Whether memory (`available` bytes) and disk (`free` bytes) suffice, and how long it takes."""
-    found = []
-    if needed.disk_bytes > free:
-        found.append(
-            Finding(
-                "blocking",
-                "disk",
-                Text(
-                    f"Checkpoints need about {_size(needed.disk_bytes)}, {_size(free)} are free.",
-                    f"檢查點約需 {_size(needed.disk_bytes)}，磁碟只剩 {_size(free)}。",
-                ),
-                Text(
-                    "Free some space, or move the workspace (NLP_SKILLS_WORKSPACE).",
-                    "請清出空間，或把工作區移到別處（NLP_SKILLS_WORKSPACE）。",
-                ),
-            )
-        )
-    total = needed.memory_bytes["total"]
-    least = needed.memory_bytes["weights"] + needed.memory_bytes["trained"]
-    smaller = Text(
-        "Use a smaller base model, batch_size 1, activation_checkpointing, or LoRA instead of full; or train "
-        "on a larger machine over SSH (set_up what='machine').",
-        "請換小一點的基礎模型、batch_size 設 1、開啟 activation_checkpointing，或改用 LoRA；"
-        "也可以透過 SSH 到較大的機器上訓練（set_up what='machine'）。",
-    )
-    if least > available:
-        found.append(
-            Finding(
-                "blocking",
-                "memory",
-                Text(
-                    f"Weights and optimiser alone need {_size(least)}; {_size(available)} are free.",
-                    f"光是權重與最佳化器就需要 {_size(least)}，可用的只有 {_size(available)}。",
-                ),
-                smaller,
-            )
-        )
-    elif total > available:
-        found.append(
-            Finding(
-                "confirm",
-                "memory",
-                Text(
-                    f"It may need about {_size(total)}; {_size(available)} are free.",
-                    f"估計約需 {_size(total)}，可用的有 {_size(available)}。",
-                ),
-                smaller,
-            )
-        )
-    if needed.seconds[0] > _LONG_SECONDS:
-        hours = [seconds / 3600 for seconds in needed.seconds]
-        found.append(
-            Finding(
-                "confirm",
-                "time",
-                Text(
-                    f"It will probably take {hours[0]:.1f} to {hours[1]:.1f} hours.",
-                    f"大約需要 {hours[0]:.1f} 到 {hours[1]:.1f} 小時。",
-                ),
-                Text(
-                    "Fewer epochs or a smaller base model are faster; it can run in the background and be cancelled.",
-                    "減少輪數或換小模型會比較快；也可以讓它在背景執行，隨時能取消。",
-                ),
-            )
-        )
-    return found
+class RemoteTarget(NamedTuple):
+    """Another machine to train on: its name, what was seen of it, and where rows sent to it go."""
+
+    name: str
+    prospect: Prospect
+    place: str = ""
 
 
-def _size(count: float) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
+class ReadyPlan(NamedTuple):
+    """A plan that nothing stands against, and what it will cost where it costs something."""
+
+    plan: Plan
+    cost: Cost | None = None
+
+
+def require_ready(
+    workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool, remote: RemoteTarget | None = None
+) -> ReadyPlan:
+    """The plan to train (the newest where none is named), once nothing stands against it.
+
+    Arguments:
+        confirm: the person agreed to the time, the memory and the price.
+        remote: the machine to train on, where that is not this one.
+
+    Raises:
+        NlpSkillsError: the first blocking finding, or the person has not agreed.
+        AccessError: the task is on-premise, and nobody has allowed sending its rows to that machine.
+        BudgetError: the task's budget does not allow it.
+    """
+    chosen = read_plan(task, find_plan(task, plan))
+    for still in ask_worker(workspace, task, chosen):
+        raise TrainingError(still.problem, still.fix, field="trl" if still.code == "trl" else "plan")
+    checked = check(workspace, task, chosen, remote=remote.prospect.machine if remote else None)
+    if blocking := first_blocking(checked.findings):
+        raise blocking
+    to_confirm = [finding for finding in checked.findings if finding.level == "confirm"]
+    cost = price_training(remote.prospect, checked.estimate) if remote else None
+    if remote and cost:
+        to_confirm.insert(0, ask_for_price(task, remote.name, remote.prospect, cost))
+    if remote and (leaving := needs_to_send(task.load(), remote.place or remote.name)):
+        require(refusal(leaving, "machine"))
+    if to_confirm and not confirm:
+        there = f", machine={remote.name!r}" if remote else ""
+        call = f"train(task={task.name!r}, plan={chosen.name!r}{there}, confirm=True)"
+        agree = Text(f"If the person agrees, call {call}. Otherwise: ", f"使用者同意的話，請呼叫 {call}。不同意的話：")
+        raise TrainingError(
+            SENTENCES.join(finding.problem for finding in to_confirm), agree + to_confirm[0].fix, field="confirm"
+        )
+    return ReadyPlan(chosen, cost)

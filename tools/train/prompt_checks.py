@@ -11,11 +11,14 @@ from typing import Any, NamedTuple
 
 from ...resources.answer import quote_row_text
 from ...resources.foundation.language import Text, several
-from ...resources.task import Task
+from ...resources.task import Task, TaskFolder
 from ..data.chat_template import reads_clock, template_of
 from ..data.control_tokens import COMMON, found_in, special_tokens
 from ..data.snapshot import Snapshot
 from ..data.split import SPLITS
+from .base_facts import BaseModel
+from .finding import Finding
+from .tokenise import without_template
 
 _NAMED, _QUOTED = 20, 3
 _NO_TEXT = ("id", "source", "split", "line")
@@ -28,6 +31,18 @@ class RowWithControl(NamedTuple):
     split: str
     tokens: list[str]
     text: str
+
+
+def check_prompts(task: TaskFolder, snapshot: Snapshot | None, base: BaseModel | None) -> list[Finding]:
+    """Whether the base model can be talked to, always in the same way, and whether rows talk back."""
+    found = []
+    if base and template_of(base.folder) is None:
+        found.append(Finding.of_error("chat_template", without_template(str(base.folder))))
+    if base and (clock := clock_in_template(base.folder)):
+        found.append(Finding("warning", "clock", *clock))
+    if snapshot and (rows := rows_with_control(snapshot, base.folder if base else None)):
+        found.append(Finding("warning", "control_tokens", *control_in_rows(task.load(), rows)))
+    return found
 
 
 def clock_in_template(base: Path) -> tuple[Text, Text] | None:
@@ -65,14 +80,16 @@ def control_in_rows(task: Task, rows: list[RowWithControl]) -> tuple[Text, Text]
     tokens = ", ".join(dict.fromkeys(token for row in rows for token in row.tokens))
     named = ", ".join(f"{row.id} ({row.split})" for row in rows[:_NAMED])
     more = len(rows) - _NAMED
-    rest = Text(f" and {more} more", f"等，另有 {more} 列") if more > 0 else Text("", "")
+    rest = Text(f" and {more} more", f"等，另有 {more} 列") if more > 0 else ""
     shown = "; ".join(f"{row.id}: {quote_row_text(task, row.text, 80)!r}" for row in rows[:_QUOTED])
     return (
         Text(
             f"{several(len(rows), 'row holds', 'rows hold')} control tokens of the chat template in their own text ({tokens}), "
-            f"which would end the question and answer it: {named}{rest.en}. {shown}",
-            f"有 {len(rows)} 列的內文含有對話模板的控制符號（{tokens}），會提前結束提問並自行作答：{named}{rest.zh}。{shown}",
-        ),
+            f"which would end the question and answer it: {named}",
+            f"有 {len(rows)} 列的內文含有對話模板的控制符號（{tokens}），會提前結束提問並自行作答：{named}",
+        )
+        + rest
+        + Text(f". {shown}", f"。{shown}"),
         Text(
             "Training and evaluation neutralise them: a space is put inside each, so that it is read as plain letters. Or look at "
             "those rows, correct or remove them at their source, and call prepare_data again.",

@@ -16,14 +16,14 @@ from ...resources.foundation.access import refusal, require
 from ...resources.foundation.errors import BudgetError, Cancelled, TrainingError
 from ...resources.foundation.files import commit_folder, lock, read_json, sha256_file, write_atomic
 from ...resources.foundation.kinds import Registry
-from ...resources.foundation.language import Text
+from ...resources.foundation.language import SENTENCES, Text
 from ...resources.job import JobFolder
 from ...resources.lineage import cost_of as cost_of_version
 from ...resources.lineage import cost_said, track_version
 from ...resources.paths import expand_home
 from ...resources.spending import standing
 from ...resources.task import TaskFolder, TaskType
-from ...resources.version import VersionFolder, version_numbers
+from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
 from ..compute.environments.base_model import HUB_NAME, resolve_base_model
 from ..compute.jobs import job_control
@@ -37,9 +37,11 @@ from ..data.task_kind import TYPES
 from ..evaluate.merge import merged_place
 from . import remote_worker
 from .checkpoints import SEAL, is_sealed, sealed_checkpoints
+from .job_checks import reserved_by
+from .job_results import TrainedVersion
 from .method import METHODS
-from .plan import Plan, read_plan
-from .planning import RemoteTarget, ready_to_send
+from .plan import Plan
+from .preflight import RemoteTarget, require_ready
 from .reward import REWARDS
 from .run import forget_plan, record_failure, reserve, trained_result
 from .starting_point import named_version
@@ -57,13 +59,13 @@ def submit_remote(workspace: Workspace, task: TaskFolder, plan: str | None, mach
     """
     linked = linked_machine(workspace, machine)
     remote = RemoteTarget(machine, linked.prospect(workspace, machine), linked.place(machine))
-    name, cost = ready_to_send(workspace, task, plan, confirm, remote)
-    _check_travels(read_plan(task, name), task.load().type)
+    ready = require_ready(workspace, task, plan, confirm, remote)
+    _check_travels(ready.plan, task.load().type)
     return job_control.submit(
         workspace,
         "train",
         ENTRY,
-        [str(task.root), "--machine", machine, "--plan", name, *cost_argument(cost)],
+        [str(task.root), "--machine", machine, "--plan", ready.plan.name, *cost_argument(ready.cost)],
         python=sys.executable,
         task=task,
         resumable=True,
@@ -108,14 +110,14 @@ def main(arguments: list[str]) -> int:
         meter = Meter(task, owner, given.machine, cost)
 
         def keep(remote_job: RemoteJob) -> None:
-            if folder := _reserved_version(task, owner):
+            if folder := reserved_by(task, owner):
                 _keep_checkpoint(folder, remote_job)
 
         if not given.give_back and (leaving := needs_to_send(task.load(), machine.place(given.machine))):
             require(refusal(leaving, "machine"))  # the name may stand for another machine since
         if given.give_back:
             return _give_back(job, JobFolder(task.jobs / owner), given.machine, machine, meter, keep)
-        folder = _reserved_version(task, job.folder.id)
+        folder = reserved_by(task, job.folder.id)
         if folder is None and machine.rented:  # before anything is spent
             folder = reserve(job, task, given.plan, machine.prospect(Workspace(), given.machine).machine, cost)
         try:
@@ -126,7 +128,7 @@ def main(arguments: list[str]) -> int:
                 with lock(folder.root):
                     result = train_remote(job, folder, remote_job)
             track_version(folder)  # what it cost is known once the machine is given back
-            return _with_cost(folder, result)
+            return _with_cost(folder, result).to_dict()
         except (BudgetError, Cancelled) as error:
             if folder:
                 record_failure(job, folder, error)
@@ -135,19 +137,13 @@ def main(arguments: list[str]) -> int:
     return run_job("train", work, entry=ENTRY, arguments=arguments, task=given.task, resumable=True)
 
 
-def _with_cost(folder: VersionFolder, result: dict[str, Any]) -> dict[str, Any]:
+def _with_cost(folder: VersionFolder, result: TrainedVersion) -> TrainedVersion:
     """The result, its message saying what it cost and what is left."""
-    said = [text for text in (cost_said(folder), standing(folder.task)) if text]
+    said = SENTENCES.join([cost_said(folder), standing(folder.task)])
     if not said:
         return result
-    message = Text(**result["message"])
-    return {
-        **result,
-        "cost": cost_of_version(folder),
-        "message": Text(
-            " ".join([message.en, *(text.en for text in said)]), "".join([message.zh, *(text.zh for text in said)])
-        )._asdict(),
-    }
+    message = SENTENCES.join([Text(**result.message), said])
+    return result.model_copy(update={"cost": cost_of_version(folder), "message": message._asdict()})
 
 
 def _give_back(
@@ -160,7 +156,7 @@ def _give_back(
     return give_back(job, owner, name, machine, meter, keep)
 
 
-def train_remote(job: RunningJob, folder: VersionFolder, remote_job: RemoteJob) -> dict[str, Any]:
+def train_remote(job: RunningJob, folder: VersionFolder, remote_job: RemoteJob) -> TrainedVersion:
     """Have the reserved version trained there and commit what came of it; what is trained already is kept."""
     if folder.status() not in ("trained", "evaluated"):
         folder.failure_file.unlink(missing_ok=True)
@@ -175,15 +171,6 @@ def train_remote(job: RunningJob, folder: VersionFolder, remote_job: RemoteJob) 
     remote_job.forget()
     forget_plan(folder)
     return trained_result(folder)
-
-
-def _reserved_version(task: TaskFolder, job: str) -> VersionFolder | None:
-    """The version this job reserved before it was killed."""
-    for number in reversed(version_numbers(task)):
-        folder = VersionFolder(task, number)
-        if folder.reservation().job == job:
-            return folder
-    return None
 
 
 def _remote_task(folder: VersionFolder) -> RemoteTask:

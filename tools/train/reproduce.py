@@ -24,7 +24,7 @@ from ...resources.foundation.files import (
     sha256_file,
     write_json,
 )
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import SENTENCES, Text, several
 from ...resources.removal import removal
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
@@ -44,6 +44,7 @@ from ..evaluate.predict import predict
 from ..evaluate.record import answer_rows, evaluated_answers
 from ..evaluate.verified import latest_results
 from .environment import environment_of
+from .job_results import Check, Difference, NextCall, Reproduction
 from .run import train_version
 
 ENTRY = ["-m", "nlp_skills.tools.train.reproduce"]
@@ -61,18 +62,13 @@ def main(arguments: list[str]) -> int:
     settle_libraries()
 
     def work(job: RunningJob) -> dict[str, Any]:
-        return reproduce(job, trained_version(TaskFolder(given.task), given.version))
+        return reproduce(job, trained_version(TaskFolder(given.task), given.version)).to_dict()
 
     return run_job("reproduce", work, entry=ENTRY, arguments=arguments, task=given.task, resumable=True)
 
 
-def reproduce(job: RunningJob, folder: VersionFolder) -> dict[str, Any]:
-    """Replay the version and compare its data, its model and its answers with the recorded ones.
-
-    Returns:
-        `{version, identical, brought_back, checks: [{what, same, recorded, replayed}], environment, message,
-        next_step}`; a model that had been removed is `brought_back` where the same came out.
-    """
+def reproduce(job: RunningJob, folder: VersionFolder) -> Reproduction:
+    """Replay the version and compare its data, its model and its answers with the recorded ones."""
     scratch = folder.task.cache / "reproduce" / folder.name
     job.progress(0, None, Text("checking the files it was made of", "檢查原本的檔案"))
     if removal(folder) is None:
@@ -85,26 +81,26 @@ def reproduce(job: RunningJob, folder: VersionFolder) -> dict[str, Any]:
         with acquire_devices(job, describe_machine(Workspace())):
             train_version(job, folder.task.load(), replayed)
             job.progress(0, None, Text("asking both models the benchmark", "用評估基準詢問兩個模型"))
-            checks = [
+            checks: list[Check] = [
                 *_data_checks(folder, replayed),
                 *_model_checks(folder, replayed),
                 *_answer_checks(folder, replayed),
             ]
-        identical = all(check["same"] for check in checks)
-        environment = {} if identical else _environment_differences(folder)
+        identical = all(check.same for check in checks)
+        environment: dict[str, Difference] = {} if identical else _environment_differences(folder)
         brought_back = identical and _bring_back(folder, replayed)
         if identical:
             shutil.rmtree(scratch, ignore_errors=True)
-    return {
-        "version": folder.name,
-        "identical": identical,
-        "checks": checks,
-        "environment": environment,
-        "folder": None if identical else str(replayed.models),
-        "brought_back": brought_back,
-        "message": _message(folder, checks, environment, brought_back)._asdict(),
-        "next_step": _next_step(folder, identical),
-    }
+    return Reproduction(
+        version=folder.name,
+        identical=identical,
+        checks=checks,
+        environment=environment,
+        folder=None if identical else str(replayed.models),
+        brought_back=brought_back,
+        message=_message(folder, checks, environment, brought_back)._asdict(),
+        next_step=_next_step(folder, identical),
+    )
 
 
 def _prepare_scratch(job: RunningJob, folder: VersionFolder, scratch: Path) -> VersionFolder:
@@ -141,7 +137,7 @@ def _bring_back(folder: VersionFolder, replayed: VersionFolder) -> bool:
     return True
 
 
-def _data_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[str, Any]]:
+def _data_checks(folder: VersionFolder, replayed: VersionFolder) -> list[Check]:
     """The rows it was trained on: each split's file as the version recorded it and as the replay read it."""
     recorded = folder.data_snapshot()
     snapshot = load_snapshot(replayed.task, recorded.hash)
@@ -152,7 +148,7 @@ def _data_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[st
     ]
 
 
-def _model_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[str, Any]]:
+def _model_checks(folder: VersionFolder, replayed: VersionFolder) -> list[Check]:
     recorded, again = folder.model_info(), replayed.model_info()
     return [
         _check("base model", recorded.base_model.hash, again.base_model.hash),
@@ -163,12 +159,12 @@ def _model_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[s
     ]
 
 
-def _answer_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[str, Any]]:
+def _answer_checks(folder: VersionFolder, replayed: VersionFolder) -> list[Check]:
     """Every answer to the benchmark: as evaluated, or where the version is not evaluated as the two models give it."""
     known = latest_results(folder)
     record = known.record if known else None
     if record is None and removal(folder):  # there is nothing left that answered before
-        return [{**_check("answers", None, None), "rows": 0, "different": 0, "ids": []}]
+        return [_check("answers", None, None, rows=0, different=0, ids=[])]
     benchmark = (form_measured(folder.task, record.benchmark) if record else None) or frozen_benchmark(
         folder.task, record.benchmark.name if record else None
     )
@@ -176,11 +172,19 @@ def _answer_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[
     again = _answers(replayed, rows, constrained)
     before = evaluated_answers(folder, record) if record else _answers(folder, rows, constrained)
     different = [one["id"] for one, other in zip(before, again, strict=True) if one != other]
-    check = _check("answers", sha256_bytes(dump_jsonl(before)), sha256_bytes(dump_jsonl(again)))
-    return [{**check, "rows": len(rows), "different": len(different), "ids": different[:_DIFFERENCES_SHOWN]}]
+    return [
+        _check(
+            "answers",
+            sha256_bytes(dump_jsonl(before)),
+            sha256_bytes(dump_jsonl(again)),
+            rows=len(rows),
+            different=len(different),
+            ids=different[:_DIFFERENCES_SHOWN],
+        )
+    ]
 
 
-def _answers(folder: VersionFolder, rows: list[Row], constrained: bool) -> list[dict[str, Any]]:
+def _answers(folder: VersionFolder, rows: list[Row], constrained: bool) -> list[Row]:
     info = folder.model_info()
     paths = version_paths(folder)
     loaded = load_for_inference(paths.base, paths.adapter)
@@ -189,57 +193,53 @@ def _answers(folder: VersionFolder, rows: list[Row], constrained: bool) -> list[
     return answer_rows(rows, predict(loaded, asked, prompt, labels, constrained))
 
 
-def _check(what: str, recorded: Any, replayed: Any) -> dict[str, Any]:
-    return {"what": what, "same": recorded == replayed, "recorded": recorded, "replayed": replayed}
+def _check(what: str, recorded: str | None, replayed: str | None, **of_answers: Any) -> Check:
+    return Check(what=what, same=recorded == replayed, recorded=recorded, replayed=replayed, **of_answers)
 
 
-def _environment_differences(folder: VersionFolder) -> dict[str, Any]:
+def _environment_differences(folder: VersionFolder) -> dict[str, Difference]:
     """What this machine has otherwise than the one the version was trained on."""
     recorded = folder.environment().to_dict()
     here = environment_of(describe_machine(Workspace()))
     old, new = _flat(recorded), _flat(here.to_dict())
     return {
-        name: {"then": old.get(name), "now": new[name]}
+        name: Difference(then=old.get(name), now=new[name])
         for name in new
         if name in old and old[name] != new[name] and not name.endswith("memory_bytes")
     }
 
 
-def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flat(content: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
     for name, value in content.items():
         flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
     return flat
 
 
 def _message(
-    folder: VersionFolder, checks: list[dict[str, Any]], environment: Mapping[str, Any], brought_back: bool = False
+    folder: VersionFolder, checks: list[Check], environment: Mapping[str, Difference], brought_back: bool = False
 ) -> Text:
-    different = [str(check["what"]) for check in checks if not check["same"]]
-    rows = checks[-1]["rows"]
+    different = [check.what for check in checks if not check.same]
+    rows, answers = checks[-1].rows, checks[-1].different
     if not different:
-        back = (
-            Text(" The model that had been removed is back in its place.", "先前移除的模型已放回原處。")
-            if brought_back
-            else Text("", "")
-        )
-        return Text(
+        same = Text(
             f"{folder.name} was trained again from its snapshot, and the same came out: data, splits, model files and "
-            f"all {rows} answers are identical.{back.en}",
-            f"已依快照重新訓練 {folder.name}，結果完全相同：資料、切分、模型檔案與全部 {rows} 個回答都一致。{back.zh}",
+            f"all {rows} answers are identical.",
+            f"已依快照重新訓練 {folder.name}，結果完全相同：資料、切分、模型檔案與全部 {rows} 個回答都一致。",
         )
-    answers = checks[-1]["different"]
+        back = Text("The model that had been removed is back in its place.", "先前移除的模型已放回原處。")
+        return SENTENCES.join([same, back if brought_back else None])
     named = ", ".join(environment)
-    why = Text(f" This machine differs in {named}." if named else "", f"這台機器不同的地方：{named}。" if named else "")
-    return Text(
+    differs = Text(
         f"{folder.name} was trained again from its snapshot, and something differs: {', '.join(different)}; "
-        f"not the same: {answers} of {several(rows, 'answer')}.{why.en}",
-        f"已依快照重新訓練 {folder.name}，但有不同之處：{'、'.join(different)}；"
-        f"{rows} 個回答中有 {answers} 個不同。{why.zh}",
+        f"not the same: {answers} of {several(rows, 'answer')}.",
+        f"已依快照重新訓練 {folder.name}，但有不同之處：{'、'.join(different)}；{rows} 個回答中有 {answers} 個不同。",
     )
+    why = Text(f"This machine differs in {named}.", f"這台機器不同的地方：{named}。")
+    return SENTENCES.join([differs, why if named else None])
 
 
-def _next_step(folder: VersionFolder, identical: bool) -> dict[str, Any]:
+def _next_step(folder: VersionFolder, identical: bool) -> NextCall:
     say = (
         Text("Ask the coach what comes next.", "問教練下一步該做什麼。")
         if identical
@@ -248,7 +248,7 @@ def _next_step(folder: VersionFolder, identical: bool) -> dict[str, Any]:
             "請看不同之處；第二次訓練的模型保留在一旁。問教練這代表什麼。",
         )
     )
-    return {"tool": "coach", "arguments": {"task": folder.task.name}, "say": say._asdict()}
+    return NextCall(tool="coach", arguments={"task": folder.task.name}, say=say._asdict())
 
 
 if __name__ == "__main__":

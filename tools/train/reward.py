@@ -65,10 +65,9 @@ def chosen_rewards(names: Iterable[str], kind: TaskType) -> list[Reward]:
             title = task_kind(kind).title
             raise TrainingError(
                 Text(
-                    f"The reward {name} ({known[name].title.en}) cannot judge the answers of a {kind} task "
-                    f"({title.en}).",
-                    f"獎勵 {name}（{known[name].title.zh}）無法評判 {kind} 任務（{title.zh}）的回答。",
-                ),
+                    "The reward {name} ({reward}) cannot judge the answers of a {kind} task ({task}).",
+                    "獎勵 {name}（{reward}）無法評判 {kind} 任務（{task}）的回答。",
+                ).format(name=name, reward=known[name].title, kind=kind, task=title),
                 Text(f"Use: {', '.join(fitting)}.", f"可用的獎勵：{'、'.join(fitting)}。"),
                 field="rewards",
             )

@@ -12,7 +12,7 @@ from trl import GRPOTrainer
 
 from .reward import REWARDS, Reward
 from .tokenise import TokenisedRow
-from .trainer import SealedTrainer
+from .trainer import Batch, SealedTrainer
 
 _ROWS_AT_ONCE = 32
 
@@ -100,7 +100,7 @@ class RewardTrainer(SealedTrainer, GRPOTrainer):
         )
 
     def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         self.tokens_seen += int(inputs["prompt_mask"].sum() + inputs["completion_mask"].sum())
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)

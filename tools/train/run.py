@@ -24,13 +24,14 @@ from ...resources.foundation.files import (
     write_json,
     write_yaml,
 )
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.json_object import JsonObject
+from ...resources.foundation.language import SENTENCES, Text, several
 from ...resources.lineage import track_version
 from ...resources.model_info import BaseModelInfo, ModelInfo
 from ...resources.reservation import AgreedCost, Failure, Reservation
 from ...resources.spending import Cost
 from ...resources.task import Task, TaskFolder
-from ...resources.version import VersionFolder, reserve_version, version, version_numbers
+from ...resources.version import VersionFolder, reserve_version, version
 from ...resources.workspace import Workspace
 from ..compute.environments.fingerprint import model_files as model_hashes
 from ..compute.environments.libraries import settle_libraries
@@ -44,9 +45,12 @@ from .base_facts import BaseModel, read_base_model
 from .checkpoints import LogEntry, model_files
 from .default_settings import resolve_settings
 from .environment import choose_processes, choose_threads, environment_of
+from .finding import first_blocking
 from .fitting import said_of_fitted
+from .job_checks import find_interrupted, reserved_by
+from .job_results import NextCall, TrainedVersion
 from .plan import find_plan, method_of, plan_file, read_plan
-from .preflight import check, find_interrupted, first_blocking
+from .preflight import check
 from .starting_point import base_folder_of, origin
 from .together import train_together
 from .training_run import TrainingResult, TrainingRun
@@ -75,12 +79,12 @@ def main(task: Path, arguments: list[str]) -> int:
         folder = TaskFolder(task)
         chosen = _version_of(job, folder, options.plan, options.resume)
         with lock(chosen.root):
-            return train_version(job, folder.load(), chosen)
+            return train_version(job, folder.load(), chosen).to_dict()
 
     return run_job("train", work, entry=ENTRY, arguments=arguments, task=Path(task), resumable=True)
 
 
-def _event(entry: LogEntry) -> dict[str, Any]:
+def _event(entry: LogEntry) -> dict[str, object]:
     """An entry of the trainer's history in the shape of a job's progress event, so that both are drawn alike."""
     measures = {name: value for name, value in entry.items() if name != "step"}
     return {"time": now(), "kind": "progress", "step": entry["step"], "total": None, "measures": measures}
@@ -91,10 +95,8 @@ def _version_of(job: RunningJob, task: TaskFolder, plan: str | None, resume: str
     Run by hand without a word, the newest interrupted training goes on."""
     if resume:
         return version(task, resume)
-    for number in reversed(version_numbers(task)):
-        folder = VersionFolder(task, number)
-        if folder.reservation().job == job.folder.id:
-            return folder
+    if reserved := reserved_by(task, job.folder.id):
+        return reserved
     if plan is None and (left := find_interrupted(task)):
         return left[-1][0]
     return reserve(job, task, find_plan(task, plan))
@@ -141,7 +143,7 @@ def reserve(
 
 def train_version(
     job: RunningJob, task: Task, folder: VersionFolder, base_folder: Path | None = None
-) -> dict[str, Any]:
+) -> TrainedVersion:
     """Train the reserved version, from its last checkpoint where it has one; what is trained already is kept.
 
     Arguments:
@@ -193,7 +195,7 @@ def _wish(folder: VersionFolder, base: BaseModel, machine: Machine) -> DeviceReq
     begun = folder.environment().processes
     if begun and begun <= devices:
         return DeviceRequest(begun, begun)
-    if asked := getattr(method, "num_processes", None):
+    if asked := method.processes_asked:
         return DeviceRequest(asked, asked)
     return DeviceRequest(1, choose_processes(method, base.parameters, devices))
 
@@ -293,7 +295,7 @@ def _commit(
     ).write(folder.model_info_file)
 
 
-def _in_order(adapter: dict[str, Any]) -> dict[str, Any]:
+def _in_order(adapter: JsonObject) -> JsonObject:
     """PEFT writes the names of the layers in an order that changes from run to run; a version's files must not. Nor
     may they name the place where one machine keeps the base model."""
     return {
@@ -329,39 +331,35 @@ def forget_plan(folder: VersionFolder) -> None:
         path.unlink()
 
 
-def trained_result(folder: VersionFolder) -> dict[str, Any]:
+def trained_result(folder: VersionFolder) -> TrainedVersion:
+    """What is said of a version that is trained."""
     info = folder.model_info()
     training, audit = info.training, info.label_audit
     scored = method_of(folder.config()).describe_scores(training)
     steps, seconds, speed = training.steps or 0, training.seconds or 0, training.tokens_per_second
-    fast = Text(f", {speed:,.0f} tokens per second", f"，每秒 {speed:,.0f} 個 token") if speed else Text("", "")
-    plainly = len(audit.neutralised)
-    neutral = (
-        Text(
-            f" In {several(plainly, 'row')} control tokens in the text were read as plain letters.",
-            f"其中 {plainly} 列內文的控制符號已當成一般文字。",
-        )
-        if plainly
-        else Text("", "")
+    fast = Text(f", {speed:,.0f} tokens per second", f"，每秒 {speed:,.0f} 個 token") if speed else ""
+    said = Text(
+        f"{folder.name} is trained: {several(steps, 'step')} in {seconds:.0f} s",
+        f"{folder.name} 訓練完成：{steps} 步，{seconds:.0f} 秒",
     )
-    long = said_of_fitted(audit.long_rows)
-    message = Text(
-        f"{folder.name} is trained: {several(steps, 'step')} in {seconds:.0f} s{fast.en}. The label "
-        f"audit passed on all {audit.rows} rows.{neutral.en} {' '.join(filter(None, [long.en, scored.en]))}".rstrip(),
-        f"{folder.name} 訓練完成：{steps} 步，{seconds:.0f} 秒{fast.zh}。"
-        f"{audit.rows} 列全部通過標籤稽核。{neutral.zh}{long.zh}{scored.zh}",
+    audited = Text(f"The label audit passed on all {audit.rows} rows.", f"{audit.rows} 列全部通過標籤稽核。")
+    plainly = len(audit.neutralised)
+    neutral = Text(
+        f"In {several(plainly, 'row')} control tokens in the text were read as plain letters.",
+        f"其中 {plainly} 列內文的控制符號已當成一般文字。",
+    )
+    message = SENTENCES.join(
+        [said + fast + Text(".", "。"), audited, neutral if plainly else None, said_of_fitted(audit.long_rows), scored]
     )
     say = Text(f"Evaluate {folder.name} on the frozen benchmark.", f"接著在凍結的評測集上評估 {folder.name}。")
-    return {
-        "version": folder.name,
-        "parameters": info.parameters.to_dict(),
-        "training": training.to_dict(),
-        "folder": str(folder.root),
-        "model": str(folder.task.root / info.place),
-        "message": message._asdict(),
-        "next_step": {
-            "tool": "evaluate",
-            "arguments": {"task": folder.task.name, "version": folder.name},
-            "say": say._asdict(),
-        },
-    }
+    return TrainedVersion(
+        version=folder.name,
+        parameters=info.parameters,
+        training=training,
+        folder=str(folder.root),
+        model=str(folder.task.root / info.place),
+        message=message._asdict(),
+        next_step=NextCall(
+            tool="evaluate", arguments={"task": folder.task.name, "version": folder.name}, say=say._asdict()
+        ),
+    )

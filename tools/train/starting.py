@@ -9,7 +9,8 @@ from ..compute.jobs import job_control
 from ..compute.machine import LOCAL
 from ..compute.worker import worker_python
 from ..evaluate.model import trained_version
-from . import planning, reproduce, run
+from . import reproduce, run
+from .preflight import require_ready
 from .remote_submit import submit_remote
 
 
@@ -23,7 +24,7 @@ def start_training(
     """
     if machine not in (None, LOCAL):
         return submit_remote(workspace, task, plan, machine, confirm)
-    name = planning.ready_to_train(workspace, task, plan, confirm)
+    name = require_ready(workspace, task, plan, confirm).plan.name
     return job_control.submit(
         workspace, "train", run.ENTRY, ["--plan", name], python=worker_python(workspace), task=task, resumable=True
     )

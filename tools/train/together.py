@@ -22,10 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import BaseModel
 
 from ...resources.foundation.errors import JobError, NlpSkillsError
 from ...resources.foundation.files import read_json, write_json
-from ...resources.foundation.language import Text, speaking, spoken_language
+from ...resources.foundation.json_object import JsonObject
+from ...resources.foundation.language import Language, Text, speaking, spoken_language
 from ...resources.foundation.process import identity, living
 from ...resources.job import JobFolder
 from ...resources.task import Prompt, TaskFolder
@@ -41,6 +43,24 @@ _POLL_SECONDS, _GRACE_SECONDS = 0.2, 5.0
 _PATIENCE = timedelta(hours=2)  # for each other, while one of them tokenises or writes
 
 
+class RunRequest(BaseModel):
+    """`run.json`: what each of the processes trains with, and the process (`leader`) that waits for them."""
+
+    leader: JsonObject  # as `process.identity` has it
+    job: Path
+    by_hand: bool
+    language: Language
+    task: Path
+    version: int
+    base_path: Path
+    rendered: Path
+    labels: list[str]
+    prompt: Prompt
+    threads: int
+    processes: int
+    gpu: bool
+
+
 def train_together(run: TrainingRun) -> TrainingResult:
     """Train the run's version with `run.processes` processes.
 
@@ -51,24 +71,22 @@ def train_together(run: TrainingRun) -> TrainingResult:
     place = run.running.folder.root / "together"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
-    write_json(
-        place / "run.json",
-        {
-            "leader": identity(os.getpid()),
-            "job": str(run.running.folder.root),
-            "by_hand": run.running.by_hand,
-            "language": spoken_language(),
-            "task": str(run.version.task.root),
-            "version": run.version.number,
-            "base_path": str(run.base_path),
-            "rendered": str(run.rendered),
-            "labels": run.labels,
-            "prompt": run.prompt.model_dump(mode="json"),
-            "threads": max(1, run.threads // run.processes),
-            "processes": run.processes,
-            "gpu": run.gpu,
-        },
+    request = RunRequest(
+        leader=identity(os.getpid()),
+        job=run.running.folder.root,
+        by_hand=run.running.by_hand,
+        language=spoken_language(),
+        task=run.version.task.root,
+        version=run.version.number,
+        base_path=run.base_path,
+        rendered=run.rendered,
+        labels=run.labels,
+        prompt=run.prompt,
+        threads=max(1, run.threads // run.processes),
+        processes=run.processes,
+        gpu=run.gpu,
     )
+    write_json(place / "run.json", request.model_dump(mode="json"))
     command = [
         sys.executable,
         "-m",
@@ -156,29 +174,29 @@ class _Silent(RunningJob):
 
 def main(run_file: Path) -> int:
     """One of the processes; returns its exit status."""
-    given = read_json(run_file)
-    threading.Thread(target=_end_with, args=(given["leader"],), daemon=True).start()
+    given = RunRequest.model_validate(read_json(run_file))
+    threading.Thread(target=_end_with, args=(given.leader,), daemon=True).start()
     settle_libraries()
     from accelerate import PartialState
 
     from .run_training import run_training
 
-    state = PartialState(cpu=not given["gpu"], timeout=_PATIENCE)
-    folder, task = JobFolder(Path(given["job"])), TaskFolder(Path(given["task"]))
+    state = PartialState(cpu=not given.gpu, timeout=_PATIENCE)
+    folder, task = JobFolder(given.job), TaskFolder(given.task)
     kind = RunningJob if state.is_main_process else _Silent
-    version = VersionFolder(task, given["version"])
-    with speaking(given["language"]):
+    version = VersionFolder(task, given.version)
+    with speaking(given.language):
         run = TrainingRun(
             task=task.load(),
             version=version,
-            running=kind(folder, task, given["by_hand"]),
-            base_path=Path(given["base_path"]),
-            rendered=Path(given["rendered"]),
-            labels=given["labels"],
-            prompt=Prompt(**given["prompt"]),
-            threads=given["threads"],
-            processes=given["processes"],
-            gpu=given["gpu"],
+            running=kind(folder, task, given.by_hand),
+            base_path=given.base_path,
+            rendered=given.rendered,
+            labels=given.labels,
+            prompt=given.prompt,
+            threads=given.threads,
+            processes=given.processes,
+            gpu=given.gpu,
         )
         try:
             outcome = run_training(method_of(version.config()), run)
@@ -197,7 +215,7 @@ def main(run_file: Path) -> int:
     return 0
 
 
-def _end_with(leader: dict[str, Any]) -> None:
+def _end_with(leader: JsonObject) -> None:
     """End this process as soon as the job's own is gone: nobody would take over what it makes."""
     while living(leader):
         time.sleep(_POLL_SECONDS)

@@ -14,6 +14,8 @@ from ...resources.foundation.language import Text
 from ..compute.jobs.redaction import without_secrets
 from ..data.chat_template import settle_template
 from ..data.control_tokens import found_in, plain_messages, tokens_of
+from ..data.rows import Row
+from ..data.task_kind import Message
 
 MASKED = -100
 _FORM = 3  # counts up when what is stored changes, so that an older cache is not taken for it
@@ -105,7 +107,7 @@ def end_ids_of(folder: Path, tokenizer: Any) -> set[int]:
     return set(ids) if isinstance(ids, list) else {ids} if ids is not None else set()
 
 
-def tokenise(rows: Sequence[dict[str, Any]], tokenizer: Any, end_ids: set[int]) -> list[TokenisedRow]:
+def tokenise(rows: Sequence[Row], tokenizer: Any, end_ids: set[int]) -> list[TokenisedRow]:
     """The ids of each rendered row `{id, prompt, completion}`, as TRL makes them: the answer is what follows the
     longest beginning that prompt and prompt with answer share. A pair `{id, prompt, chosen, rejected}` gives two rows,
     the chosen answer's first.
@@ -142,7 +144,7 @@ def tokenise(rows: Sequence[dict[str, Any]], tokenizer: Any, end_ids: set[int]) 
     ]
 
 
-def _apply_template(tokenizer: Any, messages: Sequence[dict[str, Any]], row_id: str, **settings: Any) -> str:
+def _apply_template(tokenizer: Any, messages: Sequence[Message], row_id: str, **settings: Any) -> str:
     """The conversation as the chat template writes it.
 
     Raises:
@@ -170,7 +172,7 @@ def _apply_template(tokenizer: Any, messages: Sequence[dict[str, Any]], row_id: 
         ) from None
 
 
-def _texts_of(messages: Sequence[dict[str, Any]]) -> list[str]:
+def _texts_of(messages: Sequence[Message]) -> list[str]:
     return [str(message.get("content") or "") for message in messages]
 
 
@@ -221,11 +223,11 @@ def read_tokenised(folder: Path) -> list[TokenisedRow]:
     return [TokenisedRow(**row) for row in load_from_disk(str(folder / "rows"))]
 
 
-def _key(rendered: Path, tokenizer_folder: Path) -> dict[str, Any]:
+def _key(rendered: Path, tokenizer_folder: Path) -> dict[str, str | int]:
     return {"form": _FORM, "rows": sha256_file(rendered), "tokenizer": tokenizer_hash(tokenizer_folder)}
 
 
-def _place(key: dict[str, Any], cache: Path) -> Path:
+def _place(key: dict[str, str | int], cache: Path) -> Path:
     return cache / sha256_bytes(json.dumps(key, sort_keys=True).encode())[:12]
 
 

@@ -32,6 +32,7 @@ from ..compute.jobs.stopwatch import Stopwatch
 from .checkpoints import LogEntry, keep_only, seal
 from .method import Method
 
+Batch = dict[str, Any]  # tensors, by the names that TRL's collators give them
 _MASKED = -100
 _DISK_IS_FULL = 2**20
 _SECONDS_BETWEEN_REPORTS = 0.5
@@ -137,7 +138,7 @@ class AnswerTrainer(SealedTrainer, SFTTrainer):
         )
 
     def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Mean negative log-likelihood of the trained tokens of the whole (accumulated) batch."""
         self.tokens_seen += int(inputs["attention_mask"].sum()) if model.training else 0
@@ -150,7 +151,7 @@ class AnswerTrainer(SealedTrainer, SFTTrainer):
         self._metrics[mode]["mean_token_accuracy"].append(right.float().mean().item() if len(right) else 0.0)
         return losses.sum() / count.clamp(min=1)
 
-    def _score(self, inputs: dict[str, Any]) -> tuple[Any, Any, Any]:
+    def _score(self, inputs: Batch) -> tuple[Any, Any, Any]:
         """The loss and the correctness of each trained token, and the mask (batch, length - 1) of where they stand.
 
         Padding stands on the right of causal attention, so no mask is needed to keep it out.
@@ -176,7 +177,7 @@ class AnswerTrainer(SealedTrainer, SFTTrainer):
         losses, right = (torch.cat(parts) for parts in zip(*pieces, strict=True))
         return losses, right, wanted
 
-    def _score_rows(self, inputs: dict[str, Any]) -> tuple[float, int, Any]:
+    def _score_rows(self, inputs: Batch) -> tuple[float, int, Any]:
         """Summed loss, number of trained tokens, and for each row whether greedy decoding gives its answer.
 
         Greedy decoding gives exactly the answer when every token of it, its end of turn included, is the likeliest one

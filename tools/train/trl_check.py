@@ -15,15 +15,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from ...resources.foundation.errors import NlpSkillsError, TrainingError
 from ...resources.foundation.files import read_json, sha256_bytes, write_json
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ...resources.foundation.wording import nearest, problem_in_words
 from ...resources.task import TaskFolder
+from ...resources.workspace import Workspace
 from ..compute.environments.libraries import settle_libraries
 from ..compute.jobs.job_control import error_of
+from ..compute.worker import find_worker
+from .finding import Finding
+from .method import Method
 from .trl_names import OURS
 from .trl_owned import owner_of
 from .worker_request import run_in_worker
@@ -84,24 +89,23 @@ def _unlike(kind: Any, value: Any) -> Text | None:
 
 
 def _refused_error(name: str, value: Any, wanted: Text) -> TrainingError:
-    end = "" if wanted.en.endswith((".", "!")) else "."
+    given = f"trl.{name} = {str(value)[:60]}"
+    end = "" if wanted.en.endswith((".", "!")) else Text(".", "。")
     return TrainingError(
-        Text(
-            f"trl.{name} = {str(value)[:60]} cannot be used: {wanted.en}{end}",
-            f"trl.{name} = {str(value)[:60]} 不能用：{wanted.zh}{'' if end == '' else '。'}",
-        ),
+        Text(f"{given} cannot be used: ", f"{given} 不能用：") + wanted + end,
         Text("Give it another value, or leave it out.", "請改成別的值，或省略它。"),
         field=f"trl.{name}",
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class Request:
+class Request(BaseModel):
     """Options to be checked against a configuration class, and the file that says what came of it."""
+
+    model_config = ConfigDict(frozen=True)
 
     file: Path
     configuration: str
-    options: dict[str, Any]
+    options: JsonObject
 
     def outcome(self) -> NlpSkillsError | bool:
         """What was found: the refusal, True where nothing is wrong, False where it is not known yet. Light."""
@@ -112,20 +116,19 @@ class Request:
 
     def check_here(self) -> None:
         """Check in this process, which has TRL."""
-        content: dict[str, Any] = {"format": 1}
+        refusal = None
         try:
             check_options(self.configuration, self.options)
         except TrainingError as error:
-            content["error"] = error.to_dict()
+            refusal = error.to_dict()
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        write_json(self.file, content)
+        write_json(self.file, {"format": 1, **({"error": refusal} if refusal else {})})
 
     def check_in_worker(self, python: Path, seconds: float) -> bool:
         """Have the worker check, and wait for it at most so many seconds. Whether it is still at it."""
         if self.outcome():
             return False
-        content = {"file": str(self.file), "configuration": self.configuration, "options": self.options}
-        return run_in_worker(MODULE, content, python, seconds)
+        return run_in_worker(MODULE, self, python, seconds)
 
 
 def request_for(task: TaskFolder, configuration: str, options: Mapping[str, Any], python: Path) -> Request:
@@ -134,13 +137,38 @@ def request_for(task: TaskFolder, configuration: str, options: Mapping[str, Any]
     key = json.dumps(
         [configuration, dict(options), str(python), packages.stat().st_mtime_ns], sort_keys=True, ensure_ascii=False
     )
-    return Request(task.cache / "trl" / f"{sha256_bytes(key.encode())[:12]}.json", configuration, dict(options))
+    file = task.cache / "trl" / f"{sha256_bytes(key.encode())[:12]}.json"
+    return Request(file=file, configuration=configuration, options=dict(options))
+
+
+def check_trl_in_worker(workspace: Workspace, task: TaskFolder, method: Method, seconds: float) -> bool:
+    """Have the worker check the plan's options for TRL, where it stands here. Whether it is still at it after so many
+    seconds."""
+    options, python = method.trl, find_worker(workspace)
+    if not options or not method.configuration or python is None:
+        return False
+    return request_for(task, method.configuration, options, python).check_in_worker(python, seconds)
+
+
+def check_trl(workspace: Workspace, task: TaskFolder, method: Method, here: bool) -> list[Finding]:
+    """Whether TRL refuses the plan's options: the one of this process (`here`), else the worker's, where it was asked."""
+    options = method.trl
+    python = Path(sys.executable) if here else find_worker(workspace)
+    if not options or not method.configuration or python is None:
+        return []
+    request = request_for(task, method.configuration, options, python)
+    if here:
+        request.check_here()
+    found = request.outcome()
+    if not isinstance(found, NlpSkillsError):
+        return []
+    return [Finding.of_error("trl", found)]
 
 
 def main() -> int:
-    content = json.loads(sys.stdin.read())
+    request = Request.model_validate_json(sys.stdin.read())
     settle_libraries()
-    Request(Path(content["file"]), content["configuration"], content["options"]).check_here()
+    request.check_here()
     return 0
 
 

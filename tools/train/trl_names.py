@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ...resources.foundation.errors import TrainingError
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 
 # TRL's, transformers' and PEFT's names, of today and of earlier releases, each with ours.
@@ -43,7 +44,7 @@ def written_as_ours(
     method: str,
     fields: Collection[str],
     inherited: Mapping[str, Any] = MappingProxyType({}),
-) -> tuple[dict[str, Any], list[Text]]:
+) -> tuple[JsonObject, list[Text]]:
     """Settings under our names, and a word on each that had another; what stands in `trl` under a name of ours too.
 
     Arguments:
@@ -55,10 +56,10 @@ def written_as_ours(
     """
     options = settings.get("trl")
     inside = dict(options) if isinstance(options, Mapping) else {}
-    ours: dict[str, Any] = {}
+    ours: JsonObject = {}
     given_as: dict[str, str] = {}
     words: list[Text] = []
-    rest: dict[str, Any] = {}
+    rest: JsonObject = {}
     everything = [(str(name), str(name), value) for name, value in settings.items() if name != "trl"]
     everything += [(f"trl.{name}", str(name), value) for name, value in inside.items()]
     for shown, name, value in everything:

@@ -244,7 +244,9 @@ def refuse_owned(options: Any) -> None:
         if owned := owner_of(str(name)):
             shown = str(name)[:40]
             raise TrainingError(
-                Text(f"trl.{shown} is not to be set: {owned.why.en}.", f"不能設定 trl.{shown}：{owned.why.zh}。"),
+                Text("trl.{option} is not to be set: {why}.", "不能設定 trl.{option}：{why}。").format(
+                    option=shown, why=owned.why
+                ),
                 owned.instead,
                 field=f"trl.{shown}",
             )

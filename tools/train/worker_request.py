@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import threading
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel
 
 from ...resources.foundation.plugin_files import RUN_VARIABLE
 
 
-def run_in_worker(module: str, content: Mapping[str, Any], python: Path, seconds: float) -> bool:
-    """Run a module of ours with `content` as JSON on its standard input. Whether it is still at it.
+def run_in_worker(module: str, request: BaseModel, python: Path, seconds: float) -> bool:
+    """Run a module of ours with the request as JSON on its standard input. Whether it is still at it.
 
     Arguments:
         seconds: how long it is waited for at most; it goes on after that.
@@ -29,7 +28,7 @@ def run_in_worker(module: str, content: Mapping[str, Any], python: Path, seconds
         start_new_session=True,
     )
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # one that ended before it had heard what to do
-        process.communicate(json.dumps(content).encode(), timeout=seconds)
+        process.communicate(request.model_dump_json().encode(), timeout=seconds)
     if process.poll() is not None:
         return False
     threading.Thread(target=process.wait, daemon=True).start()  # it leaves no zombie when it ends

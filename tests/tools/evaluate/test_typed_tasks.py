@@ -26,7 +26,8 @@ from nlp_skills.tools.evaluate import run as evaluating
 from nlp_skills.tools.evaluate.compare import compare
 from nlp_skills.tools.evaluate.diagnosis import diagnose
 from nlp_skills.tools.evaluate.proposing import start
-from nlp_skills.tools.train.planning import plan_training, ready_to_train
+from nlp_skills.tools.train.planning import plan_training
+from nlp_skills.tools.train.preflight import require_ready
 from tests.tools.evaluate.typed_tasks import visit, write_typed_task
 
 pytestmark = pytest.mark.worker
@@ -51,7 +52,7 @@ class Measured:
     def train_version(self, task: TaskFolder, settings: dict[str, Any], parent: str = "none") -> VersionFolder:
         given = {"base_model": str(self.base), **settings}
         plan = plan_training(self.workspace, task, given, parent, [], None).plan
-        name = ready_to_train(self.workspace, task, plan, confirm=False)
+        name = require_ready(self.workspace, task, plan, confirm=False).plan.name
         self.run_to_end(task, "train", ["scripts/04_train.py"], ["--plan", name])
         result = self.run_to_end(task, "evaluate", evaluating.ENTRY, ["--version", "latest"])
         return VersionFolder(task, int(result["version"][1:]))

@@ -27,7 +27,7 @@ from nlp_skills.tools.data.rows import Row, row_id
 from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.evaluate import model
 from nlp_skills.tools.evaluate import run as evaluating
-from nlp_skills.tools.train import preflight, tokenise
+from nlp_skills.tools.train import row_checks, tokenise
 from nlp_skills.tools.train import run as training
 from nlp_skills.tools.train.methods import sft
 from nlp_skills.tools.train.planning import plan_training
@@ -259,7 +259,7 @@ def truncation(root: Path, base: Path, seed: int) -> VersionFolder:
 def _audit_ignored() -> Iterator[None]:
     with ExitStack() as patches:
         patches.enter_context(mock.patch(f"{_COURSE}.refuse", lambda _task, _audit: None))
-        patches.enter_context(mock.patch.object(preflight, "said_of_long_rows", lambda *_: []))
+        patches.enter_context(mock.patch.object(row_checks, "said_of_long_rows", lambda *_: []))
         yield
 
 

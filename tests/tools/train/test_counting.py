@@ -15,9 +15,10 @@ from nlp_skills.resources.task import TaskFolder, TaskType
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.hardware import describe_machine
 from nlp_skills.tools.compute.machine import Prospect
-from nlp_skills.tools.train import planning
+from nlp_skills.tools.train import preflight
 from nlp_skills.tools.train.answers import PlanAnswer
-from nlp_skills.tools.train.planning import RemoteTarget, plan_training, ready_to_send, ready_to_train
+from nlp_skills.tools.train.planning import plan_training
+from nlp_skills.tools.train.preflight import RemoteTarget, require_ready
 
 from .conftest import write_rows
 
@@ -131,16 +132,16 @@ def test_on_another_machine_a_row_that_may_be_too_long_is_decided_on_first(
     with speaking("en"):
         plan_training(workspace, task, {"base_model": "Qwen/Qwen3-0.6B"}, None, [], "one")
         with pytest.raises(TrainingError, match="max_length"):
-            ready_to_send(workspace, task, "one", True, away)
+            require_ready(workspace, task, "one", True, away)
         plan_training(workspace, task, {"base_model": "Qwen/Qwen3-0.6B", "long_rows": "cut"}, None, [], "two")
-        assert ready_to_send(workspace, task, "two", True, away)[0] == "two"
+        assert require_ready(workspace, task, "two", True, away).plan.name == "two"
 
 
 def test_nobody_is_asked_for_consent_while_rows_are_being_counted(
     workspace: Workspace, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = make_task(workspace, "generation")
-    monkeypatch.setattr(planning, "count_rows", lambda *_: True)
+    monkeypatch.setattr(preflight, "count_rows", lambda *_: True)
     assert "still being counted" in plan(workspace, task, tiny_model).message
     with speaking("en"), pytest.raises(TrainingError, match="still being counted"):
-        ready_to_train(workspace, task, None, True)
+        require_ready(workspace, task, None, True)

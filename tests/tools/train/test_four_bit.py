@@ -17,7 +17,8 @@ from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.evaluate.model import version_paths
-from nlp_skills.tools.train.planning import plan_training, ready_to_train
+from nlp_skills.tools.train.planning import plan_training
+from nlp_skills.tools.train.preflight import require_ready
 from tests.tools.train.trained import Trainings, measures
 
 pytestmark = pytest.mark.minutes
@@ -101,7 +102,7 @@ def test_without_bitsandbytes_the_plan_says_how_to_install_it(
     [finding] = [finding for finding in answer.findings if finding["code"] == "load_in_4bit"]
     assert finding["level"] == "blocking" and f"{worker} -m pip install 'bitsandbytes" in finding["fix"]
     with pytest.raises(MissingRequirement):
-        ready_to_train(workspace, task, "four", confirm=True)
+        require_ready(workspace, task, "four", confirm=True)
 
 
 def test_every_weight_cannot_be_trained_in_four_bits(workspace: Workspace, task: TaskFolder, tiny_model: Path) -> None:

@@ -15,7 +15,7 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.data.task_kind import task_kinds
 from nlp_skills.tools.train.default_settings import resolve_settings
 from nlp_skills.tools.train.method import default_method, make_method, methods
-from nlp_skills.tools.train.planning import ready_to_train
+from nlp_skills.tools.train.preflight import require_ready
 from nlp_skills.tools.train.reward import chosen_rewards, rewards
 from nlp_skills.tools.train.training_context import TrainingContext
 from tests.tools.train.conftest import write_rows
@@ -74,7 +74,7 @@ def test_a_plan_edited_to_another_method_is_refused_before_it_is_trained(
     content = {"format": 1, "name": answer.plan, "method": "sft", "base_model": str(base)}
     Path(answer.file).write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(TrainingError) as refused:
-        ready_to_train(workspace, pairs, answer.plan, confirm=True)
+        require_ready(workspace, pairs, answer.plan, confirm=True)
     assert refused.value.problem.en.startswith("sft needs ")
 
 

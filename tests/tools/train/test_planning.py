@@ -32,7 +32,8 @@ from nlp_skills.tools.train.estimate import Rows, estimate, memory_by_parts
 from nlp_skills.tools.train.method import make_method, methods
 from nlp_skills.tools.train.methods.sft import Sft
 from nlp_skills.tools.train.plan import read_plan
-from nlp_skills.tools.train.planning import plan_training, ready_to_train
+from nlp_skills.tools.train.planning import plan_training
+from nlp_skills.tools.train.preflight import require_ready
 from nlp_skills.tools.train.tokenise import TokenisedRow
 from nlp_skills.tools.train.training_context import TrainingContext
 from tests.tools.train.conftest import write_task
@@ -107,7 +108,7 @@ def test_a_first_plan_fills_every_setting_in_and_says_why(workspace: Workspace, 
     assert answer.estimate.seconds[0] < answer.estimate.seconds[1] and "wide" in answer.estimate.source
     assert answer.next_step.tool == "train" and answer.next_step.arguments == {"task": "news", "plan": "plan-v1"}
     assert read_plan(task, "plan-v1").settings.model_dump(exclude_none=True) == answer.settings
-    assert ready_to_train(workspace, task, None, confirm=False) == "plan-v1"
+    assert require_ready(workspace, task, None, confirm=False).plan.name == "plan-v1"
 
 
 def test_a_plan_speaks_chinese_to_a_chinese_reader(workspace: Workspace, task: TaskFolder, base: Path) -> None:
@@ -176,7 +177,7 @@ def test_a_plan_edited_by_hand_is_checked_before_it_is_trained(
     content = Path(answer.file).read_text(encoding="utf-8")
     write_atomic(Path(answer.file), content.replace("epochs:", "epoch:"))
     with pytest.raises(TrainingError) as refused:
-        ready_to_train(workspace, task, answer.plan, confirm=False)
+        require_ready(workspace, task, answer.plan, confirm=False)
     assert refused.value.field == "epoch" and "epochs" in refused.value.fix.en
 
 
@@ -186,14 +187,14 @@ def test_a_base_model_not_downloaded_leads_to_its_set_up(workspace: Workspace, t
     assert answer.next_step.arguments == {"what": "base_model", "name": "nobody/Nothing-4B"}
     assert answer.settings["learning_rate"] == 2e-4  # four billion parameters, by its name
     with pytest.raises(MissingRequirement):
-        ready_to_train(workspace, task, None, confirm=True)
+        require_ready(workspace, task, None, confirm=True)
 
 
 def test_training_without_a_plan_or_data_says_what_comes_first(workspace: Workspace, base: Path) -> None:
     bare = TaskFolder(workspace.root / "bare")
     write_yaml(bare.file, {"name": "bare", "labels": ["a", "b"]})
     with pytest.raises(TrainingError, match="plan"):
-        ready_to_train(workspace, bare, None, confirm=False)
+        require_ready(workspace, bare, None, confirm=False)
     answer = plan(workspace, bare, {"base_model": str(base)})
     assert answer.next_step.tool == "coach" and answer.findings[0]["code"] == "data"
     write_yaml(bare.data_source_file, {"sources": [{"type": "file", "path": "/rows.csv"}]})
@@ -209,7 +210,7 @@ def test_what_is_no_causal_model_is_refused(
     answer = plan(workspace, task, {"base_model": str(folder(tmp_path / "other"))})
     assert answer.findings[0]["code"] == "base_model"
     with pytest.raises(NlpSkillsError) as refused:
-        ready_to_train(workspace, task, None, confirm=True)
+        require_ready(workspace, task, None, confirm=True)
     assert refused.value.field == "base_model"
 
 
@@ -225,9 +226,9 @@ def test_a_model_too_large_for_the_memory_is_refused_and_a_tight_or_long_one_ask
     answer = plan(workspace, task, {"base_model": str(long), "epochs": 100, "batch_size": 1}, name="slow")
     assert any(found["code"] == "time" and found["level"] == "confirm" for found in answer.findings)
     with pytest.raises(TrainingError, match="hours") as asked:
-        ready_to_train(workspace, task, "slow", confirm=False)
+        require_ready(workspace, task, "slow", confirm=False)
     assert "confirm=True" in asked.value.fix.en and answer.next_step.arguments["confirm"] is True
-    assert ready_to_train(workspace, task, "slow", confirm=True) == "slow"
+    assert require_ready(workspace, task, "slow", confirm=True).plan.name == "slow"
 
 
 def test_nothing_is_downloaded_for_a_model_that_memory_cannot_hold(
@@ -415,7 +416,7 @@ def test_a_base_model_without_a_chat_template_is_refused_when_it_is_planned(
     assert finding["level"] == "blocking" and "no chat template" in finding["problem"]
     assert answer.next_step.arguments["settings"] == {"base_model": "<its chat variant>"}
     with pytest.raises(TrainingError, match="no chat template"):
-        ready_to_train(workspace, task, answer.plan, confirm=True)
+        require_ready(workspace, task, answer.plan, confirm=True)
 
 
 def test_a_template_that_writes_the_date_and_rows_that_hold_control_tokens_are_told_with_the_plan(

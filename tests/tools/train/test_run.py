@@ -18,7 +18,8 @@ from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.train.checkpoints import sealed_checkpoints
-from nlp_skills.tools.train.planning import plan_training, ready_to_train
+from nlp_skills.tools.train.planning import plan_training
+from nlp_skills.tools.train.preflight import require_ready
 from tests.tools.compute.working import eventually
 
 pytestmark = pytest.mark.minutes
@@ -40,7 +41,7 @@ def submit(workspace: Workspace, task: TaskFolder, tiny_model: Path, worker: Pat
 
     def start(plan: str) -> JobFolder:
         plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], plan)
-        name = ready_to_train(workspace, task, plan, confirm=False)
+        name = require_ready(workspace, task, plan, confirm=False).plan.name
         return job_control.submit(
             workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=worker, task=task, resumable=True
         )
@@ -197,7 +198,7 @@ def test_a_second_training_of_the_task_is_queued_with_its_version_and_its_data_a
     assert first.state() == "running", job_control.failure(first)
     monkeypatch.delenv("KILL_AT")
     with pytest.raises(TrainingError, match=first.id):
-        ready_to_train(workspace, task, "first", confirm=False)
+        require_ready(workspace, task, "first", confirm=False)
 
     answer = plan_training(
         workspace, task, {"base_model": str(tiny_model), **SETTINGS, "epochs": 1}, "none", [], "second"

@@ -12,7 +12,8 @@ from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder, version_numbers
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.jobs import job_control
-from nlp_skills.tools.train.planning import plan_training, ready_to_train
+from nlp_skills.tools.train.planning import plan_training
+from nlp_skills.tools.train.preflight import require_ready
 
 SECONDS = 180.0
 
@@ -66,7 +67,7 @@ def ready(workspace: Workspace, task: TaskFolder, plan: str) -> str:
     """The plan's name, once the worker has checked it: under load that takes longer than a call."""
     while True:
         try:
-            return ready_to_train(workspace, task, plan, confirm=False)
+            return require_ready(workspace, task, plan, confirm=False).plan.name
         except TrainingError as error:
             if "still being" not in error.problem.en:
                 raise

@@ -102,11 +102,9 @@ class Dpo(Method):
     def describe_settings(self, rows: int) -> Text:
         times = "once" if self.epochs == 1 else f"{self.epochs} times"
         return Text(
-            f"preferences (dpo, beta {self.beta:g}), {self.describe_method().en}, {rows} pairs {times} at learning rate "
-            f"{self.learning_rate:g}",
-            f"偏好訓練（dpo，beta {self.beta:g}）、{self.describe_method().zh}，{rows} 組配對訓練 {self.epochs} 輪，"
-            f"學習率 {self.learning_rate:g}",
-        )
+            f"preferences (dpo, beta {self.beta:g}), {{what}}, {rows} pairs {times} at learning rate {self.learning_rate:g}",
+            f"偏好訓練（dpo，beta {self.beta:g}）、{{what}}，{rows} 組配對訓練 {self.epochs} 輪，學習率 {self.learning_rate:g}",
+        ).format(what=self.describe_method())
 
     @classmethod
     def describe_scores(cls, training: TrainingFigures) -> Text:

@@ -156,13 +156,12 @@ class Grpo(Method):
 
     def describe_settings(self, rows: int) -> Text:
         times = "once" if self.epochs == 1 else f"{self.epochs} times"
-        named = ", ".join(self.rewards or [])
         return Text(
-            f"rewards (grpo: {named}), {self.describe_method().en}, {several(rows, 'question')} {times}, {self.num_generations} "
-            f"answers each, at learning rate {self.learning_rate:g}",
-            f"獎勵訓練（grpo：{named}）、{self.describe_method().zh}，{rows} 個問題訓練 {self.epochs} 輪、每題 "
-            f"{self.num_generations} 個回答，學習率 {self.learning_rate:g}",
-        )
+            f"rewards (grpo: {{rewards}}), {{what}}, {several(rows, 'question')} {times}, {self.num_generations} answers each, "
+            f"at learning rate {self.learning_rate:g}",
+            f"獎勵訓練（grpo：{{rewards}}）、{{what}}，{rows} 個問題訓練 {self.epochs} 輪、每題 {self.num_generations} 個回答，"
+            f"學習率 {self.learning_rate:g}",
+        ).format(rewards=", ".join(self.rewards or []), what=self.describe_method())
 
     @classmethod
     def describe_scores(cls, training: TrainingFigures) -> Text:
@@ -175,10 +174,10 @@ class Grpo(Method):
             f"驗證資料的平均獎勵：{reward:.2f}（第 {training.best_step} 步），訓練前是 {before:.2f}",
         )
         if reward > before:
-            return Text(f"{figures.en}.", f"{figures.zh}。")
-        return Text(
-            f"{figures.en}: nothing was gained. Plan again with a learning_rate a fifth as large, or with more epochs.",
-            f"{figures.zh}：沒有進步。請用五分之一的 learning_rate 或更多 epochs 重新規劃。",
+            return figures + Text(".", "。")
+        return figures + Text(
+            ": nothing was gained. Plan again with a learning_rate a fifth as large, or with more epochs.",
+            "：沒有進步。請用五分之一的 learning_rate 或更多 epochs 重新規劃。",
         )
 
     @classmethod

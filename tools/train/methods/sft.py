@@ -111,6 +111,10 @@ class Sft(Method):
                 "最多的標籤超過最少的三倍；balance: oversample 可能對少數標籤有幫助。",
             )
 
+    @property
+    def processes_asked(self) -> int | None:
+        return self.num_processes
+
     def shared_by(self, processes: int) -> tuple[int, int] | None:
         batch, accumulation = self.batch_size or 1, self.gradient_accumulation or 1
         if accumulation % processes == 0:
@@ -123,10 +127,9 @@ class Sft(Method):
         return max(counts) * len(counts) if self.balance == "oversample" and counts else context.train_rows
 
     def describe_settings(self, rows: int) -> Text:
-        return Text(
-            f"{self.describe_method().en}, {several(self.epochs or 1, 'epoch')} over {several(rows, 'row')} at learning rate "
-            f"{self.learning_rate:g}",
-            f"{self.describe_method().zh}，{rows} 列訓練 {self.epochs} 輪，學習率 {self.learning_rate:g}",
+        return self.describe_method() + Text(
+            f", {several(self.epochs or 1, 'epoch')} over {several(rows, 'row')} at learning rate {self.learning_rate:g}",
+            f"，{rows} 列訓練 {self.epochs} 輪，學習率 {self.learning_rate:g}",
         )
 
     @classmethod
@@ -141,9 +144,9 @@ class Sft(Method):
             else Text(f"{exact or 0:.0%} answered exactly", f"完全答對 {exact or 0:.0%}")
         )
         return Text(
-            f"On the validation rows: {share.en}, loss {loss:.3f} (step {step}).",
-            f"驗證資料：{share.zh}、損失 {loss:.3f}（第 {step} 步）。",
-        )
+            f"On the validation rows: {{share}}, loss {loss:.3f} (step {step}).",
+            f"驗證資料：{{share}}、損失 {loss:.3f}（第 {step} 步）。",
+        ).format(share=share)
 
     @classmethod
     def default_learning_rate(cls, lora: bool, tiny: bool) -> tuple[float, Text]:
