@@ -14,7 +14,9 @@ from nlp_skills.resources.foundation.errors import PluginError, TrainingError
 from nlp_skills.resources.foundation.kinds import REGISTRIES, is_stand_in, registry, use_plugins_of
 from nlp_skills.tools.compute.machine import CheckResult, make_machine
 from nlp_skills.tools.data.task_kind import Spelling, Unfit, kind_of, task_kind
-from nlp_skills.tools.train.method import TrainingContext, make_method
+from nlp_skills.tools.train.default_settings import resolve_settings, warn_of_settings
+from nlp_skills.tools.train.method import make_method
+from nlp_skills.tools.train.training_context import TrainingContext
 from tests.docs.extending import files_of
 
 EXAMPLES = files_of("extending.md")
@@ -42,23 +44,31 @@ PATIENT = """
 from typing import ClassVar
 from nlp_skills.resources.foundation.errors import TrainingError
 from nlp_skills.resources.foundation.language import Text
-from nlp_skills.tools.train.method import ComputeCost, Method
+from nlp_skills.tools.train.method import Method
+from nlp_skills.tools.train.training_context import ComputeCost
 class Patient(Method):
     '''Trains when it likes.'''
     accepts: ClassVar[tuple[str, ...]] = ("label",)
     wants: ClassVar[Text] = Text("rows with a label", "有標籤的資料")
-    naps: int | None = None
-    def resolve(self, context):
-        return self.model_copy(update={"naps": context.train_rows}), {"naps": Text("one a row", "每筆一次")}
+    eval_metric: ClassVar[str] = "eval_loss"
+    @classmethod
+    def default_learning_rate(cls, lora, tiny): return 1e-4, Text("slowly", "慢慢來")
+    @classmethod
+    def default_epochs(cls, rows, tiny): return rows, Text("one nap a row", "每筆一次")
+    @classmethod
+    def default_batch(cls, context, tiny): return 1, 2, Text("one by one", "一次一筆")
     def compute_cost(self): return ComputeCost(answers=2, written=(1.0, 3.0))
-    def describe_settings(self, rows): return Text(f"{self.naps} naps", f"小睡 {self.naps} 次")
+    def describe_settings(self, rows): return Text(f"{self.epochs} naps", f"小睡 {self.epochs} 次")
     @classmethod
     def describe_scores(cls, training): return Text("", "")
     def rows_per_epoch(self, context): return context.train_rows * 2
-    def warnings(self, context): raise TrainingError(Text("Too tired.", "太累了。"), Text("Sleep.", "去睡。"), field="naps")
-    @classmethod
-    def follow_up(cls, inherited, changed): return {**inherited, **changed}
-    def train(self, run): raise NotImplementedError
+    def warnings(self, context): raise TrainingError(Text("Too tired.", "太累了。"), Text("Sleep.", "去睡。"), field="epochs")
+    def checkpoint_score(self, entry): return None
+    def build_dataset(self, train): return train
+    def build_trainer(self, run, parts): raise NotImplementedError
+    def final_metrics(self, history, chosen): return {}
+    def collect_evidence(self, trainer, train, history, kept): raise NotImplementedError
+    def count_tokens(self, trainer, shown, epochs): return 0
 """
 
 
@@ -113,13 +123,13 @@ def test_a_method_in_full_is_planned_with(plugins: Path) -> None:
     agree("methods", "patient")
     method, context = make_method("patient", {"base_model": "m"}), TrainingContext(7, 2)
     assert is_stand_in(registry("methods").describe("patient")) and method.kind == "patient"
-    resolved, reasons = method.resolve(context)
-    assert type(resolved) is type(method) and resolved.model_dump()["naps"] == 7 and reasons["naps"].zh == "每筆一次"
+    resolved, reasons = resolve_settings(method, context)
+    assert type(resolved) is type(method) and resolved.epochs == 7 and reasons["epochs"].zh == "每筆一次"
     assert resolved.describe_settings(3).en == "7 naps" and method.rows_per_epoch(context) == 14
-    assert method.compute_cost().written == (1.0, 3.0) and method.follow_up({"a": 1}, {"b": 2}) == {"a": 1, "b": 2}
+    assert method.compute_cost().written == (1.0, 3.0) and resolved.gradient_accumulation == 2
     with pytest.raises(TrainingError) as tired:
-        method.warnings(context)
-    assert tired.value.fix.zh == "去睡。" and tired.value.field == "naps"
+        warn_of_settings(resolved, context)
+    assert tired.value.fix.zh == "去睡。" and tired.value.field == "epochs"
 
 
 def test_a_machine_of_a_file_is_looked_at_by_the_file(plugins: Path) -> None:
