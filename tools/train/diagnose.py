@@ -10,6 +10,7 @@ from ...resources.foundation.language import COMMAS, SENTENCES, Text, detect_lan
 from ...resources.lineage import prediction_of
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version, version_numbers
+from ...resources.version_config import Expectation
 from ...resources.workspace import Workspace
 from ..evaluate.diagnosis import Cause, Diagnosis, diagnose
 from ..evaluate.diagnosis.standing import against_the_simplest, where_it_stands
@@ -17,7 +18,7 @@ from ..evaluate.metric import metric_title
 from ..evaluate.verdict import prediction_said
 from .answers import CauseFound, DiagnosisAnswer, PlannedChange, Prediction
 from .plan import NO_PARENT, Plan, method_of, plan_file, read_plan
-from .planning import expected_of, next_call, plan_training
+from .planning import next_call, plan_training
 from .preflight import check
 
 _CAUSES_SHOWN, _ROWS_SHOWN = 3, 3
@@ -81,7 +82,7 @@ def _plan(workspace: Workspace, task: TaskFolder, found: Diagnosis, advice: Caus
     folder = found.version
     name = f"after-{folder.name}-{advice.name.replace('_', '-')}"
     if not plan_file(task, name).is_file():
-        expects = expected_of(advice.expects) if advice.expects else None
+        expects = Expectation.model_validate(advice.expects.to_dict()) if advice.expects else None
         settings, parent = dict(advice.change), folder.name
         if folder.status() not in _DONE:  # nothing can build on it, but its settings can be taken up
             config = folder.config()
@@ -106,7 +107,7 @@ def _answer(
         weaker_signs={cause.name: cause.share for cause in [*found.causes[_CAUSES_SHOWN:], *found.signs]},
         not_known={name: str(because) for name, because in found.unknown.items()},
         predicted=_describe_prediction(happened.to_dict()) if happened else None,
-        expected=_describe_prediction(expected_of(expects)) if expects else None,
+        expected=_describe_prediction(expects.to_dict()) if expects else None,
         plan=PlannedChange(name=plan.name, file=str(plan_file(task, plan.name)), settings=dict(advice.change or {}))
         if plan and advice
         else None,

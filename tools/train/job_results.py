@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from ...resources.foundation.json_object import JsonObject
+from ...resources.lineage_record import VersionCost
 from ...resources.model_info import ParameterCount, TrainingFigures
 
 
@@ -36,7 +37,7 @@ class TrainedVersion(JobResult):
     training: TrainingFigures
     folder: str
     model: str
-    cost: JsonObject | None = None  # as the lineage has it
+    cost: VersionCost | None = None
 
 
 class Check(BaseModel):

@@ -9,19 +9,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from ...resources.foundation.clock import now
 from ...resources.foundation.errors import TrainingError
 from ...resources.foundation.files import lock, read_yaml, write_yaml
 from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
+from ...resources.foundation.wording import misfit_of
 from ...resources.schemas import schema_line
 from ...resources.task import TaskFolder, TaskType
 from ...resources.version import VersionFolder, version, version_numbers
-from ...resources.version_config import VersionConfig
+from ...resources.version_config import Expectation, VersionConfig
 from .default_settings import inherit_settings, resolve_settings
 from .method import Method, default_method, make_method, method_class
 from .training_context import TrainingContext
@@ -30,15 +32,6 @@ from .trl_names import written_as_ours
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _HEAD = ("format", "name", "method", "parent", "created", "changes", "expects")
 NO_PARENT = "none"
-
-
-class Expected(TypedDict):
-    """What a diagnosis predicts of a plan: where the metric should come to stand, and why, in both languages."""
-
-    metric: str
-    low: float
-    high: float
-    because: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -54,7 +47,7 @@ class Plan:
     parent: str | None = None
     changes: list[str] = field(default_factory=list)
     created: str = field(default_factory=now)
-    expects: Expected | None = None
+    expects: Expectation | None = None
     renamed: list[Text] = field(default_factory=list)
 
     def content(self) -> JsonObject:
@@ -66,7 +59,7 @@ class Plan:
             "created": self.created,
             "parent": self.parent,
             "changes": list(self.changes),
-            **({"expects": self.expects} if self.expects else {}),
+            **({"expects": self.expects.to_dict()} if self.expects else {}),
             "method": self.method,
             **settings,
         }
@@ -180,9 +173,23 @@ def read_plan(task: TaskFolder, name: str) -> Plan:
         parent=content.get("parent"),
         changes=[str(words) for words in content.get("changes") or []],
         created=str(content.get("created") or now()),
-        expects=content.get("expects"),
+        expects=_read_expectation(content.get("expects")),
         renamed=renamed,
     )
+
+
+def _read_expectation(content: object) -> Expectation | None:
+    if not content:
+        return None
+    try:
+        return Expectation.model_validate(content)
+    except ValidationError as error:
+        wrong = misfit_of(error, "expects")
+        raise TrainingError(
+            Text("{field} cannot be used: {why}.", "{field} 不能用：{why}。").format(field=wrong.field, why=wrong.said),
+            Text("Take expects out of the plan, or plan again.", "請從計畫中移除 expects，或重新規劃。"),
+            field=wrong.field,
+        ) from error
 
 
 def method_of(config: VersionConfig) -> Method:
@@ -243,7 +250,7 @@ def make_plan(
     changes: list[str],
     context: TrainingContext,
     default_base_model: str,
-    expects: Expected | None = None,
+    expects: Expectation | None = None,
 ) -> tuple[Plan, dict[str, Text]]:
     """A plan with every setting resolved, and why each main one is what it is.
 

@@ -14,16 +14,15 @@ from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import CLAUSES, SENTENCES, Text
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
-from ...resources.version_config import settings_of
+from ...resources.version_config import Expectation, settings_of
 from ...resources.workspace import Workspace
 from ..compute.jobs.words import duration
 from ..evaluate.diagnosis import diagnose
-from ..evaluate.diagnosis.cause import Expectation
 from .answers import PlanAnswer
 from .choosing import base_model_options, usual_base_model, why_base_model
 from .finding import Finding
 from .gpu_options import describe_options
-from .plan import Expected, Plan, choose_parent, make_plan, plan_file, under_our_names, write_new_plan, write_plan
+from .plan import Plan, choose_parent, make_plan, plan_file, under_our_names, write_new_plan, write_plan
 from .preflight import Preflight, ask_worker, check, survey
 from .starting_point import whole_name
 
@@ -37,7 +36,7 @@ def plan_training(
     parent: str | None,
     changes: list[str],
     name: str | None,
-    expects: Expected | None = None,
+    expects: Expectation | None = None,
 ) -> PlanAnswer:
     """Write `configs/<name>.yaml` and say what it means.
 
@@ -119,24 +118,14 @@ def _with_page(why: Text, page: str | None) -> str:
     return str(SENTENCES.join([why, f"[llm-knowledge/{page}]" if page else None]))
 
 
-def expected_of(expectation: Expectation) -> Expected:
-    """A diagnosis's prediction as a plan holds it."""
-    return {
-        "metric": expectation.metric,
-        "low": expectation.low,
-        "high": expectation.high,
-        "because": expectation.because._asdict(),
-    }
-
-
-def _expected_effect(parent: VersionFolder | None, given: JsonObject, seen: Preflight) -> Expected | None:
+def _expected_effect(parent: VersionFolder | None, given: JsonObject, seen: Preflight) -> Expectation | None:
     """What the parent's diagnosis predicts, where this is the very change it advises."""
     advice = diagnose(parent, texts=False).advice if parent else None
     if parent is None or advice is None or advice.expects is None:
         return None
     other_rows = seen.has_data and seen.snapshot.hash != parent.data_snapshot().hash
     advised = advice.change == given if given else advice.change is None and other_rows
-    return expected_of(advice.expects) if advised else None
+    return Expectation.model_validate(advice.expects.to_dict()) if advised else None
 
 
 def _with_whole_name(workspace: Workspace, task: TaskFolder, settings: JsonObject) -> JsonObject:
