@@ -164,12 +164,12 @@ def _empty(folder: VersionFolder) -> TaskError:
 
 
 def _derive_lineage(folder: VersionFolder, existing: Lineage | None) -> Lineage:
-    config = folder.config()
+    config, task = folder.config(), folder.task.load()
     data, model = folder.data_snapshot(), folder.model_info()
     environment = folder.environment().to_dict()
     evaluation = folder.latest_evaluation()
-    sentences, details = _changes(folder, config, existing)
-    origin = None if config.parent else folder.task.load().cloned_from  # a clone's first versions have it
+    sentences, details = _changes(folder, config, existing, task.language)
+    origin = None if config.parent else task.cloned_from  # a clone's first versions have it
     return Lineage(
         format=1,
         version=folder.name,
@@ -187,7 +187,7 @@ def _derive_lineage(folder: VersionFolder, existing: Lineage | None) -> Lineage:
         ),
         config=config.settings(),
         results=_results(evaluation),
-        **({"prediction": predicted} if (predicted := prediction_of(folder)) else {}),
+        **({"prediction": predicted} if (predicted := _compare_prediction(config, evaluation)) else {}),
         changes=sentences,
         change_details=details,
         seed=config.seed,
@@ -227,10 +227,14 @@ def cost_said(folder: VersionFolder) -> Text | None:
 
 def prediction_of(folder: VersionFolder) -> Prediction | None:
     """What a diagnosis expected of this version, beside what happened."""
-    expects = folder.config().expects
+    return _compare_prediction(folder.config(), folder.latest_evaluation())
+
+
+def _compare_prediction(config: VersionConfig, evaluation: Evaluation | None) -> Prediction | None:
+    expects = config.expects
     if expects is None or not {"metric", "low", "high"} <= expects.model_fields_set:
         return None
-    value = _metric_value(folder.latest_evaluation(), expects.metric)
+    value = _metric_value(evaluation, expects.metric)
     low, high = expects.low, expects.high
     outcome = "not_measured" if value is None else "below" if value < low else "above" if value > high else "within"
     return Prediction.model_validate({**expects.to_dict(), "value": value, "outcome": outcome})
@@ -269,15 +273,14 @@ def _hashes(folder: VersionFolder, model: ModelInfo, evaluation: Evaluation | No
 
 
 def _changes(
-    folder: VersionFolder, config: VersionConfig, existing: Lineage | None
+    folder: VersionFolder, config: VersionConfig, existing: Lineage | None, language: Language
 ) -> tuple[list[str], list[ChangeDetail]]:
     """The sentences in the task's language (found ones, then the person's own) and the structure of the found ones.
 
     Where the parent is gone, what was found while it stood is kept.
     """
-    language: Language = folder.task.load().language
     before = existing.change_details if existing else []
-    parent = parent_of(folder)
+    parent = _find_parent(folder, config)
     details = (
         [ChangeDetail.model_validate(change.to_dict()) for change in changes_between(parent, folder)]
         if parent
@@ -292,7 +295,11 @@ def _changes(
 
 def parent_of(folder: VersionFolder) -> VersionFolder | None:
     """The version this one was made from, where it still stands."""
-    name = folder.config().parent or ""
+    return _find_parent(folder, folder.config())
+
+
+def _find_parent(folder: VersionFolder, config: VersionConfig) -> VersionFolder | None:
+    name = config.parent or ""
     number = int(name[1:]) if name[:1] == "v" and name[1:].isdigit() else None
     if number is None or number == folder.number:
         return None

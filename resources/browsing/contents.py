@@ -80,7 +80,9 @@ def task(workspace: Workspace, task: str) -> str:
             "revision": folder.revision(),
             "updated": last_updated(folder),
             "path": str(folder.root),
-            "versions": [_version_row(VersionFolder(folder, number)) for number in version_numbers(folder)],
+            "versions": [
+                _version_row(VersionFolder(folder, number), definition.metric) for number in version_numbers(folder)
+            ],
             "current": current_version(folder),
             "deployment": standing.to_dict() if (standing := folder.current_deployment()) else None,
             "more": [f"{address}/{part}" for part in parts],
@@ -139,7 +141,8 @@ def data(workspace: Workspace, task: str) -> str:
 def versions(workspace: Workspace, task: str) -> str:
     """Every version of a task, oldest first."""
     folder = workspace.task(task)
-    rows = [_version_row(VersionFolder(folder, number)) for number in version_numbers(folder)]
+    metric = folder.load().metric
+    rows = [_version_row(VersionFolder(folder, number), metric) for number in version_numbers(folder)]
     return _json({"task": folder.name, "current": describe_current(folder), "versions": rows})
 
 
@@ -284,8 +287,9 @@ def _version(workspace: Workspace, task: str, name: str) -> VersionFolder:
     return version(workspace.task(task), name)
 
 
-def _version_row(folder: VersionFolder) -> dict[str, Any]:
-    recorded, metric = _lineage_or_none(folder) or Lineage(version=folder.name), folder.task.load().metric
+def _version_row(folder: VersionFolder, metric: str) -> dict[str, Any]:
+    """One version in a list, with its value of that metric."""
+    recorded = _lineage_or_none(folder) or Lineage(version=folder.name)
     return {
         "version": folder.name,
         "status": folder.status(),
