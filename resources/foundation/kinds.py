@@ -48,7 +48,7 @@ REGISTRIES = {
     "causes": "tools.evaluate.diagnosis.cause:CAUSES",
     "methods": "tools.train.method:METHODS",
     "rewards": "tools.train.reward:REWARDS",
-    "machines": "tools.compute.machine:MACHINES",
+    "machines": "tools.compute.named_machines:MACHINES",
     "targets": "tools.deploy.target:TARGETS",
 }
 

@@ -18,6 +18,7 @@ from ...resources.job import JobFolder, job_folder
 from ...resources.workspace import Workspace
 from ..tool_function import add_tools, tool
 from .answers import JobStatus, SetUp, What
+from .cancel import cancel_job
 from .jobs import job_control
 from .jobs.view import LONGEST_WAIT_SECONDS, chart_of, follow, list_answer, status_answer, wait_until_ended
 
@@ -69,7 +70,7 @@ async def manage_job(
     began = time.monotonic()
     folder = job_folder(workspace, job_id)
     if action == "cancel":
-        await anyio.to_thread.run_sync(job_control.cancel, folder)
+        await anyio.to_thread.run_sync(cancel_job, folder)
         answer = await anyio.to_thread.run_sync(status_answer, folder, 0)
         assert answer.job is not None
         return JobAnswer(message=answer.message, next_step=answer.next_step, job=answer.job)

@@ -126,7 +126,7 @@ class Workspace:
         Raises:
             NlpSkillsError: there is no such job, or the machine it runs on does not answer.
         """
-        from ..compute.jobs import job_control
+        from ..compute.cancel import cancel_job
 
         with speaking(self.language):
-            return job_control.cancel(job_folder(self.folder, job))
+            return cancel_job(job_folder(self.folder, job))

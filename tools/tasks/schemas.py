@@ -17,7 +17,7 @@ from ...resources.schemas import SCHEMAS, shipped_schema
 from ...resources.schemas.kinds import as_text, fields_of_kinds, object_by_kind, schema_of
 from ...resources.task import TASK_TYPES, Task
 from ...resources.version_config import VersionConfig
-from ..compute.machine import MACHINES
+from ..compute.named_machines import MACHINES
 from ..data.source import SOURCES
 from ..train.method import METHODS
 

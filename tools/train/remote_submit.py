@@ -28,7 +28,8 @@ from ...resources.workspace import Workspace
 from ..compute.environments.base_model import HUB_NAME, resolve_base_model
 from ..compute.jobs import job_control
 from ..compute.jobs.running import RunningJob, run_job
-from ..compute.machine import LinkedMachine, linked_machine
+from ..compute.machine import LinkedMachine
+from ..compute.named_machines import linked_machine
 from ..compute.remote.lease import Meter, cost_argument, cost_of
 from ..compute.remote.remote_job import Keep, RemoteJob, RemoteTask, open_remote_job
 from ..data.reach import needs_to_send

@@ -12,7 +12,8 @@ from nlp_skills.resources.foundation import plugin_process
 from nlp_skills.resources.foundation.access import AccessError, grant
 from nlp_skills.resources.foundation.errors import PluginError, TrainingError
 from nlp_skills.resources.foundation.kinds import REGISTRIES, is_stand_in, registry, use_plugins_of
-from nlp_skills.tools.compute.machine import CheckResult, make_machine
+from nlp_skills.tools.compute.machine import CheckResult
+from nlp_skills.tools.compute.named_machines import make_machine
 from nlp_skills.tools.data.task_kind import Spelling, Unfit, kind_of, task_kind
 from nlp_skills.tools.train.default_settings import resolve_settings, warn_of_settings
 from nlp_skills.tools.train.method import make_method

@@ -11,7 +11,7 @@ from typing import Any
 
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.jobs.running import RunningJob, run_job
-from nlp_skills.tools.compute.machine import linked_machine
+from nlp_skills.tools.compute.named_machines import linked_machine
 from nlp_skills.tools.compute.remote.lease import Meter
 from nlp_skills.tools.compute.remote.remote_job import RemoteTask, open_remote_job
 

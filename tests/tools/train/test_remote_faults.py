@@ -18,10 +18,11 @@ from nlp_skills.resources.foundation.errors import MachineError, MachineUnreacha
 from nlp_skills.resources.foundation.files import read_jsonl, sha256_bytes
 from nlp_skills.resources.job import ACTIVE_STATES, JobFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute.cancel import cancel_job
 from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.compute.jobs.events import JobEvents
-from nlp_skills.tools.compute.machine import keep_machine
 from nlp_skills.tools.compute.machines.ssh import Ssh
+from nlp_skills.tools.compute.named_machines import keep_machine
 from nlp_skills.tools.compute.remote.remote_job import RemoteJob
 from tests.tools.compute.remote_task import FAR_WORK
 from tests.tools.compute.sshd import HOME, Proxy, Sshd, left_running
@@ -363,7 +364,7 @@ def test_a_cancelled_job_ends_there_too_with_all_it_started(case: Case) -> None:
     case.start()
     case.half_way()
     assert len(left_running(case.far)) == 2
-    assert job_control.cancel(case.job) == "cancelled"
+    assert cancel_job(case.job) == "cancelled"
     assert not left_running(case.far) and (case.run / "jobs" / case.job.id / "cancel").is_file()
     case.resume()
     case.go_on()
@@ -376,10 +377,10 @@ def test_a_job_cancelled_while_the_machine_is_away_is_ended_there_once_it_answer
     proxy.down = True
     proxy.cut_links()
     with pytest.raises(MachineUnreachable) as told:
-        job_control.cancel(case.job)
+        cancel_job(case.job)
     assert "action='cancel'" in told.value.fix.zh and case.job.state() == "cancelled" and left_running(case.far)
     proxy.down = False
-    assert job_control.cancel(case.job) == "cancelled"
+    assert cancel_job(case.job) == "cancelled"
     assert not left_running(case.far)
 
 

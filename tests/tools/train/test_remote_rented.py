@@ -19,12 +19,13 @@ from nlp_skills.resources.job import JobFolder, job_folders
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute.cancel import cancel_job
 from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.compute.jobs.rented import Record
 from nlp_skills.tools.compute.jobs.view import list_answer
-from nlp_skills.tools.compute.machine import keep_machine, named_machine
 from nlp_skills.tools.compute.machines.sky import Sky
 from nlp_skills.tools.compute.machines.ssh import Ssh
+from nlp_skills.tools.compute.named_machines import keep_machine, named_machine
 from nlp_skills.tools.compute.skypilot import offer
 from nlp_skills.tools.train.checkpoints import sealed_checkpoints
 from nlp_skills.tools.train.planning import plan_training
@@ -213,7 +214,7 @@ def test_a_job_cancelled_while_its_machine_is_being_rented_gives_it_back(
     (clouds / "trouble").write_text("slow")
     job = submit_remote(workspace, task, "first", "cloud", confirm=True)
     eventually(lambda: rented_clusters(clouds), 60)
-    assert job_control.cancel(job) == "cancelled"
+    assert cancel_job(job) == "cancelled"
     closing = next(one for one in job_folders(workspace) if one.spec().kind == "give_back")
     ends(closing, "succeeded")
     assert not rented_clusters(clouds) and VersionFolder(task, 1).status() == "cancelled"

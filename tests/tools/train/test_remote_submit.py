@@ -25,10 +25,11 @@ from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
+from nlp_skills.tools.compute.cancel import cancel_job
 from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.compute.jobs.events import JobEvents
-from nlp_skills.tools.compute.machine import keep_machine
 from nlp_skills.tools.compute.machines.ssh import Ssh
+from nlp_skills.tools.compute.named_machines import keep_machine
 from nlp_skills.tools.train.planning import plan_training
 from nlp_skills.tools.train.remote_submit import submit_remote
 from tests.tools.compute.sshd import HOME, Proxy, left_running
@@ -138,7 +139,7 @@ def test_trainings_sent_away_come_home_and_one_killed_and_cancelled_there_ends_w
         assert VersionFolder(task, 2).status() == "reserved"
         job_control.resume(job, workspace)
         far_step(far_folder, job, 22)
-        assert job_control.cancel(job) == "cancelled" and not left_running(far_folder)
+        assert cancel_job(job) == "cancelled" and not left_running(far_folder)
         assert VersionFolder(task, 2).status() == "cancelled"
         job_control.resume(job, workspace)
         ends(job, "succeeded")

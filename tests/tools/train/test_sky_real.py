@@ -22,12 +22,13 @@ from nlp_skills.resources.job import JobFolder, job_folders
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute.cancel import cancel_job
 from nlp_skills.tools.compute.consent import set_up_machine
 from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.compute.jobs.events import JobEvents
 from nlp_skills.tools.compute.jobs.rented import Record
-from nlp_skills.tools.compute.machine import named_machine
 from nlp_skills.tools.compute.machines.sky import Sky
+from nlp_skills.tools.compute.named_machines import named_machine
 from nlp_skills.tools.compute.skypilot import task_file
 from nlp_skills.tools.train.planning import plan_training
 from nlp_skills.tools.train.remote_submit import submit_remote
@@ -227,7 +228,7 @@ def test_a_job_cancelled_while_slurm_is_being_asked_leaves_nothing_there(
     plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
     job = submit_remote(workspace, task, "first", "batch", confirm=True)
     eventually(lambda: node.jobs() or job.state() != "running", SECONDS, every=0.2)
-    assert job_control.cancel(job) == "cancelled"
+    assert cancel_job(job) == "cancelled"
     ends(next(one for one in job_folders(workspace) if one.spec().kind == "give_back"), "succeeded")
     eventually(lambda: not node.jobs(), 60, every=0.2)
     assert VersionFolder(task, 1).status() == "cancelled"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ....resources.foundation.clock import now
-from ....resources.foundation.errors import JobError, MachineError, NlpSkillsError
+from ....resources.foundation.errors import JobError, NlpSkillsError
 from ....resources.foundation.files import describing_disk_errors, lock, write_json
 from ....resources.foundation.language import Text, spoken_language
 from ....resources.foundation.process import identity
@@ -27,7 +27,7 @@ from ....resources.job import (
 from ....resources.job_event import append_event, read_events
 from ....resources.task import TaskFolder
 from ....resources.workspace import Workspace
-from ..machine import LOCAL, named_machine
+from ..machine import LOCAL
 from ..worker import find_worker, worker_python
 from . import local_process
 from .events import JobEvents, close_torn_line
@@ -168,48 +168,29 @@ def log_tail(folder: JobFolder, lines: int) -> list[str]:
 
 
 def cancel(folder: JobFolder) -> JobState:
-    """Ask the job to stop, then end its whole family; on a job that has ended it only clears what that left behind.
+    """Ask the job's process here to stop, then end its whole family; on a job that has ended it only clears what that
+    left behind. What runs for it on another machine is `cancel_job`'s (tools/compute/cancel.py).
 
-    Takes at most twice `local.GRACE_SECONDS`, and where it runs on another machine the time of a connection.
-
-    Raises:
-        MachineError: that machine did not answer, so the job may still run there.
+    Takes at most twice `local.GRACE_SECONDS`.
     """
     if folder.state() in ACTIVE_STATES:
         folder.cancel_file.touch()
         append_event(folder.events_file, "cancel_requested")
     local_process.stop(folder)
     refresh_views(folder)
-    _stop_remote(folder)
     return folder.state()
 
 
-def _stop_remote(folder: JobFolder) -> None:
-    """End the job on the machine it was sent to, unless the process that followed it has done so or it ended well."""
-    name = folder.spec().machine
+def may_run_remotely(folder: JobFolder) -> bool:
+    """Whether the job may still run on the machine it was sent to: neither has the process that followed it ended it
+    there, nor did it end well."""
     record = Record.read(folder)
     rented = record is not None and record.up
-    if name == LOCAL or (folder.state() == "succeeded" and not rented):
-        return
+    if folder.spec().machine == LOCAL or (folder.state() == "succeeded" and not rented):
+        return False
     kinds = [event.kind for event in read_events(folder.events_file)]
     began = len(kinds) - kinds[::-1].index("resumed") if "resumed" in kinds else 0
-    if "stopped_there" in kinds[began:] and not rented:
-        return
-    try:
-        named_machine(Workspace(folder.root.parents[2]), name).stop(name, folder)
-    except MachineError as error:
-        raise type(error)(
-            Text(
-                f"The job is cancelled here, but it may still run on {name}: {error.problem.en}",
-                f"這裡的工作已取消，但在 {name} 上可能還在執行：{error.problem.zh}",
-            ),
-            Text(
-                f"Call manage_job(job_id={folder.id!r}, action='cancel') again once {name} answers.",
-                f"等 {name} 恢復連線後，請再呼叫一次 manage_job(job_id={folder.id!r}, action='cancel')。",
-            ),
-            field="machine",
-        ) from error
-    append_event(folder.events_file, "stopped_there")
+    return rented or "stopped_there" not in kinds[began:]
 
 
 def resume(folder: JobFolder, workspace: Workspace) -> JobFolder:

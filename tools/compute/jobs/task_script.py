@@ -24,7 +24,9 @@ from .scripts import is_generated, module_of
 ENTRY = ["-m", "nlp_skills.tools.compute.jobs.task_script"]
 # Where the modules stand that jobs recorded under an earlier name.
 _MOVED = {
-    "nlp_skills.tools.compute.bootstrap": "nlp_skills.tools.compute.remote.remote_environment",
+    "nlp_skills.tools.compute.bootstrap": "nlp_skills.tools.compute.machine_job",
+    "nlp_skills.tools.compute.remote.remote_environment": "nlp_skills.tools.compute.machine_job",
+    "nlp_skills.tools.compute.skypilot.looking": "nlp_skills.tools.compute.price_job",
     "nlp_skills.tools.compute.download": "nlp_skills.tools.compute.environments.download",
     "nlp_skills.tools.compute.environment": "nlp_skills.tools.compute.environments.environment",
     "nlp_skills.tools.train.away": "nlp_skills.tools.train.remote_submit",

@@ -14,7 +14,8 @@ from ....resources.job import JobFolder, active_job
 from ....resources.workspace import Workspace
 from ..answers import SetUp, asks
 from ..jobs.words import size
-from ..machine import CheckResult, LinkedMachine, Prospect, keep_machine
+from ..machine import CheckResult, LinkedMachine, Prospect
+from ..named_machines import keep_machine
 from ..remote.lease import Lease, Meter
 
 if TYPE_CHECKING:

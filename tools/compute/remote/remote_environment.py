@@ -1,4 +1,4 @@
-"""Build a worker environment on another machine, as a job: `python -m nlp_skills.tools.compute.remote.remote_environment --machine NAME`.
+"""Build a worker environment on another machine, as a job (tools/compute/machine_job.py).
 
 Our own wheel is sent there and installed into a virtual environment with the training libraries, from wherever that
 machine's own pip or uv is told to take packages.
@@ -6,7 +6,6 @@ machine's own pip or uv is told to take packages.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,16 @@ from ..environments.environment import SPARE_BYTES, sizes_of
 from ..environments.pins import pins_of_here
 from ..hardware import Accelerator
 from ..jobs import job_control
-from ..jobs.running import RunningJob, run_job
+from ..jobs.running import RunningJob
 from ..jobs.words import size
-from ..machine import linked_machine
+from ..machine import LinkedMachine
 from .lease import Meter
 from .remote import WHEEL_NAME, RemoteMachine, build_own_wheel, environment_key
 from .remote_job import RemoteTask, open_remote_job
 
-ENTRY = ["-m", "nlp_skills.tools.compute.remote.remote_environment"]
+ENTRY = ["-m", "nlp_skills.tools.compute.machine_job"]
 KIND = "machine"
-_CHECKED = ("torch", "transformers", "trl", "peft", "datasets")
+CHECKED = ("torch", "transformers", "trl", "peft", "datasets")
 
 
 def submit_build(workspace: Workspace, name: str) -> JobFolder:
@@ -68,30 +67,9 @@ def _flavour(remote: RemoteMachine) -> Accelerator:
     return "cuda" if remote.machine.gpus else "cpu"
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m nlp_skills.tools.compute.remote.remote_environment", description=__doc__
-    )
-    parser.add_argument("--machine", required=True, help="a name of machines.yaml")
-    parser.add_argument("--extra", default="[train]", help="what of nlp-skills to install beside its base")
-    parser.add_argument(
-        "--check",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="what must be importable in the end (default: the training libraries)",
-    )
-    options = parser.parse_args(arguments)
-
-    def work(job: RunningJob) -> dict[str, Any]:
-        return build(job, options.machine, options.extra, options.check or list(_CHECKED))
-
-    return run_job(KIND, work, entry=ENTRY, arguments=arguments, resumable=True)
-
-
-def build(job: RunningJob, name: str, extra: str, check: list[str]) -> dict[str, Any]:
+def build(job: RunningJob, name: str, machine: LinkedMachine, extra: str, check: list[str]) -> dict[str, Any]:
     """Build it there, and say what stands in the end."""
-    with open_remote_job(job, name, linked_machine(Workspace(), name), Meter(None, job.folder.id, name, None)) as there:
+    with open_remote_job(job, name, machine, Meter(None, job.folder.id, name, None)) as there:
         wheel = job.folder.root / WHEEL_NAME
         wheel.write_bytes(build_own_wheel())
         flavour = _flavour(there.retry(lambda: there.remote))
@@ -132,7 +110,3 @@ def build(job: RunningJob, name: str, extra: str, check: list[str]) -> dict[str,
             )._asdict(),
         },
     }
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -111,7 +111,10 @@ def test_a_job_that_came_with_a_folder_runs_nothing_but_our_jobs(
         job_control.resume(folder, workspace)
 
 
-@pytest.mark.parametrize("module", ["compute.bootstrap", "compute.download", "compute.environment", "train.away"])
+MOVED = ("bootstrap", "download", "environment", "remote.remote_environment", "skypilot.looking")
+
+
+@pytest.mark.parametrize("module", [*(f"compute.{name}" for name in MOVED), "train.away"])
 def test_a_job_recorded_when_its_module_stood_elsewhere_is_run_where_it_stands_now(module: str) -> None:
     recorded = ["-m", f"nlp_skills.tools.{module}"]
     check_job(recorded)
