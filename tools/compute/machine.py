@@ -31,7 +31,7 @@ class CheckResult(NamedTuple):
     says: Text
     mends: Text | None = None
     hardware: Machine | None = None
-    libraries: dict[str, Any] | None = None
+    libraries: dict[str, str | None] | None = None
 
 
 class MachineKind(BaseModel, ABC):

@@ -23,6 +23,7 @@ from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.compute.jobs.events import JobEvents
 from nlp_skills.tools.compute.machines.ssh import Ssh
 from nlp_skills.tools.compute.named_machines import keep_machine
+from nlp_skills.tools.compute.remote.job_files import send_file
 from nlp_skills.tools.compute.remote.remote_job import RemoteJob
 from tests.tools.compute.remote_task import FAR_WORK
 from tests.tools.compute.sshd import HOME, Proxy, Sshd, left_running
@@ -340,7 +341,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_file_is_told(
             there = _tending(case, machine, far.link)
             (case.far / "blobs").mkdir(mode=0o777)
             os.chmod(case.far / "blobs", 0o777)
-            there._send_one(case.place / "input.bin", "0" * 64, 0, INPUT_BYTES)
+            send_file(there, case.place / "input.bin", "0" * 64, 0, INPUT_BYTES)
         assert "gpubox" in told.value.problem.en and "full" in told.value.problem.en
     finally:
         subprocess.run(["umount", "-l", str(case.far)], check=False)

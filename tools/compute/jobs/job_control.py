@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,7 @@ def failure(folder: JobFolder) -> NlpSkillsError | None:
     return error_of(ended.error, job_id=folder.id)
 
 
-def error_of(told: dict[str, Any], **details: Any) -> NlpSkillsError:
+def error_of(told: Mapping[str, Any], **details: Any) -> NlpSkillsError:
     """The error that `NlpSkillsError.to_dict()` was taken of, of its own class."""
     return _error_classes(NlpSkillsError).get(told["code"], JobError)(
         Text(**told["problem"]),

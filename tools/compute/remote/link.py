@@ -20,7 +20,7 @@ from ....resources.foundation.files import describing_disk_errors
 from ....resources.foundation.language import Text
 from ....resources.foundation.reasons import reason_of
 from ..jobs.redaction import without_secrets
-from . import remote_agent
+from .agent.program import MARK
 from .host_keys import (
     UnknownHostKey,
     address,
@@ -165,8 +165,8 @@ class Link:
             )
         return home, fit[0]
 
-    def verb(self, python: str, script: str, verb: str, folder: str, given: dict[str, Any]) -> dict[str, Any]:
-        """Do a verb of `remote_agent.py` there.
+    def verb(self, python: str, script: str, verb: str, folder: str, given: dict[str, Any]) -> Any:
+        """Do a verb of `agent/` there; its answer as `agent/messages.py` has it.
 
         Raises:
             MachineUnreachable: the link was cut; it may or may not have been done.
@@ -180,7 +180,7 @@ class Link:
         )
         if done.exit_status is None:
             raise self._unreachable_error(_CUT)
-        marked = [line for line in str(done.stdout).splitlines() if line.startswith(remote_agent.MARK)]
+        marked = [line for line in str(done.stdout).splitlines() if line.startswith(MARK)]
         if not marked:
             said = without_secrets((str(done.stderr).strip().splitlines() or ["?"])[-1])[:300]
             raise MachineError(
@@ -188,7 +188,7 @@ class Link:
                 Text("Look at the machine; then call the same tool again.", "請檢查該機器後再呼叫一次。"),
                 field="machine",
             )
-        answer: dict[str, Any] = json.loads(marked[-1].removeprefix(remote_agent.MARK))
+        answer = json.loads(marked[-1].removeprefix(MARK))
         if answer.get("error") == "full":
             raise self.full(folder)
         if "error" in answer:

@@ -1,10 +1,9 @@
-"""A machine at the other end of a link: what it has, and the verbs of `remote_agent.py` done there."""
+"""A machine at the other end of a link: what it has, and the verbs of `agent/` done there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from ....resources.foundation.errors import MachineError, MissingRequirement
@@ -13,8 +12,9 @@ from ....resources.foundation.language import Text
 from ..environments.pins import shipped_pins
 from ..environments.wheel import WHEEL_NAME, package_wheel
 from ..hardware import Machine, Torch, accelerator_of, gpus_told
-from . import remote_agent
+from .agent.messages import MachineSeen
 from .link import Link
+from .sent_agent import agent_name, build_agent
 
 # What the training entry imports; `nlp-skills` itself is always sent along.
 LIBRARIES = ("torch", "transformers", "trl", "peft", "datasets", "pydantic", "psutil", "PyYAML", "filelock", "rich")
@@ -52,10 +52,10 @@ class RemoteMachine:
     machine: Machine
     python_version: str
     worker: str | None
-    libraries: dict[str, Any] = field(default_factory=dict)
+    libraries: dict[str, str | None] = field(default_factory=dict)
     given: bool = False
 
-    def verb(self, name: str, **given: Any) -> dict[str, Any]:
+    def verb(self, name: str, **given: Any) -> Any:
         """See `Link.verb`."""
         return self.link.verb(self.python, self.script, name, self.folder, given)
 
@@ -110,8 +110,7 @@ def connect_machine(link: Link, folder: str, python: str | None) -> RemoteMachin
     """
     home, own = link.find_python(python)
     place = home + folder.removeprefix("~") if folder.startswith("~") else folder
-    source = Path(remote_agent.__file__).read_bytes()
-    script = f"{place}/remote_agent-{sha256_bytes(source)[:12]}.py"
+    script = f"{place}/{agent_name()}"
     system = link.shell("uname -s").strip().splitlines()[-1:]
     if system != ["Linux"]:
         raise MachineError(
@@ -123,14 +122,14 @@ def connect_machine(link: Link, folder: str, python: str | None) -> RemoteMachin
             field="host",
         )
     if not link.exists(script):
-        link.write(script, source)
-    seen = link.verb(
+        link.write(script, build_agent())
+    seen: MachineSeen = link.verb(
         own, script, "probe", place, {"key": environment_key(), "python": python, "libraries": [*LIBRARIES, *_OPTIONAL]}
     )
     libraries = dict(seen["libraries"] or {})
     gpus = gpus_told(seen["gpus"])
     accelerator = accelerator_of(gpus) if gpus else "cpu"
-    torch = Torch(version=libraries["torch"], cuda=libraries.get("cuda")) if libraries.get("torch") else None
+    torch = Torch(version=version, cuda=libraries.get("cuda")) if (version := libraries.get("torch")) else None
     hardware = Machine(
         system=seen["system"],
         cores=seen["cores"],

@@ -14,9 +14,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,15 +23,16 @@ from ....resources.foundation import clock
 from ....resources.foundation.errors import BudgetError, Cancelled, JobError, MachineUnreachable, NlpSkillsError
 from ....resources.foundation.files import sha256_bytes, sha256_file, write_json
 from ....resources.foundation.language import Text, spoken_language
-from ....resources.job import JOB_VARIABLE, MACHINE_VARIABLE, Cut, Place
+from ....resources.job import JOB_VARIABLE, MACHINE_VARIABLE, Cut, Place, Progress
 from ....resources.job_event import read_events
 from ..jobs.events import JobEvents
 from ..jobs.job_control import error_of
 from ..jobs.running import RunningJob
-from ..jobs.words import size
 from ..machine import LinkedMachine
+from .agent.messages import BuildNote, Ended, LaidRun, RunSeen
+from .job_files import fetch_files, send_files
 from .lease import Lease, Meter
-from .link import Link, failed_writing
+from .link import Link
 from .remote import RemoteMachine, build_own_wheel, connect_machine
 
 T = TypeVar("T")
@@ -40,9 +40,6 @@ Keep = Callable[["RemoteJob"], None]
 _SHORTEST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.4, 5.0  # each look starts an interpreter there
 _LONGEST_PAUSE_SECONDS = 30.0
 _LONGEST_PATIENCE_HOURS = 10 * 365 * 24.0  # what a calendar can tell
-_SPARE_BYTES = 200_000_000
-_MEGABYTE = 1_000_000
-_SMALL_BYTES, _TOGETHER = 32_000, 16  # files that travel in one request
 _ENDING_SECONDS = 60.0  # for what is left to do where a machine does not answer
 _GRACE_SECONDS = 60  # for a job that is told to end, to say so
 _ATTENTION_SECONDS = 90.0  # for an attending process to come
@@ -56,12 +53,12 @@ class RemoteTask:
     Arguments:
         files: what it needs, by its place below the run's folder.
         command: arguments of the interpreter, started in the run's folder; None: build a worker environment.
-        note: settings for it, as `note.json` in its job folder.
+        note: settings of that build, as `note.json` in its job folder.
     """
 
     files: dict[str, Path]
     command: list[str] | None = None
-    note: dict[str, Any] = field(default_factory=dict)
+    note: BuildNote | None = None
 
 
 class RemoteJob:
@@ -120,7 +117,8 @@ class RemoteJob:
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
-    def verb(self, name: str, **given: Any) -> dict[str, Any]:
+    def verb(self, name: str, **given: Any) -> Any:
+        """The answer of that verb (`agent/messages.py`), asked for until the machine answers."""
         return self.retry(lambda: self.remote.verb(name, run=self.run, **given))
 
     def _wait_for_link(self, error: MachineUnreachable) -> None:
@@ -155,7 +153,7 @@ class RemoteJob:
             self.job.event("linked")
             self.job.draw()
 
-    def run_task(self, task: RemoteTask) -> dict[str, Any]:
+    def run_task(self, task: RemoteTask) -> Ended:
         """Run the task, or go on with it where it was begun; returns how it ended there (`exit.json`).
 
         Raises:
@@ -163,7 +161,7 @@ class RemoteJob:
             JobError: its process there was killed; resuming carries on from its last checkpoint.
         """
         try:
-            seen = self.verb("look", events=0, log=0)
+            seen: RunSeen = self.verb("look", events=0, log=0)
             if seen["state"] not in ("running", "succeeded"):
                 if seen["state"] == "absent":  # never begun there, or another machine now: its events are all new
                     self.job.relay(b"", events=0, log=0)
@@ -183,12 +181,12 @@ class RemoteJob:
         write_json(spec, self.job.folder.spec().model_copy(update={"task": None}).model_dump(mode="json"))
         files = {**task.files, f"jobs/{self.run}/spec.json": spec}
         try:
-            self._send({wheel, *files.values()})
+            send_files(self, {wheel, *files.values()})
             places = {place: sha256_file(file) for place, file in files.items()}
         finally:
             for made in (wheel, spec):
                 made.unlink(missing_ok=True)
-        laid = self.verb("lay", files=places, package=sha256_bytes(build_own_wheel()))
+        laid: LaidRun = self.verb("lay", files=places, package=sha256_bytes(build_own_wheel()))
         self.lease.ready(self)
         remote = self.remote
         if task.command is None:
@@ -203,7 +201,7 @@ class RemoteJob:
             "start",
             attempt=self._attempt,
             command=command,
-            note=task.note,
+            note=task.note or {},
             attended=self.lease.attended,
             environment={
                 JOB_VARIABLE: laid["job"],
@@ -218,70 +216,12 @@ class RemoteJob:
             },
         )
 
-    def _send(self, files: set[Path]) -> None:
-        """Bring the files' content there that is not there yet, going on in the middle of a file."""
-        known = {sha256_file(file): file for file in sorted(files)}
-        sizes = {sha: file.stat().st_size for sha, file in known.items()}
-        asked = self.verb("have", blobs=[[sha, sizes[sha]] for sha in known])
-        missing = {sha: min(have, sizes[sha]) for sha, have in asked["missing"].items()}
-        total = sum(sizes[sha] - have for sha, have in missing.items())
-        if total + _SPARE_BYTES > asked["disk_free"] and total:
-            raise self.link.full(self.remote.folder)
-        done, small = 0, [sha for sha in missing if sizes[sha] <= _SMALL_BYTES]
-        for first in range(0, len(small), _TOGETHER):
-            self.verb(
-                "deliver",
-                contents={
-                    sha: base64.b64encode(known[sha].read_bytes()).decode() for sha in small[first : first + _TOGETHER]
-                },
-            )
-        for sha in missing:
-            if sizes[sha] > _SMALL_BYTES:
-                sent = False
-                while not sent:
-                    self.retry(partial(self._send_one, known[sha], sha, done, total))
-                    sent = bool(self.verb("seal", sha256=sha)["sealed"])
-            done += sizes[sha] - missing[sha]
-
-    def _send_one(self, file: Path, sha: str, before: int, total: int) -> None:
-        """What is missing of one file: asked for each time, since a cut leaves it somewhere in the middle."""
-        whole = file.stat().st_size
-        have = self.remote.verb("have", run=self.run, blobs=[[sha, whole]])["missing"].get(sha)
-        if have is None:
-            return
-
-        def tell(sent: int) -> None:
-            arrived = before + sent - have
-            self._report_transfer(
-                arrived,
-                total,
-                Text(
-                    f"sending to {self.name}: {size(arrived)} of {size(total)}",
-                    f"傳送到 {self.name}：{size(arrived)}，共 {size(total)}",
-                ),
-            )
-
-        try:
-            self.link.put(file, f"{self.remote.folder}/blobs/{sha}.part", have if have <= whole else 0, tell)
-        except Exception as error:
-            if failed_writing(error):
-                raise self.link.full(f"{self.remote.folder}") from error
-            raise
-
-    def _report_transfer(self, count: int, total: int, message: Text) -> None:
-        """Tell how much was carried; once work was done there, the steps stay those of the work."""
-        worked = self._events.progress()
-        if worked.measures:
-            self.job.progress(worked.step, worked.total, message, even=False)
-        else:
-            self.job.progress(count // _MEGABYTE, max(1, total // _MEGABYTE), message)
-
-    def _follow(self) -> dict[str, Any]:
+    def _follow(self) -> Ended:
         """Relay what it says until it ends."""
         mark = _last_mark(self.job.folder.events_file)
         pause, attended = _SHORTEST_POLL_SECONDS, time.monotonic() - _ATTENTION_SECONDS
         while True:
-            seen = self.verb("look", **mark)
+            seen: RunSeen = self.verb("look", **mark)
             if seen["asked"] and not seen["attended"] and time.monotonic() - attended > _ATTENTION_SECONDS:
                 self.retry(self.lease.attend)
                 attended = time.monotonic()
@@ -311,15 +251,15 @@ class RemoteJob:
                 elif event["kind"] in ("turn", "ended"):
                     self.job.folder.queued_file.unlink(missing_ok=True)
 
-    def _exit_or_raise(self, state: str, ended: dict[str, Any] | None, log: bytes) -> dict[str, Any]:
+    def _exit_or_raise(self, state: str, ended: Ended | None, log: bytes) -> Ended:
         if state == "succeeded" and ended:
             return ended
-        if ended and ended.get("error"):
+        if ended and (error := ended.get("error")):
             self.failed_remotely = True
-            raise error_of(ended["error"])
+            raise error_of(error)
         if state == "interrupted" and self.lease.meter.over:
             raise self.lease.meter.budget_exceeded_error()
-        last = (ended or {}).get("said") or (log.decode(errors="replace").strip().splitlines() or [""])[-1][:300]
+        last = (ended and ended.get("said")) or (log.decode(errors="replace").strip().splitlines() or [""])[-1][:300]
         if state == "cancelled":
             raise Cancelled(
                 Text(f"It was cancelled on {self.name}.", f"已在 {self.name} 上取消。"),
@@ -355,39 +295,13 @@ class RemoteJob:
                 )._asdict(),
             )
 
+    def progress_told(self) -> Progress:
+        """The newest progress of the job here."""
+        return self._events.progress()
+
     def fetch(self, patterns: list[str], into: Path) -> Path:
-        """Bring the run's files that match there whole to `into` (kept from an earlier try), each checked by hash."""
-        found = self.verb("manifest", patterns=patterns)
-        total = sum(one[1] for one in found["files"])
-        done = 0
-        for relative, length, sha in found["files"]:
-            target = into / relative
-            target.parent.mkdir(parents=True, exist_ok=True)
-            while not (target.is_file() and target.stat().st_size == length and sha256_file(target) == sha):
-                target.unlink(missing_ok=True)
-                self.retry(partial(self._fetch_one, f"{found['run']}/{relative}", target, length, done, total))
-            done += length
-        return into
-
-    def _fetch_one(self, source: str, target: Path, length: int, before: int, total: int) -> None:
-        part = target.with_name(f"{target.name}.part")
-        if part.is_file() and part.stat().st_size > length:
-            part.unlink()
-
-        def tell(have: int) -> None:
-            self._report_transfer(
-                before + have,
-                total,
-                Text(
-                    f"fetching from {self.name}: {size(before + have)} of {size(total)}",
-                    f"從 {self.name} 取回：{size(before + have)}，共 {size(total)}",
-                ),
-            )
-
-        _ = self.remote  # greeted before the first byte
-        self.link.get(source, part, length, tell)
-        if part.stat().st_size == length:
-            part.replace(target)
+        """See `fetch_files`."""
+        return fetch_files(self, patterns, into)
 
     def forget_machine(self) -> None:
         """Look at the machine again when it is next needed."""

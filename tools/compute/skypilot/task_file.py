@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 from ....resources.foundation.files import dump_yaml, write_atomic
 from ....resources.workspace import Workspace
 from ..environments.pins import pins_of_here
-from ..remote import remote_agent
 from ..remote.remote import WHEEL_NAME, build_own_wheel, environment_key
+from ..remote.sent_agent import build_agent
 from .program import cloud_of
 
 if TYPE_CHECKING:
     from ..machines.sky import Sky
 
 _THERE = "~/.nlp-skills-setup"
-_AGENT = "far_side.py"  # machines rented before it was renamed have it by this name
+_AGENT = "far_side.py"  # machines rented before have it by this name; Python runs the archive whatever it is called
 _CHECKED = ("torch", "transformers", "trl", "peft", "datasets")
 _WAIT_SECONDS = 3600  # for the data to be sent, before the machine counts as idle
 BY_TIME = ("slurm",)  # no idle stop there: the batch system's own time limit ends it
@@ -67,7 +67,7 @@ def write_task_file(
         dearest: US dollars an hour that it may cost.
     """
     place.mkdir(parents=True, exist_ok=True)
-    write_atomic(place / _AGENT, Path(remote_agent.__file__).read_bytes())
+    write_atomic(place / _AGENT, build_agent())
     write_atomic(place / WHEEL_NAME, build_own_wheel())
     path = place / "sky.yaml"
     write_atomic(

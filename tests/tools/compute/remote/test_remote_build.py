@@ -12,7 +12,7 @@ import pytest
 from nlp_skills.resources.foundation.files import read_json, read_jsonl, write_json
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.environments import pins
-from nlp_skills.tools.compute.remote import remote_agent
+from nlp_skills.tools.compute.remote.agent import build, installers
 
 pytestmark = pytest.mark.minutes
 RUN = "job-1"
@@ -84,7 +84,7 @@ class RemoteFolder:
                 **settings,
             },
         )
-        remote_agent.build(self.folder, {"run": RUN})
+        build.build(self.folder, {"run": RUN})
         return dict(read_json(self.job / "exit.json"))
 
     def installed_packages(self) -> set[str]:
@@ -101,7 +101,7 @@ def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RemoteFolder:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)  # what this machine's pip is told
     monkeypatch.setenv("PIP_INDEX_URL", machine.public.url)
-    monkeypatch.setattr(remote_agent, "PROCESSORS_INDEX", machine.processors.url)
+    monkeypatch.setattr(installers, "PROCESSORS_INDEX", machine.processors.url)
     return machine
 
 
