@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from .foundation.errors import TaskError
 from .foundation.files import dump_yaml, lock, parse_yaml, read_yaml, sha256_bytes, write_atomic
 from .foundation.kind_folder import names_below
-from .foundation.kinds import registry
+from .foundation.kinds import added_names, registry
 from .foundation.language import Language, Text, as_language
 from .foundation.secrets import redact
 from .foundation.unknown_fields import unknown_fields
@@ -30,7 +30,7 @@ TASK_TYPES = tuple(name.replace("_", "-") for name in names_below(_TYPES))  # ou
 
 def task_types() -> list[str]:
     """Our types of task and those that installed packages and files of the workspace add; nothing of these is loaded."""
-    return registry("types").names()
+    return sorted({*TASK_TYPES, *added_names("types")})
 
 
 def usual_metric(type: str) -> str:

@@ -67,6 +67,18 @@ def added_packages() -> list[str]:
     return sorted({plugin.package for group in REGISTRIES for plugin in installed_plugins(group) if plugin.package})
 
 
+def added_names(group: str) -> list[str]:
+    """What packages and the workspace's files add to a group; the registry itself is read only where there are files."""
+    if not runs_plugin_files():
+        see_new_packages()
+    files = registry(group).files() if _files_of_workspace() else []
+    return [*(plugin.name for plugin in installed_plugins(group)), *(file.name for file in files)]
+
+
+def _files_of_workspace() -> list[PluginFile]:
+    return plugin_files(_workspace or _usual_workspace(*map(os.environ.get, ("NLP_SKILLS_WORKSPACE", "HOME"))))
+
+
 def misnamed() -> list[NlpSkillsError]:
     """What installed packages name in groups that are none of ours, each with the group that was meant."""
     return [misnamed_error(plugin, REGISTRIES) for plugin in misnamed_plugins(REGISTRIES)]
@@ -327,7 +339,7 @@ class Registry(Generic[Kind]):
         """Every file of kinds in the workspace, each called as a kind of this group would be."""
         if self._group is None:
             return []
-        files = plugin_files(_workspace or _usual_workspace(*map(os.environ.get, ("NLP_SKILLS_WORKSPACE", "HOME"))))
+        files = _files_of_workspace()
         return [file._replace(name=self._written_name(file.name)) for file in files] if self._hyphens else files
 
     def _check_plugin(self, plugin: Plugin | PluginFile, taken: Mapping[str, Any]) -> type[Kind]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nlp_skills import Workspace
 from nlp_skills.resources.foundation import access
 from nlp_skills.resources.foundation.access import AccessError, grant, read_grants
 from nlp_skills.resources.foundation.errors import DataSourceError, NlpSkillsError, PluginError, TrainingError
@@ -223,3 +224,11 @@ def test_a_reward_of_a_file_is_refused_for_other_machines_before_anything_is_sen
         _check_travels(Plan("p", "grpo", make_method("grpo", settings)), "classification")
     assert refused.value.field == "rewards" and "plugins/brevity.py" in refused.value.problem.en
     _check_travels(Plan("p", "grpo", make_method("grpo", {**settings, "rewards": ["label_match"]})), "classification")
+
+
+def test_a_notebook_knows_the_files_of_the_workspace_it_opens(plugins: Path, tmp_path: Path) -> None:
+    put(plugins, "same_start")
+    use_plugins_of(tmp_path / "nowhere")
+    assert "same_start" not in registry("metrics").names()
+    Workspace(plugins.parent)
+    assert "same_start" in registry("metrics").names()
