@@ -128,7 +128,7 @@ async def test_a_call_that_fails_names_the_job_that_it_started(tmp_path: Path) -
     async with open_client(tmp_path) as client:
         told = text_of(await client.call_tool("start_and_fail", {}))
         other = text_of(await client.call_tool("fail", {}))
-    assert "Job 20260101-000000-000-check-abcd has started and is running" in told and "Job" not in other
+    assert "job_status(job_id='20260101-000000-000-check-abcd')" in told and "job_status" not in other
 
 
 @pytest.mark.parametrize("tool", ["fail", "fail_in_a_thread"])

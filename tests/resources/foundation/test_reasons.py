@@ -46,7 +46,7 @@ def test_a_host_that_nobody_knows_is_said_so() -> None:
     assert reason_of(error).zh == "找不到這個主機名稱"
     around = httpx.ConnectError("[Errno -2] Name or service not known")
     around.__cause__ = error
-    assert reason_of(around).en == "there is no host of that name"
+    assert reason_of(around) == reason_of(error)
 
 
 def test_a_reason_nobody_listed_is_quoted() -> None:

@@ -42,13 +42,7 @@ def extraction(a_task: Make, right: float = 0.5, rows: int = 400, language: Lang
 @pytest.mark.parametrize(
     ("language", "name", "why", "cost", "limit"),
     [
-        (
-            "en",
-            "Train v1 on with rewards (grpo)",
-            "50% are right",
-            "8 answers are written to each of 400 questions",
-            "they add no knowledge",
-        ),
+        ("en", "Train v1 on with rewards (grpo)", "50% are right", "each of 400 questions", "they add no knowledge"),
         ("zh-TW", "讓 v1 接著做獎勵訓練（grpo）", "答對 50%", "為 400 個問題各寫 8 個回答", "不會增加知識"),
     ],
 )
@@ -116,7 +110,7 @@ def test_wrong_labels_are_no_matter_for_rewards(workspace: Workspace, a_task: Ma
 @pytest.mark.parametrize(
     ("language", "name", "before", "cost"),
     [
-        ("en", "Preferences with LoRA (DPO)", "settings={'base_model': 'its-task/v1'}", "two to three times what sft"),
+        ("en", "Preferences with LoRA (DPO)", "settings={'base_model': 'its-task/v1'}", "two to three times"),
         ("zh-TW", "偏好訓練加 LoRA（DPO）", "settings={'base_model': '那個任務/v1'}", "sft 的兩到三倍"),
     ],
 )

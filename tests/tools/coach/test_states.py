@@ -181,7 +181,7 @@ def test_who_waits_for_a_job_does_not_hear_the_goal_at_every_look(workspace: Wor
         ),
         (
             lambda t: t.source().data().version().evaluation(value=0.6),
-            ["still short of your goal of 0.8", "not above today's way (0.6)", "2 min of training", "no money"],
+            ["goal of 0.8", "today's way (0.6)", "2 min of training", "no money"],
         ),
     ],
 )

@@ -88,8 +88,9 @@ def test_a_test_split_that_is_not_read_is_named_and_two_read_together_stay_what_
     write_yaml(task.data_source_file, {"sources": [source]})
     alone = prepare()
     assert (
-        f"{NAME} has a split to test on of its own (test) that is not read: with split: train+test"
-        in alone["message"]["en"]
+        NAME in alone["message"]["en"]
+        and "(test) that is not read" in alone["message"]["en"]
+        and "split: train+test" in alone["message"]["en"]
     )
 
     write_yaml(task.data_source_file, {"sources": [{**source, "split": "train+test"}], "split": {"own": True}})

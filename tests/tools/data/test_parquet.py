@@ -59,7 +59,7 @@ def test_a_page_that_says_it_unpacks_to_more_than_can_be_held_is_refused_before_
     monkeypatch.setattr(parquet, "_LARGEST_PAGE", 1 << 20)
     with pytest.raises(DataError) as refused:
         next(parquet_records(tmp_path / "a.parquet", "sources[0]"))
-    assert "unpacks to 4 MB; parts of up to 1 MB are read" in refused.value.problem.en
+    assert all(size in refused.value.problem.en for size in ("4 MB", "1 MB"))
 
 
 def test_a_damaged_parquet_file_is_told_without_the_words_of_the_library(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_an_older_model_under_the_same_name_is_caught(
         }
         destination = target("ollama", {"url": ollama.url, "replace": True})
         live = destination.bring_up(workspace, version, job)
-        with pytest.raises(DeploymentError, match="older model under the name market:v1"):
+        with pytest.raises(DeploymentError, match="older model"):
             destination.switch_over(workspace, live)
         destination.take_down(workspace, live)
         assert list(ollama.models) == ["market:v1"]
@@ -193,4 +193,4 @@ def test_a_sound_deployment_passes(
             assert list(ollama.models) == ["market:v1"]
             ollama.models["market:v1"] = {**ollama.models["market:v1"], "digest": "somebody else's"}
             problem = destination.healthy(final)
-            assert problem and "another model now" in problem.en
+            assert problem and "that was deployed" in problem.en

@@ -42,7 +42,7 @@ async def test_an_endpoint_that_runs_already_is_measured_and_a_broken_one_never_
     assert [Path(file).name for file in done["job"]["result"]["files"]][:2] == ["serve.sh", "compose.yaml"]
     live = deployments.current(task)
 
-    for fault, said in (("page", "not a chat answer"), ("flood", "has no end"), ("cut", "cut in the middle")):
+    for fault, said in (("page", "not a chat "), ("flood", "more than "), ("cut", "cut in the middle")):
         with misbehaving(fault) as url:
             refused = await conversation.call(
                 "deploy", task="mood", target="endpoint", settings={"url": url, "model": MODEL}

@@ -51,7 +51,7 @@ def test_a_version_arrives_private_with_its_card_and_lineage(worker: Path, task:
     with serving(TOKEN) as hub, command_lines() as lines:
         done = _upload(worker, task, hub)
     assert done.returncode == 0, done.stderr
-    assert f"v1 (adapter) is at {hub.url}/owner/mood (private)." in done.stdout
+    assert f"{hub.url}/owner/mood (private)" in done.stdout and "v1 (adapter)" in done.stdout
     assert hub.created[0]["visibility"] == "private"
     assert {"model.safetensors", "tokenizer.json", "lineage.yaml", "results.json", "README.md"} <= set(hub.files)
     card = hub.files["README.md"].decode()

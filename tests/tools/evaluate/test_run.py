@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -153,7 +154,7 @@ def test_a_tie_with_the_simplest_method_is_said(
     record = evaluate(folder)
     verdict = folder.evaluations()[0].verdict
     assert verdict.simplest and verdict.simplest.outcome == "ties" and verdict.simplest_wins is False
-    assert "not shown to beat the simplest method" in record["message"]["en"]
+    assert "not shown to beat" in record["message"]["en"]
     assert "未能證明它優於最簡單的方法" in record["message"]["zh"]
 
 
@@ -162,7 +163,7 @@ def test_an_untuned_model_that_is_as_good_is_said(
 ) -> None:
     folder = versions(make_task(), tiny)
     answering(lambda _, gold: gold)
-    assert "this training is not shown to help" in evaluate(folder)["message"]["en"]
+    assert "not shown to help" in evaluate(folder)["message"]["en"]
 
 
 def test_the_headline_is_constrained_where_the_task_is_deployed_so(
@@ -217,13 +218,13 @@ def test_rows_trained_on_are_called_out(
     freeze(task, train.rows("train")[:5], name="leaky")
     answering(lambda _, gold: gold, lambda *_: None)
     result = evaluate(folder, benchmark_name="leaky")
-    assert "trained on 5 rows of this benchmark" in result["message"]["en"]
+    assert "trained on 5 rows" in result["message"]["en"]
 
 
 def test_a_model_file_that_was_changed_is_refused(make_task: MakeTask, versions: MakeVersion, tiny: Path) -> None:
     folder = versions(make_task(), tiny)
     (folder.models / "model" / "config.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(EvaluationError, match="not the file v1 was committed with"):
+    with pytest.raises(EvaluationError, match=r"config\.json is not the file"):
         evaluate(folder)
 
 
@@ -333,14 +334,12 @@ def test_a_base_model_with_noise_in_it_is_no_baseline_any_more_and_one_never_rec
     content = bytearray(weights.read_bytes())
     content[-3] ^= 1
     weights.write_bytes(content)
-    with pytest.raises(EvaluationError, match="no longer the one v1 was trained on"):
+    with pytest.raises(EvaluationError, match=re.escape(str(base))):
         verified_base(folder)
     evaluate(folder)
     evaluation = folder.latest_evaluation()
     assert evaluation and "base_model" not in evaluation.baselines
-    assert any(
-        "no longer the one v1 was trained on" in said for said in JobEvents(job_for(folder.task).folder).warnings()
-    )
+    assert any(str(base) in said for said in JobEvents(job_for(folder.task).folder).warnings())
 
     info = json.loads(folder.model_info_file.read_text(encoding="utf-8"))
     write_json(folder.model_info_file, {**info, "base_model": {"name": str(base), "path": str(base)}})

@@ -92,7 +92,7 @@ def test_a_figure_that_was_edited_is_refused_with_both_figures(
     version: VersionFolder, change: dict[str, float]
 ) -> None:
     edit(version, **change)
-    with pytest.raises(EvaluationError, match="do not follow from its answers") as refused:
+    with pytest.raises(EvaluationError, match=r"results\.json") as refused:
         latest_results(version)
     assert f"{next(iter(change.values())):.4f}" in refused.value.problem.zh
     with pytest.raises(EvaluationError):
@@ -113,7 +113,7 @@ def test_answers_that_were_changed_and_answers_to_other_rows_are_refused(version
     assert before
     record = {**before.to_dict(), **measure_answers("label", as_answered(fewer), LABELS, None)}
     commit_evaluation(version, Evaluation.model_validate({**record, "predictions_hash": keep_answers(version, fewer)}))
-    with pytest.raises(EvaluationError, match="not to the rows of benchmark main"):
+    with pytest.raises(EvaluationError, match="benchmark main"):
         latest_results(version)
 
 

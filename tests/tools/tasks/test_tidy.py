@@ -162,7 +162,9 @@ def test_a_removed_model_is_told_by_name_with_the_call_that_brings_it_back(
     assert record is not None and record.bytes == 1000
     with pytest.raises(EvaluationError) as caught:
         version_paths(first)
-    assert "tidied away" in caught.value.problem.en and "已清理" in caught.value.problem.zh
+    assert (
+        "v1" in caught.value.problem.en and "reproduce" in caught.value.fix.en and "已清理" in caught.value.problem.zh
+    )
     assert all("reproduce(task='reviews', version='v1')" in fix for fix in caught.value.fix)
 
 

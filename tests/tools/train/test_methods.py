@@ -59,10 +59,7 @@ def test_labels_are_refused_by_name_for_preferences_in_both_languages(
 ) -> None:
     with pytest.raises(TrainingError) as refused:
         plan(workspace, task, {"base_model": str(base), "method": "dpo"})
-    assert refused.value.problem.en == (
-        "dpo needs preference pairs (text, chosen, rejected); this task is of type "
-        "classification (one label for a text)."
-    )
+    assert all(part in refused.value.problem.en for part in ("dpo", "preference pairs", "type classification"))
     assert "偏好配對（text、chosen、rejected）" in refused.value.problem.zh
     assert refused.value.fix.en.endswith("make a task of type preference.")
 
@@ -81,7 +78,7 @@ def test_a_plan_edited_to_another_method_is_refused_before_it_is_trained(
 def test_pairs_are_planned_with_dpo_and_told_as_such(workspace: Workspace, pairs: TaskFolder, base: Path) -> None:
     answer = plan(workspace, pairs, {"base_model": str(base)})
     assert answer.settings["beta"] == 0.1 and answer.settings["keep_best"] == "accuracy"
-    assert "on base, preferences (dpo, beta 0.1), LoRA rank 16, 28 pairs 3 times" in answer.message
+    assert all(part in answer.message for part in ("on base", "dpo, beta 0.1", "LoRA rank 16", "28 pairs 3 times"))
     assert answer.next_step.tool == "train" and not [f for f in answer.findings if f["code"] == "labels"]
     with speaking("zh-TW"):
         assert "偏好訓練（dpo，beta 0.1）" in plan(workspace, pairs, {"base_model": str(base)}).message
@@ -93,7 +90,11 @@ def test_rewards_go_on_from_the_version_that_another_method_trained(
     trained_version(task, plan(workspace, task, {"base_model": str(base)}))
     answer = plan(workspace, task, {"method": "grpo"})
     assert answer.settings["base_model"] == "news/v1" and answer.settings["rewards"] == ["label_match"]
-    assert "learnt" in answer.reasons["base_model"] and "on news/v1, rewards (grpo: label_match)" in answer.message
+    assert (
+        "learnt" in answer.reasons["base_model"]
+        and "on news/v1" in answer.message
+        and "grpo: label_match" in answer.message
+    )
     assert answer.estimate and answer.estimate.seconds[1] > answer.estimate.seconds[0]
     supervised = plan(workspace, task, {}).estimate
     assert supervised and answer.estimate.memory_bytes["activations"] > supervised.memory_bytes["activations"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def test_every_name_of_trl_and_peft_is_written_as_ours_with_a_word(
     assert {name: answer.settings[name] for name in expected} == expected
     written = read_yaml(Path(answer.file))
     assert not set(OURS) & set(written)
-    assert "max_seq_length is written as max_length" in answer.message
+    assert re.search(r"max_seq_length .*\bmax_length\b", answer.message)
     with speaking("zh-TW"):
         assert "r 寫成 lora_r" in plan(workspace, task, {"base_model": str(base), "r": 8}).message
 
@@ -90,7 +91,7 @@ def test_the_same_setting_given_twice_may_not_contradict_itself(
 ) -> None:
     same = {"base_model": str(base), "epochs": 3, "num_train_epochs": 3.0}
     assert plan(workspace, task, same).settings["epochs"] == 3
-    with pytest.raises(TrainingError, match=r"epochs and num_train_epochs are the same setting .* 3 and 5") as caught:
+    with pytest.raises(TrainingError, match=r"epochs and num_train_epochs .* 3 and 5") as caught:
         plan(workspace, task, {**same, "num_train_epochs": 5})
     assert caught.value.field == "epochs"
     with pytest.raises(TrainingError, match="is written as epochs"):

@@ -38,7 +38,7 @@ def test_a_sheet_comes_back_with_yes_no_labels_and_gaps(prepared: TaskFolder, do
     answer = do("import", path=str(back), by="Ann")
 
     assert answer.message.startswith("Ann: ") and "1 left out" in answer.message
-    assert "Left empty, and still open: 1 row." in answer.message
+    assert "1 row" in answer.message
     assert answer.figures["open"] == 1 and answer.figures["rejected"] == 1
     result = regenerate(prepared, job)
     assert sum(result["counts"].values()) == 28
@@ -67,13 +67,10 @@ def test_an_id_that_a_spreadsheet_made_a_number_of_is_known_by_its_text(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda rows: rows[3].update(id="ffff"), "row 4: the id 'ffff' is not on this sheet"),
-        (
-            lambda rows: rows[1].update(decision="prase"),
-            "row 2: 'prase' is not a label of this task (did you mean 'praise'?)",
-        ),
-        (lambda rows: rows[0].update(id=rows[1]["id"]), "row 1: its text is not that of"),
-        (lambda rows: [row.update(sheet="0123456789") for row in rows], "is no sheet that was written for this task"),
+        (lambda rows: rows[3].update(id="ffff"), "row 4: the id 'ffff'"),
+        (lambda rows: rows[1].update(decision="prase"), "(did you mean 'praise'?)"),
+        (lambda rows: rows[0].update(id=rows[1]["id"]), "row 1: its text"),
+        (lambda rows: [row.update(sheet="0123456789") for row in rows], "written for this task"),
         (lambda rows: [row.update(decision="") for row in rows], "the column decision is empty"),
         (
             lambda rows: [row.update(reviewer=f"R{place % 2}") for place, row in enumerate(rows)],
@@ -120,7 +117,7 @@ def test_a_sheet_older_than_the_data_still_counts_and_tells_of_what_came_since(
     assert first["id"] in refused.value.problem.en
     answer = do("import", path=str(back), by="Ann", confirm=True)
 
-    assert "Not on this sheet, but added since or on another: 6 open rows." in answer.message
+    assert "6 open rows" in answer.message
     assert answer.figures["accepted"] == 30
     assert sum(regenerate(prepared, job)["counts"].values()) == 30
 

@@ -75,14 +75,14 @@ def test_the_summary_says_in_words_where_it_stands(task: Make) -> None:
     _, page = report(folder, record_evaluation(folder, rows_of(LABELS, 90), third_wrong))
     assert "Know good news from bad" in page.text and "you asked for at least 0.800" in page.text
     assert "the simplest method (the majority class)" in page.text
-    assert "Its most frequent mistake: 30 of 30 positive rows called neutral." in page.text
+    assert "30 of 30 positive rows called neutral" in page.text
 
 
 def test_a_version_better_than_everything_is_said_to_be_ready(task: Make) -> None:
     folder = make_trained(task())
     _, page = report(folder, record_evaluation(folder, rows_of(LABELS, 90), lambda at, row: str(row["label"])))
     assert "Goal met." in page.text and "Deploy v1" in page.text
-    assert "Nothing: all 90 rows of this benchmark are right." in page.text
+    assert "all 90 rows" in page.text
 
 
 def test_the_parent_is_compared_with_and_a_difference_by_chance_is_called_not_shown(task: Make) -> None:
@@ -101,7 +101,7 @@ def test_the_parent_is_compared_with_and_a_difference_by_chance_is_called_not_sh
 def test_a_prediction_stands_beside_what_happened(task: Make) -> None:
     folder = make_trained(task(), expects={"metric": "macro_f1", "low": 0.95, "high": 0.99})
     _, page = report(folder, record_evaluation(folder, rows_of(LABELS, 9), lambda at, row: "neutral"))
-    assert "Predicted: macro-F1 between 0.950 and 0.990; it came to 0.167, less than predicted." in page.text
+    assert re.search(r"macro-F1 .*0\.950 .*0\.990.* 0\.167, less than predicted", page.text)
 
 
 def test_what_a_rented_training_cost_stands_beside_its_estimate_and_an_own_machine_costs_nothing(task: Make) -> None:
@@ -138,7 +138,7 @@ def test_the_likeliest_cause_and_its_change_are_told(task: Make) -> None:
     model = read_json(folder.model_info_file)
     write_json(folder.model_info_file, {**model, "training": {**model["training"], "train_loss": 0.9, "epochs": 8.0}})
     _, page = report(folder, record_evaluation(folder, rows_of(LABELS, 30), third_wrong))
-    assert "The likeliest cause: not trained long enough. Train 12 epochs instead of 8." in page.english
+    assert re.search(r": not trained long enough\. .*12 epochs instead of 8\.", page.english)
     assert "最可能的原因：訓練不足。訓練輪數從 8 增為 12。" in page.chinese
     assert "The training loss stopped at 0.9" in page.english[page.english.index("The likeliest first") :]
 
@@ -203,7 +203,7 @@ def test_hundreds_of_labels_give_a_list_of_mistakes_in_place_of_a_matrix(
     folder = make_trained(task(labels=labels))
     record = record_evaluation(folder, rows_of(labels, 400), lambda at, row: labels[at % 7], labels=labels)
     path, page = report(folder, record)
-    assert "With 200 labels a matrix cannot be read" in page.text
+    assert "200 labels" in page.text
     assert path.stat().st_size < 2_000_000
 
 
@@ -215,7 +215,7 @@ def test_very_long_texts_are_cut_and_a_file_has_a_limit(task: Make, monkeypatch:
     kept = answers(page)
     assert len(kept) == 4 and all(len(row["t"]) == 5_000 and row["l"] > 100_000 for row in kept)
     assert {0, 3, 6} <= {row["n"] - 1 for row in kept}, "the wrong ones stay"
-    assert "5 rows are left out of this file" in page.text
+    assert "5 rows are left out" in page.text
     assert path.stat().st_size < 300_000
 
 
@@ -271,7 +271,11 @@ def test_the_data_report_tells_rows_lengths_remarks_and_sources(make_task: Calla
     )
     _, page = report(folder, record_evaluation(folder, rows_of(LABELS, 9), third_wrong, benchmark="other"))
     assert "7 exact duplicates were removed." in page.text and "median" in page.text
-    assert "2 texts hold a credit card number. Accepted by ann" in page.text and "<b>test</b> cards" in page.text
+    assert (
+        "2 texts hold a credit card number" in page.text
+        and "Accepted by ann" in page.text
+        and "<b>test</b> cards" in page.text
+    )
     assert "database" in page.text and "130" in page.text and "hunter22" not in page.text
 
 
