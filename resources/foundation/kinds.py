@@ -149,19 +149,21 @@ class Registry(Generic[Kind]):
         added = self._read if self._loaded is not None and runs_plugin_files() else self._added_kinds()
         if self._loaded is None or added != self._read:
             _log_misnamed()
-            self._read, self._instances, self._faults = added, None, {}
             origins: dict[str, Plugin | PluginFile] = {}
+            faults: dict[str, NlpSkillsError] = {}
             found = {self._written_name(name): kind for name, kind in kinds_in(self._package, self._base).items()}
             for plugin in added:
                 try:
                     found[plugin.name] = kind = self._check_plugin(plugin, found)
                 except NlpSkillsError as error:
-                    self._faults[plugin.name] = error
+                    faults[plugin.name] = error
                     continue
                 origins[plugin.name] = plugin
                 if self._named:
                     setattr(kind, self._named, plugin.name)
-            self._loaded, self._origins = dict(sorted(found.items())), origins
+            self._faults, self._origins, self._instances = faults, origins, None
+            self._loaded = dict(sorted(found.items()))
+            self._read = added  # last: who reads beside this sees the former kinds whole
         return self._loaded
 
     def own(self) -> dict[str, type[Kind]]:
@@ -170,18 +172,19 @@ class Registry(Generic[Kind]):
 
     def instances(self) -> dict[str, Kind]:
         """One of every kind, made without arguments."""
-        known = self.classes()
-        if self._instances is None:
-            self._instances = {}
+        known, made = self.classes(), self._instances
+        if made is None:
+            made = {}
             for name, kind in list(known.items()):
                 try:
-                    self._instances[name] = kind()
+                    made[name] = kind()
                 except (Exception, SystemExit) as error:
                     if name not in self._origins:
                         raise
                     self._faults[name] = self._origins.pop(name).refusal_error(reason_in_words(error))
                     del known[name]
-        return self._instances
+            self._instances = made
+        return made
 
     def failed(self, kind: type[Kind], error: Exception) -> NlpSkillsError | None:
         """The error that names the package or the file of a kind that failed at work; None for a kind of ours."""
