@@ -26,6 +26,7 @@ from ..resources.foundation.language import (
     speaking,
     spoken_language,
 )
+from ..resources.foundation.masking import mask_secrets
 from ..resources.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -226,8 +227,6 @@ def flow(which: Flow, language: str, state: State, said: str = "") -> str:
 
 def _words(said: str) -> str:
     """What the person typed with the command, as data and without secrets: a client shows its model nothing else of it."""
-    from ..resources.foundation.masking import mask_secrets
-
     clean = mask_secrets(said.strip())
     if not clean:
         return ""

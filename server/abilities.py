@@ -13,6 +13,8 @@ from ..resources.catalogue import base_models
 from ..resources.foundation.language import CLAUSES, Text, several
 from ..tools.compute.hardware import Machine
 from ..tools.compute.machine import CheckResult
+from ..tools.compute.own_servers import ollama_url
+from ..tools.deploy.llama_cpp import CONVERTER, standing_converter
 from ..tools.train.base_facts import Outline
 from ..tools.train.estimate import Rows, memory_by_parts
 from ..tools.train.method import methods
@@ -165,8 +167,6 @@ def optional_packages() -> list[str]:
 
 def deployment(libraries: Mapping[str, Any]) -> Iterable[CheckResult]:
     """What this machine can do with a trained model: convert and test GGUF, run it in Ollama or vLLM."""
-    from ..tools.deploy.llama_cpp import CONVERTER, standing_converter
-
     converter = standing_converter()
     yield CheckResult(
         "ok",
@@ -204,8 +204,6 @@ def deployment(libraries: Mapping[str, Any]) -> Iterable[CheckResult]:
 
 def _ollama() -> CheckResult:
     import httpx
-
-    from ..tools.compute.own_servers import ollama_url
 
     url = ollama_url()
     try:

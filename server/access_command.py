@@ -7,6 +7,7 @@ from pathlib import Path
 from ..resources.foundation.access import AccessError, Need, changing_grants, grant, plain_host, read_grants
 from ..resources.foundation.files import sha256_file
 from ..resources.foundation.language import Text
+from ..tools.tasks.foreign import bring_in
 
 
 def allow_folder(folder: Path) -> int:
@@ -53,8 +54,6 @@ def allow_script(file: Path) -> int:
         AccessError: there is no such file.
         TaskError: another file has taken its place.
     """
-    from ..tools.tasks.foreign import bring_in
-
     path = file.expanduser().resolve()
     if not path.is_file():
         raise AccessError(

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ..resources.foundation.errors import NlpSkillsError
 from ..resources.foundation.language import Text
+from ..resources.foundation.masking import mask_secrets, throughout
 from ..resources.foundation.wording import problem_in_words, suggest
 
 _MOST_VALUES, _MOST_CHARACTERS = 20_000, 2_000_000
@@ -56,8 +57,6 @@ def describe_oversize(arguments: Mapping[str, Any]) -> str | None:
 
 def without_pasted_secrets(arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments with what looks like a secret left out of the person's own words."""
-    from ..resources.foundation.masking import mask_secrets, throughout
-
     return {name: throughout(value, mask_secrets) if name in _OWN_WORDS else value for name, value in arguments.items()}
 
 

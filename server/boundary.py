@@ -33,12 +33,14 @@ from ..resources.foundation.errors import NlpSkillsError, TaskError
 from ..resources.foundation.external import remark, visible
 from ..resources.foundation.full_disk import full_disk
 from ..resources.foundation.language import Language, Text, as_language, detect_language, speaking
+from ..resources.foundation.masking import redact, throughout
 from ..resources.foundation.wording import suggest
 from ..resources.job import ACTIVE_STATES, JobFolder, job_folder, noting_started_jobs
 from ..resources.paths import covered_by
 from ..resources.workspace import Workspace
 from . import asking
 from .arguments import describe_oversize, invalid_arguments, unknown_argument, without_pasted_secrets
+from .audit import note_call
 from .schemas import answer_schema, answer_type, lean, with_added_types, without_empty_defaults
 from .stdio import checked_stdio
 
@@ -210,8 +212,6 @@ class GuardedServer(MCPServer[Any]):
         self, context: Context[Any, Any] | None, kind: str, name: str, arguments: Mapping[str, Any]
     ) -> Iterator[None]:
         """Record the call, whichever way it ends."""
-        from .audit import note_call
-
         outcome = "failed"
         try:
             yield
@@ -265,10 +265,6 @@ def _no_such_prompt(name: str, known: list[str]) -> str:
 def without_secrets(result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
     """`result` with every secret this process knows replaced by `***`, whatever a file or a server put it into, and with
     every character that hides shown."""
-    from ..resources.foundation.masking import (
-        throughout,  # its patterns take a while to compile, and no start needs them
-    )
-
     if not isinstance(result, CallToolResult):
         return result
     content = [
@@ -281,8 +277,6 @@ def without_secrets(result: CallToolResult | InputRequiredResult) -> CallToolRes
 
 
 def _trim_message(text: str) -> str:
-    from ..resources.foundation.masking import redact
-
     return visible(redact(text))
 
 
@@ -318,8 +312,6 @@ def task_of(uri: str) -> str:
 
 def explain_failure(error: BaseException, name: str) -> str:
     """What a failed call of `name` says, in the language being spoken and without secrets."""
-    from ..resources.foundation.masking import redact
-
     cause = _cause(error)
     if isinstance(cause, NlpSkillsError):
         return _trim_message("\n".join(filter(None, (str(cause), remark(cause), f"({cause.code})"))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,8 +48,6 @@ def _serve(options: argparse.Namespace) -> int:
     if not options.http:
         server.run("stdio")
         return 0
-    import os
-
     from .auth import serve_http
     from .http_token import kept_token
     from .settings import HttpSettings

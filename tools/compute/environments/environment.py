@@ -14,11 +14,8 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,19 +26,19 @@ from ....resources.foundation.clock import now
 from ....resources.foundation.errors import JobError, WorkspaceError
 from ....resources.foundation.files import read_json, write_json
 from ....resources.foundation.language import Text
-from ....resources.foundation.reasons import reason_of
 from ....resources.job import ACTIVE_STATES, job_folders
 from ....resources.workspace import Workspace
 from ..hardware import Accelerator, accelerator_of, free_disk, nvidia_gpus
+from ..jobs import job_control
 from ..jobs.redaction import without_secrets
 from ..jobs.running import RunningJob, run_job
 from ..jobs.words import size
 from ..worker import interpreter, worker_root
+from . import download
+from .installing import find_uv, own_requirement, own_wheels, pip_commands, run_all, uv_commands
 
 ENTRY = ["-m", "nlp_skills.tools.compute.environments.environment"]
 Installer = Literal["uv", "pip"]
-_NAME = "nlp-skills"
-_EXTRA = "train"
 _CHECKED = ("torch", "transformers", "trl", "peft", "datasets")
 # (download, on disk) in bytes, measured with the versions in constraints.txt; CUDA brings its libraries along.
 _SIZES: dict[str, tuple[int, int]] = {
@@ -50,8 +47,6 @@ _SIZES: dict[str, tuple[int, int]] = {
     "mps": (420_000_000, 1_600_000_000),
 }
 SPARE_BYTES = 500_000_000
-_POLL_SECONDS = 0.5
-_KEPT_LINES = 40
 _STAGES = 4  # create, install, compile, check
 
 
@@ -81,7 +76,7 @@ def plan(workspace: Workspace, beside: int = 0) -> Plan:
     flavour = accelerator_of(nvidia_gpus())
     installer: Installer = "uv" if find_uv() else "pip"
     note, sized = "", str(flavour)
-    if flavour == "cpu" and sys.platform == "linux" and installer == "pip" and not _own_wheels():
+    if flavour == "cpu" and sys.platform == "linux" and installer == "pip" and not own_wheels():
         sized = "cuda"
         note = str(
             Text(
@@ -121,42 +116,6 @@ def plan(workspace: Workspace, beside: int = 0) -> Plan:
 def sizes_of(flavour: Accelerator) -> tuple[int, int]:
     """About how many bytes a worker environment takes: to download, and on disk."""
     return _SIZES[flavour]
-
-
-def find_uv() -> str | None:
-    """uv, as it told the processes it started, or on the path."""
-    named = os.environ.get("UV")
-    return named if named and Path(named).is_file() else shutil.which("uv")
-
-
-def own_requirement() -> list[str]:
-    """The installer's arguments that bring this same nlp-skills with its training libraries."""
-    try:
-        told = metadata.distribution(_NAME).read_text("direct_url.json")
-    except metadata.PackageNotFoundError:
-        return _of_checkout(Path(__file__).resolve().parents[3])
-    if told is None:
-        return [f"{_NAME}[{_EXTRA}]=={__version__}"]
-    source = json.loads(told)
-    if "vcs_info" in source:
-        address = f"{source['vcs_info']['vcs']}+{source['url']}@{source['vcs_info']['commit_id']}"
-        return [f"{_NAME}[{_EXTRA}] @ {address}"]
-    if source.get("dir_info", {}).get("editable"):
-        return _of_checkout(_path_of(source["url"]))
-    return [f"{_NAME}[{_EXTRA}] @ {source['url']}"]
-
-
-def _of_checkout(root: Path) -> list[str]:
-    constraints = root / "constraints.txt"
-    pinned = ["--constraint", str(constraints)] if constraints.is_file() else []
-    return [*pinned, "--editable", f"{root}[{_EXTRA}]"]
-
-
-def _path_of(address: str) -> Path:
-    from urllib.parse import unquote, urlsplit
-    from urllib.request import url2pathname
-
-    return Path(url2pathname(unquote(urlsplit(address).path)))
 
 
 def new_target(workspace: Workspace) -> Path:
@@ -210,11 +169,11 @@ def _build(job: RunningJob, target: Path, require: list[str], check: list[str]) 
     uv = find_uv()
     for installer in (["uv"] if uv else []) + ["pip"]:
         commands = (
-            _uv_commands(str(uv), target, requirement, flavour)
+            uv_commands(str(uv), target, requirement, flavour)
             if installer == "uv"
-            else _pip_commands(target, requirement)
+            else pip_commands(target, requirement)
         )
-        problem = _run_all(commands, tell)
+        problem = run_all(commands, tell)
         if problem is None:
             break
         tried.append(f"{installer}: {problem}")
@@ -276,9 +235,6 @@ def _build(job: RunningJob, target: Path, require: list[str], check: list[str]) 
 
 def _downloading(built: dict[str, Any], name: str, commit: str) -> dict[str, Any]:
     """Begin the download that was agreed to with the environment, in the environment."""
-    from ..jobs import job_control
-    from . import download
-
     job = job_control.submit(
         Workspace(),
         "base_model",
@@ -301,123 +257,6 @@ def _downloading(built: dict[str, Any], name: str, commit: str) -> dict[str, Any
             },
         },
     }
-
-
-Command = tuple[list[str], Text, dict[str, str]]
-
-
-def _uv_commands(uv: str, target: Path, requirement: list[str], flavour: Accelerator) -> list[Command]:
-    environment = _uv_environment()
-    backend = [] if _own_wheels() or flavour == "mps" else ["--torch-backend", "auto" if flavour == "cuda" else "cpu"]
-    install = [uv, "pip", "install", "--python", str(interpreter(target)), "--compile-bytecode", *backend]
-    return [
-        (
-            [uv, "venv", "--clear", "--python", sys.executable, str(target)],
-            Text("creating the environment", "建立環境"),
-            environment,
-        ),
-        ([*install, *requirement], Text("downloading and installing", "下載並安裝"), environment),
-    ]
-
-
-def _pip_commands(target: Path, requirement: list[str]) -> list[Command]:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    python = str(interpreter(target))
-    return [
-        (
-            [sys.executable, "-m", "venv", "--clear", str(target)],
-            Text("creating the environment", "建立環境"),
-            environment,
-        ),
-        (
-            [python, "-m", "pip", "install", "--progress-bar", "off", "--disable-pip-version-check", *requirement],
-            Text("downloading and installing", "下載並安裝"),
-            environment,
-        ),
-        ([python, "-c", _COMPILE], Text("compiling", "編譯"), environment),
-    ]
-
-
-# Some packages carry files for other Pythons that do not compile here; that is no failure.
-_COMPILE = "import compileall, sysconfig; compileall.compile_dir(sysconfig.get_path('purelib'), quiet=2, workers=0)"
-
-
-def _uv_environment() -> dict[str, str]:
-    """uv does not read pip's settings; where the person has made them, it shall know them."""
-    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    for theirs, ours in (
-        ("PIP_FIND_LINKS", "UV_FIND_LINKS"),
-        ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"),
-        ("PIP_EXTRA_INDEX_URL", "UV_INDEX"),
-        ("PIP_CERT", "SSL_CERT_FILE"),
-    ):
-        if (value := os.environ.get(theirs)) and ours not in environment:
-            environment[ours] = value
-    return environment
-
-
-def _own_wheels() -> bool:
-    """Whether the person says where wheels come from; then the build of PyTorch is theirs to choose too."""
-    return any(os.environ.get(name) for name in ("UV_FIND_LINKS", "PIP_FIND_LINKS", "UV_TORCH_BACKEND"))
-
-
-def _run_all(commands: list[Command], tell: Callable[[int, Text], None]) -> str | None:
-    """Run the commands in turn; None when all went well, else the last words of the one that did not."""
-    for stage, (command, message, environment) in enumerate(commands):
-        said: list[str] = []
-        with _running(command, environment, said) as process:
-            while process.poll() is None:
-                latest = said[-1][:100] if said else ""
-                tell(stage, Text(f"{message.en}: {latest}", f"{message.zh}：{latest}") if latest else message)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(_POLL_SECONDS)
-        if process.returncode:
-            return " ".join(said[-3:])[:500] or f"{command[0]} ended with {process.returncode}"
-    return None
-
-
-@contextlib.contextmanager
-def _running(command: list[str], environment: dict[str, str], said: list[str]) -> Iterator[subprocess.Popen[str]]:
-    """The command's process, its lines printed and kept; ended if the block is left early."""
-    print("$ " + without_secrets(" ".join(command)), flush=True)
-    try:
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env=environment,
-        )
-    except OSError as error:
-        raise JobError(
-            Text(
-                f"{command[0]} cannot be run: {reason_of(error).en}.", f"無法執行 {command[0]}：{reason_of(error).zh}。"
-            ),
-            Text("Call manage_job(action='resume') once it stands.", "排除後請呼叫 manage_job(action='resume')。"),
-        ) from error
-
-    def listen() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line := without_secrets(line.rstrip()):
-                print(line, flush=True)
-                said.append(line)
-                del said[:-_KEPT_LINES]
-
-    listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait()
-        listener.join(5)
-        if process.stdout:
-            process.stdout.close()
 
 
 def _check(python: Path, modules: list[str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ import hashlib
 import importlib.metadata
 import io
 import os
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from functools import lru_cache
@@ -86,8 +87,6 @@ def _from_checkout() -> tuple[str, str] | None:
     project_file = (PACKAGE / "__init__.py").resolve().parent / "pyproject.toml"
     if not project_file.is_file():
         return None
-    import tomllib  # only where the package stands in its checkout, and never to start the server
-
     project = tomllib.loads(project_file.read_text(encoding="utf-8"))["project"]
     lines = [
         "Metadata-Version: 2.4",

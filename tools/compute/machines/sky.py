@@ -17,6 +17,9 @@ from ..jobs.words import size
 from ..machine import CheckResult, LinkedMachine, Prospect
 from ..named_machines import keep_machine
 from ..remote.lease import Lease, Meter
+from ..skypilot import leftovers, looking, offer, program
+from ..skypilot.offer import describe_offer
+from ..skypilot.rental import give_back_later, rent
 
 if TYPE_CHECKING:
     from ..jobs.running import RunningJob
@@ -100,8 +103,6 @@ class Sky(LinkedMachine):
 
     def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: dict[str, Any]) -> SetUp | JobFolder:
         """It is kept; SkyPilot is installed after a yes; and its price is looked up as a job."""
-        from ..skypilot import looking, offer, program
-
         keep_machine(workspace, name, self)
         if known := offer.load_offer(workspace, name, self):
             return self._answer_with_offer(workspace, name, known)
@@ -127,8 +128,6 @@ class Sky(LinkedMachine):
         return looking.look_for(workspace, name, install=missing)
 
     def prospect(self, workspace: Workspace, name: str) -> Prospect:
-        from ..skypilot import offer, program
-
         program.require_program(name, self.infra)
         known = offer.load_offer(workspace, name, self)
         if known is None:
@@ -143,18 +142,12 @@ class Sky(LinkedMachine):
         return Prospect(known.hardware(self.disk_gb), known.format_offer(), known.price_per_hour, rented=True)
 
     def lease(self, job: RunningJob, name: str, meter: Meter) -> Lease:
-        from ..skypilot.rental import rent
-
         return rent(job, name, self, meter)
 
     def stop(self, name: str, job: JobFolder) -> None:
-        from ..skypilot.rental import give_back_later
-
         give_back_later(name, job)
 
     def examine(self, name: str) -> list[CheckResult]:
-        from ..skypilot import leftovers, program
-
         try:
             found = program.require_program(name, self.infra)
             return [*leftovers.access(found, name, self), *leftovers.leftovers(Workspace(), found)]
@@ -174,8 +167,6 @@ class Sky(LinkedMachine):
             ]
 
     def _answer_with_offer(self, workspace: Workspace, name: str, known: Offer) -> SetUp:
-        from ..skypilot.offer import describe_offer
-
         words = describe_offer(name, known)
         say = Text(
             f"Train there with train(task=…, machine={name!r}): the cost of that training is shown and asked first.",

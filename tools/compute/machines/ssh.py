@@ -24,6 +24,7 @@ from ..remote.host_keys import ChangedHostKey, UnknownHostKey
 from ..remote.lease import Lease, Meter
 from ..remote.link import Link
 from ..remote.remote import RemoteMachine, connect_machine
+from ..remote.remote_environment import needed_disk, submit_build
 
 if TYPE_CHECKING:
     from ..jobs.running import RunningJob
@@ -73,11 +74,6 @@ class Ssh(LinkedMachine):
 
     def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: dict[str, Any]) -> SetUp | JobFolder:
         """Its host key is asked first; then it is kept, and what would be installed there is told or done."""
-        from ..remote.remote_environment import (  # what tends a machine is not needed to start the server
-            needed_disk,
-            submit_build,
-        )
-
         fingerprint = str(extra.get("fingerprint") or "")
         try:
             with self.connect_to(name, fingerprint if fingerprint and confirm else None) as remote:

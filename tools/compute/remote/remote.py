@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -32,9 +34,6 @@ def build_own_wheel() -> bytes:
 def environment_key() -> str:
     """Names the environments that hold what this package needs: by its requirements and the versions shipped with it, not
     by its code."""
-    import io
-    import zipfile
-
     with zipfile.ZipFile(io.BytesIO(build_own_wheel())) as wheel:
         metadata = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
         needs = [line for line in wheel.read(metadata).decode().splitlines() if line.startswith("Requires-Dist")]

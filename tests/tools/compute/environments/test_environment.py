@@ -17,7 +17,7 @@ from nlp_skills.resources.job import JobFolder, job_folder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.answers import SetUp
 from nlp_skills.tools.compute.consent import set_up_environment
-from nlp_skills.tools.compute.environments import environment
+from nlp_skills.tools.compute.environments import environment, installing
 from nlp_skills.tools.compute.hardware import Accelerator
 from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.compute.worker import built_worker, find_worker, interpreter, worker_python, worker_root
@@ -232,7 +232,7 @@ def test_the_worker_gets_this_same_nlp_skills(
             return json.dumps(direct_url) if direct_url else None
 
     monkeypatch.setattr(metadata, "distribution", lambda _: Installed())
-    assert environment.own_requirement() == expected
+    assert installing.own_requirement() == expected
 
 
 def test_from_a_checkout_that_was_never_installed_the_checkout_itself_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +240,7 @@ def test_from_a_checkout_that_was_never_installed_the_checkout_itself_is_taken(m
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "distribution", missing)
-    assert environment.own_requirement()[-2] == "--editable"
+    assert installing.own_requirement()[-2] == "--editable"
 
 
 def test_uv_takes_the_build_of_pytorch_that_fits_unless_the_person_names_wheels(
@@ -250,14 +250,14 @@ def test_uv_takes_the_build_of_pytorch_that_fits_unless_the_person_names_wheels(
         monkeypatch.delenv(name, raising=False)
 
     def install(flavour: Accelerator) -> list[str]:
-        return environment._uv_commands("uv", tmp_path, ["x"], flavour)[1][0]
+        return installing.uv_commands("uv", tmp_path, ["x"], flavour)[1][0]
 
     assert install("cpu")[-3:] == ["--torch-backend", "cpu", "x"]
     assert install("cuda")[-3:] == ["--torch-backend", "auto", "x"]
     assert "--torch-backend" not in install("mps")
     monkeypatch.setenv("PIP_FIND_LINKS", "/wheels")
     assert "--torch-backend" not in install("cuda")
-    assert environment._uv_environment()["UV_FIND_LINKS"] == "/wheels"
+    assert installing.uv_environment()["UV_FIND_LINKS"] == "/wheels"
 
 
 def test_environments_nobody_uses_are_cleared_after_a_build(workspace: Workspace, wheel: Path) -> None:
