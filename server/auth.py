@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -76,6 +77,19 @@ def serve_http(server: MCPServer[Any], settings: HttpSettings) -> None:
     """Serve until interrupted."""
     import uvicorn
 
+    config = uvicorn.Config(
+        http_app(server, settings),
+        host=settings.host,
+        port=settings.port,
+        log_level="info",
+        access_log=False,
+        http=ImpatientProtocol,
+        timeout_keep_alive=_IDLE_SECONDS,
+        log_config=None,  # uvicorn's own would write to standard output
+    )
+    listening = config.bind_socket()  # before anything is said: port 0 is whichever is free
+    listening.set_inheritable(False)
+    settings = replace(settings, port=listening.getsockname()[1])
     address = f"http://{settings.host}:{settings.port}{PATH}"
     print(
         Text(f"Serving MCP at {address} (end with Ctrl+C)", f"正在 {address} 提供 MCP 服務（按 Ctrl+C 結束）"),
@@ -90,19 +104,7 @@ def serve_http(server: MCPServer[Any], settings: HttpSettings) -> None:
         file=sys.stderr,
     )
     print(client_block(address, settings.token), file=sys.stderr, flush=True)
-    running = uvicorn.Server(
-        uvicorn.Config(
-            http_app(server, settings),
-            host=settings.host,
-            port=settings.port,
-            log_level="info",
-            access_log=False,
-            http=ImpatientProtocol,
-            timeout_keep_alive=_IDLE_SECONDS,
-            log_config=None,  # uvicorn's own would write to standard output
-        )
-    )
-    anyio.run(running.serve)
+    anyio.run(uvicorn.Server(config).serve, [listening])
 
 
 def _refusal_text() -> Text:

@@ -22,8 +22,10 @@ class Unknown(NamedTuple):
     known: tuple[str, ...]
     given: bool = False  # the near one stands there too
 
-    def problem(self, where: str) -> Text:
-        return Text(f"{where} has no field {self.field[:80]!r}.", f"{where} 沒有「{self.field[:80]}」這個欄位。")
+    def problem(self, where: str, place: str = "") -> Text:
+        """What is wrong with `where`, which stands at `place`: the field as it was written there."""
+        written = self.field.removeprefix(f"{place}.")[:80]
+        return Text(f"{where} has no field {written!r}.", f"{where} 沒有「{written}」這個欄位。")
 
     def fix(self) -> Text:
         fields = ", ".join(self.known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -30,31 +31,29 @@ ALLOWED = {"Authorization": f"Bearer {TOKEN}"}
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     workspace = tmp_path_factory.mktemp("http")
     environment = {**os.environ, "NLP_SKILLS_HTTP_TOKEN": TOKEN, "NLP_SKILLS_WORKSPACE": str(workspace)}
-    command = [sys.executable, "-m", "nlp_skills.server.cli", "serve", "--http", "--port", str(port)]
+    command = [sys.executable, "-m", "nlp_skills.server.cli", "serve", "--http", "--port", "0"]
     with (workspace / "log").open("wb") as log:
         server = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=environment
         )
         try:
-            _wait_for(port, server, workspace / "log")
-            yield f"http://127.0.0.1:{port}/mcp"
+            yield _address_told(server, workspace / "log")
         finally:
             server.terminate()
             printed, _ = server.communicate(timeout=DEADLINE_SECONDS)
     assert printed == b""
 
 
-def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+def _address_told(server: subprocess.Popen[bytes], log: Path) -> str:
+    """The address that the server says it answers at, once it does: with port 0 whichever was free."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if told := re.search(r"Serving MCP at http://127\.0\.0\.1:([1-9]\d*)/mcp", log.read_text(encoding="utf-8")):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", int(told[1]))) == 0:
+                    return f"http://127.0.0.1:{told[1]}/mcp"
         time.sleep(0.05)
     raise AssertionError(log.read_text(encoding="utf-8"))
 

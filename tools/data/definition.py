@@ -86,11 +86,12 @@ def _refuse_unknown(
     """Raise `DataSourceError` for a field in a call that nothing knows; the nearest is offered."""
     for name, model, given in (("split", SplitPolicy, split), ("quality", Quality, quality)):
         for unknown in unknown_fields(model, given, name):
-            raise refuse(unknown, name)
+            raise refuse(unknown, name, name)
     for number, source in enumerate(sources or ()):
         kind = kinds().get(str(source.get("type")))
-        for unknown in unknown_in_source(source, kind, f"sources[{number}]") if kind else ():
-            raise refuse(unknown, str(source["type"]))
+        field = f"sources[{number}]"
+        for unknown in unknown_in_source(source, kind, field) if kind else ():
+            raise refuse(unknown, str(source["type"]), field)
 
 
 def unknown_kept(task: TaskFolder, data_source: DataSource) -> list[Text]:

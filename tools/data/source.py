@@ -110,7 +110,7 @@ def source_kind(source: Source, number: int) -> SourceKind:
     given = source.model_dump(exclude_none=True)
     for unknown in unknown_in_source(given, kind, field):
         if unknown.near:
-            raise refuse(unknown, source.type)
+            raise refuse(unknown, source.type, field)
     return SOURCES.make(source.type, given, field)
 
 
@@ -134,5 +134,5 @@ def unknown_in_source(given: Mapping[str, Any], kind: type[SourceKind], field: s
     return found
 
 
-def refuse(unknown: Unknown, where: str) -> DataSourceError:
-    return DataSourceError(unknown.problem(where), unknown.fix(), field=unknown.field)
+def refuse(unknown: Unknown, where: str, place: str) -> DataSourceError:
+    return DataSourceError(unknown.problem(where, place), unknown.fix(), field=unknown.field)

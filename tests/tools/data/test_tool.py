@@ -179,6 +179,17 @@ async def test_a_wrong_definition_is_refused_with_the_field(
     assert said in await read_refusal(client, "set_data_source", **arguments)
 
 
+async def test_an_unknown_field_is_named_as_it_was_written(client: Client, task: TaskFolder, tmp_path: Path) -> None:
+    refused = await read_refusal(
+        client, "set_data_source", sources=[{"type": "web_scrape", "urls": ["https://a.example/"], "selectorz": {}}]
+    )
+    assert ("web_scrape" in refused and "'selectorz'" in refused) or "「selectorz」" in refused
+    refused = await read_refusal(
+        client, "set_data_source", sources=[{"type": "file", "path": "a.csv"}], split={"trian": 0.8}
+    )
+    assert "'trian'" in refused or "「trian」" in refused
+
+
 async def test_parts_of_the_definition_change_alone(client: Client, task: TaskFolder) -> None:
     (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(20)))
     await call(client, "set_data_source", sources=[{"type": "file", "path": "news.jsonl"}])

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ....resources.foundation.language import Text
+from .pattern_errors import explain_pattern_error
 
 Span = tuple[int, int]
 LONGEST_PATTERN = 1000  # characters
@@ -130,9 +131,8 @@ class Patterns:
             raise _too_slow(pattern)
         answer = json.loads(line)
         if isinstance(answer, str):
-            raise PatternProblem(
-                Text(f"the pattern cannot be read: {answer}", f"pattern 不是有效的正規表示式：{answer}")
-            )
+            said = Text("the pattern cannot be read: {why}", "pattern 不是有效的正規表示式：{why}")
+            raise PatternProblem(said.format(why=explain_pattern_error(answer)))
         return [[(start, end) for start, end in spans] for spans in answer]
 
     def _start_process(self) -> subprocess.Popen[str]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nlp_skills.tools.data.labelling.pattern_errors import explain_pattern_error
 from nlp_skills.tools.data.labelling.patterns import LONGEST_TEXT, PatternProblem, Patterns, in_linear_time
 
 re2 = pytest.importorskip("re2")
@@ -145,3 +146,16 @@ def test_only_so_much_of_a_text_is_looked_at_and_odd_characters_do_no_harm() -> 
     with Patterns() as patterns:
         assert patterns.places("漲", ["x" * LONGEST_TEXT + "漲", "\ud800漲"]) == [[], [(1, 2)]]
         assert patterns.places(r"漲\b", ["\ud800漲"]) == [[(1, 2)]]
+
+
+@pytest.mark.parametrize("pattern", ["[", "(a", "a**", "*", r"\q", "(?P=b)", "[z-a]", ")", "(?<=a*)b", "a(?i)", "(?i"])
+def test_the_reason_is_told_in_both_languages_with_the_place(pattern: str) -> None:
+    with pytest.raises(re.error) as wrong:
+        re.compile(pattern)
+    told = explain_pattern_error(str(wrong.value))
+    assert told.en == str(wrong.value) and re.search(r"[\u4e00-\u9fff]", told.zh) and wrong.value.msg not in told.zh
+    assert wrong.value.pos is None or f"第 {wrong.value.pos + 1} 個字元" in told.zh
+
+
+def test_a_reason_that_is_not_known_is_quoted() -> None:
+    assert explain_pattern_error("something new at position 3").zh == "something new at position 3"
