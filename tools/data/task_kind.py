@@ -21,6 +21,7 @@ from .cells import as_text
 from .rows import Row, plain_name, row_id
 
 Message = dict[str, str]
+RenderedRow = dict[str, list[Message]]  # by the trainer's names: prompt with completion, or with chosen and rejected
 # What an answer is, and so which metrics can measure it: one of the labels, spans of the text as JSON, free text, or
 # the better one of two answers.
 Answers = Literal["label", "spans", "text", "pair"]
@@ -167,7 +168,7 @@ class TaskKind(ABC):
     def read(self, answer: str, labels: Sequence[str]) -> str | None:
         """`answer` in the form answers are compared in; None where it is none."""
 
-    def render_row(self, row: Mapping[str, Any], prompt: Prompt, labels: Sequence[str]) -> dict[str, Any]:
+    def render_row(self, row: Mapping[str, Any], prompt: Prompt, labels: Sequence[str]) -> RenderedRow:
         """The row as a trainer eats it."""
         return {
             "prompt": self.messages(row, prompt, labels),

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Language, Text, several
 from ....resources.task import Prompt
 from ..cells import as_structure, as_text
@@ -141,7 +142,16 @@ class Extraction(TaskKind):
         return [role for role in self.roles if not row.get(role) and row.get(role) != []]
 
 
-def _list_spans(found: Any) -> list[dict[str, Any]]:
+class LocatedSpan(TypedDict):
+    """A span of a canonical row: what it is, and where it stands in the row's text."""
+
+    type: str
+    text: str
+    start: int
+    end: int
+
+
+def _list_spans(found: Any) -> list[JsonObject]:
     """Spans written as one object by type, or as a list of objects, as the latter."""
     if isinstance(found, dict) and isinstance(found.get("entities"), list):
         found = found["entities"]
@@ -154,7 +164,7 @@ def _list_spans(found: Any) -> list[dict[str, Any]]:
     return [_name_parts(span) for span in found]
 
 
-def _name_parts(span: Any) -> dict[str, Any]:
+def _name_parts(span: Any) -> JsonObject:
     """A span with its parts by name: an object, one whose parts stand under `value`, or a triple with the type first or last.
 
     Raises:
@@ -170,7 +180,7 @@ def _name_parts(span: Any) -> dict[str, Any]:
     raise Unfit("spans_unreadable")
 
 
-def _locate_span(span: Mapping[str, Any], text: str, shift: int, spelling: Spelling) -> dict[str, Any]:
+def _locate_span(span: Mapping[str, Any], text: str, shift: int, spelling: Spelling) -> LocatedSpan:
     given = next((span[name] for name in _TYPE_NAMES if span.get(name)), None)
     kind = as_text(given[0] if isinstance(given, list) and len(given) == 1 else given)
     if not kind or (isinstance(given, list) and len(given) > 1):

@@ -9,7 +9,7 @@ from ..cells import as_text
 from ..conversation import NoConversation, Turn, as_messages, marked_turns, said_in, text_of, turns_in, with_system
 from ..reading_answers import without_reasoning
 from ..rows import Row, row_id
-from ..task_kind import Answers, Message, Spelling, TaskKind, Unfit
+from ..task_kind import Answers, Message, RenderedRow, Spelling, TaskKind, Unfit
 
 
 class Preference(TaskKind):
@@ -123,7 +123,7 @@ class Preference(TaskKind):
     def read(self, answer: str, labels: Sequence[str]) -> str | None:
         return without_reasoning(answer) or None
 
-    def render_row(self, row: Mapping[str, Any], prompt: Prompt, labels: Sequence[str]) -> dict[str, Any]:
+    def render_row(self, row: Mapping[str, Any], prompt: Prompt, labels: Sequence[str]) -> RenderedRow:
         return {
             "prompt": self.messages(row, prompt, labels),
             **{role: [{"role": "assistant", "content": str(row[role])}] for role in ("chosen", "rejected")},
