@@ -30,8 +30,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / ".dev"))
 
+from nlp_skills.tools.evaluate.measuring import FigureFields, measure_answers
 from nlp_skills.tools.evaluate.metric import Answered
-from nlp_skills.tools.evaluate.record import measure_answers
 
 Array = Any  # of NumPy
 LABELS = ("common", "second", "rare")
@@ -172,7 +172,7 @@ def intervals(table: Array) -> dict[str, tuple[float, float]]:
     return asked
 
 
-def bounds(figure: Mapping[str, float]) -> tuple[float, float]:
+def bounds(figure: FigureFields) -> tuple[float, float]:
     return figure["low"], figure["high"]
 
 

@@ -163,6 +163,7 @@ class Evaluation(Record):
         answers: what the answers are: label, spans, text or pair.
         formula: by which way of counting; missing in older ones.
         metrics: each measure by its name; `per_class` those of each label or type of part.
+        not_measured: why there is none of a metric that a package or a file adds and that failed, by its name.
         baselines: the measures of each simple method and of the untuned base model.
         predictions_hash: of the answers behind it.
         trained_on: rows of the benchmark that the version was trained on, where it was.
@@ -180,6 +181,7 @@ class Evaluation(Record):
     decoding: str = "free"
     metrics: dict[str, Figure] = Field(default_factory=dict)
     per_class: dict[str, ClassFigures] = Field(default_factory=dict)
+    not_measured: dict[str, Words] = Field(default_factory=dict)
     confusion: Confusion | None = None
     clusters: Clusters | None = None
     other_decoding: OtherDecoding | None = None

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +215,7 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
                 return
 
 
-def dump_jsonl(rows: Iterable[dict[str, Any]]) -> bytes:
+def dump_jsonl(rows: Iterable[Mapping[str, Any]]) -> bytes:
     """Canonical JSON lines: the same rows always give the same bytes."""
     return "".join(_ENCODER.encode(row) + "\n" for row in rows).encode("utf-8")
 

@@ -18,7 +18,7 @@ from nlp_skills.resources.validation import ValidationReport
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.store import commit_snapshot
-from nlp_skills.tools.evaluate import run
+from nlp_skills.tools.evaluate import predicting, run
 from nlp_skills.tools.evaluate.predict import Prediction
 from tests.tools.evaluate.conftest import rows_of
 from tests.tools.evaluate.report.reporting import Page
@@ -57,8 +57,8 @@ def two(
         report(len(rows), len(rows))
         return [Prediction(row["id"], row["label"], row["label"], row["label"]) for row in rows]
 
-    monkeypatch.setattr(run, "predict", predict)
-    monkeypatch.setattr(run, "load_for_inference", lambda *_: None)
+    monkeypatch.setattr(predicting, "predict", predict)
+    monkeypatch.setattr(predicting, "load_for_inference", lambda *_: None)
     task = make_task(test=60)
     first = versions(task, tiny)
     other = commit_snapshot(

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.task import TaskFolder
+from nlp_skills.tools.evaluate.measuring import measure_answers
 from nlp_skills.tools.evaluate.metric import Answered
-from nlp_skills.tools.evaluate.record import measure_answers
 from tests.tools.evaluate.report.conftest import task as task
 from tests.tools.evaluate.report.reporting import make_trained, record_evaluation, report, rows_of
 
@@ -28,11 +28,13 @@ TOO_FEW_EN, TOO_FEW_ZH = (
 
 def figures(counts: Sequence[tuple[str, str | None, int]], labels: Sequence[str] = LABELS) -> dict[str, Any]:
     """What an evaluation writes of so many rows of each (gold, answered)."""
-    return measure_answers(
-        "label",
-        [Answered(gold, answer, answer or "?") for gold, answer, count in counts for _ in range(count)],
-        list(labels),
-        None,
+    return dict(
+        measure_answers(
+            "label",
+            [Answered(gold, answer, answer or "?") for gold, answer, count in counts for _ in range(count)],
+            list(labels),
+            None,
+        )
     )
 
 

@@ -70,7 +70,8 @@ from pathlib import Path
 from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
-from nlp_skills.tools.evaluate.record import as_answered, commit_evaluation, evaluated_answers, keep_answers, measure_answers
+from nlp_skills.tools.evaluate.measuring import measure_answers
+from nlp_skills.tools.evaluate.record import as_answered, commit_evaluation, evaluated_answers, keep_answers
 version = VersionFolder(TaskFolder(Path(sys.argv[1])), 2)
 record = version.latest_evaluation()
 rows = [{**row, "raw": (said := "good" if row["predicted"] == "bad" else "bad"), "predicted": said,

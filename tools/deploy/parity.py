@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -16,7 +15,7 @@ from ..data.prompting import chat_messages, fixed_system, read_answer, trained_p
 from ..data.task_kind import kind_of, task_kind
 from ..evaluate.asked import cut_again
 from ..evaluate.endpoint import Endpoint, ask
-from ..evaluate.record import evaluated_answers
+from ..evaluate.record import AnswerLine, evaluated_answers
 from ..evaluate.verified import latest_results
 
 _READ = {
@@ -53,7 +52,7 @@ def shares(task_type: TaskType, label: float, raw: float) -> Text:
     return Text(f"{read.en} {label:.1%}, {text.en}", f"{read.zh}一致 {label:.1%}，{text.zh}") if read else text
 
 
-def same_text(answer: str, prediction: dict[str, Any]) -> bool:
+def same_text(answer: str, prediction: AnswerLine) -> bool:
     """Whether the endpoint wrote what was evaluated; evaluation cuts an endless answer short, a server lets it go on."""
     deployed, evaluated = answer.strip(), str(prediction["raw"]).strip()
     cut = prediction["predicted"] is None or prediction.get("ended") is False

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +17,9 @@ from ...resources.foundation.errors import EvaluationError
 from ...resources.foundation.files import read_json, sha256_bytes, write_json
 from ...resources.foundation.kinds import Registry, is_stand_in
 from ...resources.foundation.language import Text, several
+from ..data.benchmark import Benchmark
 from ..data.rows import Row
+from ..data.store import Snapshot
 from ..data.task_kind import Answers, kind_of
 from .metric import Answered
 
@@ -99,3 +102,16 @@ def cached_answers(
         write_json(path, {"format": 1, "name": name, "key": dict(key), "answers": kept})
     golds = [kind_of(row).gold(row) for row in rows]
     return [Answered(gold, **one) for gold, one in zip(golds, read_json(path)["answers"], strict=True)]
+
+
+def simple_answers(
+    cache: Path, answers: Answers, snapshot: Snapshot, benchmark: Benchmark, rows: Sequence[Row], language: str
+) -> dict[str, list[Answered]]:
+    """What the simple methods that fit answer to the benchmark's rows, from what they learn of the snapshot's."""
+    train, valid = snapshot.rows("train"), snapshot.rows("valid")
+    hashes = {name: snapshot.file_hashes[name] for name in ("train", "valid")}
+    key = {**hashes, "benchmark": benchmark.hash, "language": language}
+    return {
+        name: cached_answers(cache, name, key, rows, partial(one.answers, train, valid, rows, language))
+        for name, one in baselines_for(answers, train).items()
+    }

@@ -14,8 +14,9 @@ from ...resources.version import VersionFolder, version_numbers
 from ..data.benchmark import MAIN, benchmark_names, form_measured, frozen_benchmark, name_in_use
 from ..data.rows import Row
 from .measurable import check_version
+from .measuring import measured_classes, row_groups
 from .metric import Answered, answers_of, check_metric, metric_title
-from .record import as_answered, evaluated_answers, measured_classes, row_groups
+from .record import AnswerLine, as_answered, evaluated_answers
 from .significance import LEVEL, Difference, McNemar, RowsNeeded, Scores, correct_difference, holm, mcnemar, rows_needed
 from .verified import verify_record
 
@@ -157,7 +158,7 @@ class Pair:
         self.labels = measured_classes(self.kind, [*self.task.labels, *self.record_b.per_class])
         self.metric, self.label = check_metric(self.task.metric, self.labels, self.kind)
         self.models: list[list[Answered]] = [
-            as_answered(lines) for lines in [*self.answers, *(lines for _, lines in self.others)]
+            as_answered(lines) for lines in (*self.answers, *(lines for _, lines in self.others))
         ]
         self.scores = Scores(self.models, self.labels, _groups(b, self.record_b, self.answers[0]))
 
@@ -226,7 +227,7 @@ def chosen_by(version: VersionFolder, record: Evaluation, lines: Sequence[Mappin
     labels = measured_classes(kind, [*task.labels, *record.per_class])
     metric, label = check_metric(task.metric, labels, kind)
     scores = Scores(
-        [as_answered(one) for one in (lines, *(given for _, given in others))], labels, _groups(version, record, lines)
+        [as_answered(lines), *(as_answered(given) for _, given in others)], labels, _groups(version, record, lines)
     )
     place = labels.index(label) if label else 0
     values = [scores.values({"it": metric}, model)["it"][place] for model in range(len(others) + 1)]
@@ -251,7 +252,7 @@ def other_versions(
     benchmark: str,
     decoding: str,
     lines: Sequence[Mapping[str, Any]],
-) -> list[tuple[VersionFolder, list[dict[str, Any]]]]:
+) -> list[tuple[VersionFolder, list[AnswerLine]]]:
     """The other versions of the task that answered the very same rows, decoded the same way, with their answers."""
     ids, found = [line["id"] for line in lines], []
     for number in version_numbers(version.task):

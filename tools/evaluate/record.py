@@ -7,10 +7,9 @@ predictions/<hash>.jsonl  the answers of every evaluation, by the hash its recor
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 from ...resources.evaluation import BenchmarkReference, Evaluation
 from ...resources.foundation.clock import now
@@ -25,104 +24,48 @@ from ...resources.foundation.files import (
     write_atomic,
     write_json,
 )
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ...resources.version import VersionFolder
 from ..data.benchmark import Benchmark
 from ..data.rows import Row
-from ..data.split import SKELETON, group_keys
-from ..data.task_kind import Answers, kind_of
-from .metric import FEWEST_ROWS, Answered, count_answers, metrics_for, parts_of
+from .metric import Answered
 from .predict import Prediction
-from .significance import Scores
-
-INVALID = "(invalid)"
-FORMULA = (
-    1  # counts up when the same answers come to give other figures, so that older records are not taken for forged
-)
 
 
-def row_groups(rows: Sequence[Row], group_by: str | None) -> list[str]:
-    """Which rows belong together, as the split had it: by skeleton or column, else by their text."""
-    known = group_by == SKELETON or any(group_by in row for row in rows)
-    return group_keys(rows, group_by if known else None)
+class AnswerLine(TypedDict):
+    """A line of `predictions.jsonl`; `rejected` and `margin` of pairs."""
+
+    id: str
+    text: str
+    entity: NotRequired[str]
+    gold: str
+    predicted: str | None
+    raw: str
+    correct: bool
+    ended: NotRequired[bool]
+    rejected: NotRequired[str]
+    margin: NotRequired[float]
 
 
-def measure_answers(
-    kind: Answers, answers: Sequence[Answered], labels: Sequence[str], groups: Sequence[str] | None
-) -> dict[str, Any]:
-    """`metrics` with 95 % intervals and `per_class` figures of one model's answers; of labels also the `confusion`
-    matrix.
-
-    Arguments:
-        kind: what the answers are, which decides the metrics.
-    """
-    labels = measured_classes(kind, labels)
-    known = metrics_for(kind, answers)
-    intervals = Scores([answers], labels, groups).intervals(known)
-    support = Counter(label for row in answers for label, _ in parts_of(row.gold))
-    per_class: dict[str, dict[str, Any]] = {}
-    for place, label in enumerate(labels):
-        figures = {name: found[place] for name, found in intervals.items() if known[name].per_class}
-        few = support[label] < FEWEST_ROWS
-        per_class[label] = {
-            **{name: round(one.value, 6) for name, one in figures.items()},
-            "support": support[label],
-            **({"too_few": True, **_counts(answers, label)} if few else {}),
-            "intervals": {}
-            if few
-            else {name: [round(one.low, 6), round(one.high, 6)] for name, one in figures.items()},
-        }
-    found: dict[str, Any] = {
-        "metrics": {name: found[0].to_dict() for name, found in intervals.items() if not known[name].per_class},
-        "per_class": per_class,
-    }
-    if kind != "label":
-        return found
-    if thin := {label: support[label] for label in labels if support[label] < FEWEST_ROWS}:
-        enough = len(labels) - len(thin) > 1
-        found["metrics"]["macro_f1"]["left_out" if enough else "too_few"] = thin
-    counts = count_answers([row.gold for row in answers], [row.answer for row in answers], labels)
-    return {**found, "confusion": {"labels": list(labels), "predicted": [*labels, INVALID], "matrix": counts}}
-
-
-def _counts(answers: Sequence[Answered], label: str) -> dict[str, int]:
-    """Of a label with few rows: how many were right, and how many answers named it."""
-    gold, said = (
-        [{part for part in parts_of(one) if part[0] == label} for one in column]
-        for column in zip(*((row.gold, row.answer) for row in answers), strict=True)
-    )
-    return {
-        "right": sum(len(one & other) for one, other in zip(gold, said, strict=True)),
-        "answered": sum(len(one) for one in said),
-    }
-
-
-def measured_classes(kind: Answers, labels: Sequence[str]) -> list[str]:
-    """The labels of figures by label, each once; none where the answers have no labels."""
-    return list(dict.fromkeys(labels)) if kind in ("label", "spans") else []
-
-
-def measured_labels(known: Sequence[str], rows: Sequence[Row]) -> list[str]:
-    """The labels figures are told of: those known, then others that stand in the rows."""
-    return list(dict.fromkeys([*known, *(label for row in rows for label in kind_of(row).labels_of(row))]))
-
-
-def answer_rows(rows: Sequence[Row], predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
+def answer_rows(rows: Sequence[Row], predictions: Sequence[Prediction]) -> list[AnswerLine]:
     """The lines of `predictions.jsonl`, in the order of the benchmark."""
-    return [
-        {
-            "id": row["id"],
-            "text": row["text"],
-            **({"entity": row["entity"]} if row.get("entity") else {}),
-            "gold": answer.gold,
-            "predicted": answer.answer,
-            "raw": answer.raw,
-            "correct": answer.correct,
-            **({} if answer.ended else {"ended": False}),
-            **({} if answer.margin is None else {"rejected": row["rejected"], "margin": round(answer.margin, 6)}),
-        }
-        for row, answer in zip(rows, predictions, strict=True)
-    ]
+    return [_line(row, answer) for row, answer in zip(rows, predictions, strict=True)]
+
+
+def _line(row: Row, answer: Prediction) -> AnswerLine:
+    fields = {
+        "id": row["id"],
+        "text": row["text"],
+        **({"entity": row["entity"]} if row.get("entity") else {}),
+        "gold": answer.gold,
+        "predicted": answer.answer,
+        "raw": answer.raw,
+        "correct": answer.correct,
+        **({} if answer.ended else {"ended": False}),
+        **({} if answer.margin is None else {"rejected": row["rejected"], "margin": round(answer.margin, 6)}),
+    }
+    return cast(AnswerLine, fields)
 
 
 def as_answered(lines: Sequence[Mapping[str, Any]]) -> list[Answered]:
@@ -130,7 +73,7 @@ def as_answered(lines: Sequence[Mapping[str, Any]]) -> list[Answered]:
     return [Answered(str(line["gold"]), line["predicted"], line["raw"], line.get("margin")) for line in lines]
 
 
-def keep_answers(folder: VersionFolder, lines: Sequence[dict[str, Any]]) -> str:
+def keep_answers(folder: VersionFolder, lines: Sequence[Mapping[str, Any]]) -> str:
     """Keep answers under their hash; returns it."""
     content = dump_jsonl(lines)
     digest = sha256_bytes(content)
@@ -138,6 +81,28 @@ def keep_answers(folder: VersionFolder, lines: Sequence[dict[str, Any]]) -> str:
     if not path.is_file():
         write_atomic(path, content)
     return digest
+
+
+def find_committed(folder: VersionFolder, job: str) -> Evaluation | None:
+    """The record this very job has committed before it was killed, if it has."""
+    return next((record for record in reversed(folder.evaluations()) if record.job == job), None)
+
+
+def record_evaluation(
+    folder: VersionFolder, draft: Evaluation, answers: Sequence[Sequence[AnswerLine]], evidence: JsonObject
+) -> Evaluation:
+    """Leave beside the version what was found, and commit: the evidence, the answers, then the record that names them.
+
+    Arguments:
+        answers: the lines behind the record, of each way of decoding.
+        evidence: what a diagnosis needs and the figures do not say.
+    """
+    kept = folder.evidence()
+    kept.evaluation = evidence
+    kept.write(folder.evidence_file)
+    for lines in answers:
+        keep_answers(folder, lines)
+    return commit_evaluation(folder, draft)
 
 
 def commit_evaluation(folder: VersionFolder, record: Evaluation) -> Evaluation:
@@ -155,7 +120,7 @@ def commit_evaluation(folder: VersionFolder, record: Evaluation) -> Evaluation:
     return record
 
 
-def evaluated_answers(folder: VersionFolder, record: Evaluation, decoding: str | None = None) -> list[dict[str, Any]]:
+def evaluated_answers(folder: VersionFolder, record: Evaluation, decoding: str | None = None) -> list[AnswerLine]:
     """The answers behind a record, by default those of its headline; checked against the hash it names.
 
     A `predictions.jsonl` that a kill left older or newer than the newest record is put right on the way.
@@ -169,7 +134,7 @@ def evaluated_answers(folder: VersionFolder, record: Evaluation, decoding: str |
     digest = chosen.predictions_hash if chosen else ""
     path = answers_file(folder, digest)
     if digest and path.is_file() and sha256_file(path) == digest:
-        return list(read_jsonl(path))
+        return [cast(AnswerLine, line) for line in read_jsonl(path)]
     raise EvaluationError(
         Text(
             f"The answers behind evaluation {record.id} of {folder.name} are missing or were changed.",

@@ -32,20 +32,12 @@ from ..data.prompting import answer_of, task_prompt
 from ..data.rows import Row
 from ..data.store import Snapshot, load_snapshot
 from ..data.task_kind import task_kind
-from .baseline import baseline_title
+from .baseline import baseline_title, simple_answers
 from .measurable import check_labels
+from .measuring import FORMULA, baseline_figures, measure_answers, measured_labels, paired_differences, row_groups
 from .metric import answers_of
-from .record import (
-    FORMULA,
-    answer_rows,
-    benchmark_reference,
-    commit_evaluation,
-    keep_answers,
-    measure_answers,
-    measured_labels,
-    row_groups,
-)
-from .run import baseline_figures, meant_characters, paired_difference, simple_answers
+from .record import answer_rows, benchmark_reference, commit_evaluation, keep_answers
+from .scoring import meant_characters
 from .simplified import simplified_leak
 from .tried import Model, TriedModel, answering, identity, named_model
 from .verdict import verdict
@@ -245,7 +237,7 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
         },
     }
     record = Evaluation.model_validate(content)
-    ahead = {name: paired_difference(metric, kind, given, answers, labels, groups) for name, given in beside.items()}
+    ahead = paired_differences(metric, kind, beside, answers, labels, groups)
     record.verdict = verdict(record, definition, ahead)
     folder = TriedModel(task, model.name)
     folder.root.mkdir(parents=True, exist_ok=True)

@@ -49,12 +49,15 @@ def verdict(
         chosen: what choosing it as the best of several versions did to its score.
     """
     metric, criteria = task.metric, task.success_criteria
+    if (failed := record.not_measured.get(metric.partition(".")[0])) is not None:
+        return _without_figure(record, metric, criteria, failed, leaked)
     found = headline(record, metric)
     met = None if criteria.threshold is None else reaches(metric, found.value, criteria.threshold)
     simplest = _simplest(record, metric, margins)
     parts = [
         _figure(record, metric, found),
         too_few_said(record, metric),
+        _not_measured(record),
         _goal(criteria, found, met),
         chosen.describe() if chosen else None,
         _beside(simplest, metric),
@@ -77,6 +80,43 @@ def verdict(
     if chosen:
         result.chosen = chosen.to_dict()
     return result
+
+
+def _without_figure(record: Evaluation, metric: str, criteria: SuccessCriteria, failed: Words, leaked: int) -> Verdict:
+    """The verdict where the goal's own metric failed: nobody can say whether the goal is met."""
+    title = metric_title(metric)
+    parts = [
+        Text(
+            f"The metric of the goal, {title.en}, could not be computed, so nothing says whether the goal is met: "
+            f"{failed.en} All other figures stand.",
+            f"目標的指標「{title.zh}」無法計算，因此無法判斷是否達標：{failed.zh}其他數字不受影響。",
+        ),
+        _not_measured(record, but=metric.partition(".")[0]),
+        _invalid(record),
+        _describe_simplified(record),
+        _leak(leaked),
+    ]
+    said = [part for part in parts if part is not None]
+    return Verdict(
+        threshold=criteria.threshold,
+        metric=metric,
+        text=Words(en=" ".join(part.en for part in said), zh="".join(part.zh for part in said)),
+    )
+
+
+def _not_measured(record: Evaluation, but: str = "") -> Text | None:
+    """Which added metrics failed, each with its reason; None where all were measured.
+
+    Arguments:
+        but: one that is told elsewhere.
+    """
+    failed = {name: why for name, why in record.not_measured.items() if name != but}
+    if not failed:
+        return None
+    return Text(
+        f"Without a value: {' '.join(why.en for why in failed.values())}",
+        f"沒有分數：{''.join(why.zh for why in failed.values())}",
+    )
 
 
 def _simplest(record: Evaluation, metric: str, margins: Mapping[str, Difference]) -> Simplest | None:

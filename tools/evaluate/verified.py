@@ -13,8 +13,9 @@ from ...resources.version import VersionFolder
 from ..data.benchmark import EARLIER, form_measured
 from ..data.prompting import gold_of
 from ..data.task_kind import Answers
+from .measuring import FORMULA, measure_answers, take_each
 from .metric import answers_of, metrics_for
-from .record import FORMULA, answers_file, as_answered, evaluated_answers, measure_answers
+from .record import AnswerLine, answers_file, as_answered, evaluated_answers
 from .significance import Scores
 
 _CLOSE = 1e-5  # records are rounded to six digits
@@ -111,15 +112,16 @@ def _recorded_figure(record: Evaluation, name: str, label: str) -> Number | None
 def _compute_figures(lines: Sequence[Mapping[str, Any]], kind: Answers, labels: Sequence[str]) -> dict[str, float]:
     """Every figure by its name, `f1.late` of one label."""
     answers = as_answered(lines)
-    known = metrics_for(kind, answers)
+    known = metrics_for(kind)
+    taken, _ = take_each(kind, answers, labels, Scores([answers], labels).values)
     return {
         f"{name}.{label}" if known[name].per_class else name: value
-        for name, values in Scores([answers], labels).values(known).items()
+        for name, values in taken.items()
         for label, value in zip(labels if known[name].per_class else [""], values, strict=True)
     }
 
 
-def _check_golds(folder: VersionFolder, record: Evaluation, lines: list[dict[str, Any]]) -> None:
+def _check_golds(folder: VersionFolder, record: Evaluation, lines: Sequence[AnswerLine]) -> None:
     """The answers must be to the benchmark's own rows, where that stands here as it was."""
     benchmark = form_measured(folder.task, record.benchmark)
     if benchmark is None:

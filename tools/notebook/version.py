@@ -12,6 +12,7 @@ from .waiting import result_of
 
 if TYPE_CHECKING:
     from ...resources.deployment import Deployment
+    from ..evaluate.record import AnswerLine
     from .workspace import Workspace
 
 
@@ -59,7 +60,7 @@ class Version:
         """
         return [{"metric": name, **dict(figures)} for name, figures in self.evaluation()["metrics"].items()]
 
-    def predictions(self) -> list[dict[str, Any]]:
+    def predictions(self) -> list[AnswerLine]:
         """Its answers to the benchmark, one row each (`text`, `gold`, `predicted`, `correct`, …), for `pandas.DataFrame`.
 
         Raises:

@@ -41,7 +41,7 @@ from ..data.split import SPLITS
 from ..evaluate.asked import as_asked, asking_limit
 from ..evaluate.model import describe_unverified, load_for_inference, trained_version, verified_base, version_paths
 from ..evaluate.predict import predict
-from ..evaluate.record import answer_rows, evaluated_answers
+from ..evaluate.record import AnswerLine, answer_rows, evaluated_answers
 from ..evaluate.verified import latest_results
 from .environment import environment_of
 from .job_results import Check, Difference, NextCall, Reproduction
@@ -184,7 +184,7 @@ def _answer_checks(folder: VersionFolder, replayed: VersionFolder) -> list[Check
     ]
 
 
-def _answers(folder: VersionFolder, rows: list[Row], constrained: bool) -> list[Row]:
+def _answers(folder: VersionFolder, rows: list[Row], constrained: bool) -> list[AnswerLine]:
     info = folder.model_info()
     paths = version_paths(folder)
     loaded = load_for_inference(paths.base, paths.adapter)

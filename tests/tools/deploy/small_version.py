@@ -21,6 +21,7 @@ from nlp_skills.tools.data.benchmark import freeze, frozen_benchmark
 from nlp_skills.tools.data.prompting import chat_messages
 from nlp_skills.tools.data.rows import row_id
 from nlp_skills.tools.data.store import Snapshot, commit_snapshot
+from nlp_skills.tools.evaluate.measuring import measure_answers
 from nlp_skills.tools.evaluate.model import load_for_inference, version_paths
 from nlp_skills.tools.evaluate.predict import predict
 from nlp_skills.tools.evaluate.record import (
@@ -29,7 +30,6 @@ from nlp_skills.tools.evaluate.record import (
     commit_evaluation,
     evaluated_answers,
     keep_answers,
-    measure_answers,
 )
 from tests.tiny_model import build_tiny_model
 

@@ -32,7 +32,7 @@ import signal
 import sys
 from pathlib import Path
 
-from nlp_skills.tools.evaluate import run
+from nlp_skills.tools.evaluate import loading, run
 
 task = Path(__file__).resolve().parents[1]
 point = (task / "kill-at").read_text() if (task / "kill-at").exists() else ""
@@ -43,8 +43,8 @@ def kill(*_args, **_kept):
 
 
 if point == "batch":
-    say = run._Evaluation._say
-    run._Evaluation._say = lambda self, doing: kill() if self.done > len(self.rows) else say(self, doing)
+    say = loading.Progress.say
+    loading.Progress.say = lambda self, doing: kill() if self.done > self.total / 3 else say(self, doing)
 elif point == "results":
     run.track_version = kill
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,14 +13,15 @@ from nlp_skills.resources.task import Constraints, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.data.benchmark import frozen_benchmark
 from nlp_skills.tools.evaluate.compare import compare
+from nlp_skills.tools.evaluate.measuring import measure_answers
 from nlp_skills.tools.evaluate.predict import Prediction
 from nlp_skills.tools.evaluate.record import (
+    AnswerLine,
     answer_rows,
     as_answered,
     benchmark_reference,
     commit_evaluation,
     keep_answers,
-    measure_answers,
 )
 
 pytestmark = pytest.mark.worker
@@ -49,7 +49,7 @@ def commit_answers(
     frozen = frozen_benchmark(folder.task, benchmark)
     rows = frozen.rows()
 
-    def lines(said: Callable[[int, str], str | None]) -> list[dict[str, Any]]:
+    def lines(said: Callable[[int, str], str | None]) -> list[AnswerLine]:
         given = [said(number, row["label"]) for number, row in enumerate(rows)]
         return answer_rows(
             rows, [Prediction(row["id"], row["label"], one or "?", one) for row, one in zip(rows, given, strict=True)]

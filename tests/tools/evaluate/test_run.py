@@ -18,10 +18,11 @@ from nlp_skills.resources.task import Constraints, SuccessCriteria, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.compute.jobs.events import JobEvents
 from nlp_skills.tools.compute.jobs.running import RunningJob
+from nlp_skills.tools.evaluate import predicting, run
 from nlp_skills.tools.evaluate import record as records
-from nlp_skills.tools.evaluate import run
 from nlp_skills.tools.evaluate.baselines.majority import Majority
 from nlp_skills.tools.evaluate.baselines.tfidf import Tfidf
+from nlp_skills.tools.evaluate.loading import find_snapshot
 from nlp_skills.tools.evaluate.metric import Answered
 from nlp_skills.tools.evaluate.model import trained_version, verified_base
 from nlp_skills.tools.evaluate.predict import Prediction
@@ -72,8 +73,8 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 for row, answer in zip(rows, said, strict=True)
             ]
 
-        monkeypatch.setattr(run, "predict", predict)
-        monkeypatch.setattr(run, "load_for_inference", lambda *_: None)
+        monkeypatch.setattr(predicting, "predict", predict)
+        monkeypatch.setattr(predicting, "load_for_inference", lambda *_: None)
 
     return set_answers
 
@@ -211,7 +212,7 @@ def test_rows_trained_on_are_called_out(
 ) -> None:
     task = make_task()
     folder = versions(task, tiny)
-    train = run._snapshot(folder)
+    train = find_snapshot(folder)
     assert train is not None
     from nlp_skills.tools.data.benchmark import freeze
 

@@ -14,14 +14,8 @@ from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.data.benchmark import freeze
 from nlp_skills.tools.evaluate.diagnosis import result_of
-from nlp_skills.tools.evaluate.record import (
-    FORMULA,
-    as_answered,
-    benchmark_reference,
-    commit_evaluation,
-    keep_answers,
-    measure_answers,
-)
+from nlp_skills.tools.evaluate.measuring import FORMULA, measure_answers
+from nlp_skills.tools.evaluate.record import as_answered, benchmark_reference, commit_evaluation, keep_answers
 from nlp_skills.tools.evaluate.verified import latest_results
 
 LABELS = ["late", "broken", "praise"]

@@ -22,7 +22,7 @@ from ...data.task_kind import Answers
 from ..baseline import fitted_title
 from ..intervals import wilson
 from ..metric import answers_of
-from ..record import evaluated_answers
+from ..record import AnswerLine, evaluated_answers
 from ..verified import latest_results
 from .cause import Expectation, NotKnown, ramp
 from .standing import Result, headline, higher_is_better, result_of, train_counts
@@ -188,7 +188,7 @@ class Case:
         return (self.seen_in_evaluation.get("prompt") or {}).get("same")
 
     @cached_property
-    def answers(self) -> list[dict[str, Any]]:
+    def answers(self) -> list[AnswerLine]:
         """The newest evaluation's answers.
 
         Raises:
@@ -322,7 +322,7 @@ class Case:
         wanted = set(ids)
         return [answer for answer in self.answers if answer["id"] in wanted]
 
-    def mistakes(self) -> list[dict[str, Any]]:
+    def mistakes(self) -> list[AnswerLine]:
         """The answers that are wrong, in the benchmark's order; none where the answers cannot be read."""
         try:
             return [answer for answer in self.answers if not answer["correct"]]
@@ -339,11 +339,11 @@ class Case:
         return {(one, other) for one in self.labels for other in self.labels if _begins(other, one)}
 
     @cached_property
-    def taken_for_alike(self) -> list[dict[str, Any]]:
+    def taken_for_alike(self) -> list[AnswerLine]:
         """The mistakes between two such labels; an answer that is none counts where it is the beginning of one, or reverse."""
         pairs = self.labels_that_begin_alike
         alike = {label for pair in pairs for label in pair}
-        found = []
+        found: list[AnswerLine] = []
         for row in self.mistakes() if pairs else []:
             gold, said, raw = str(row["gold"]), row["predicted"], str(row["raw"] or "").strip()
             if said is None:

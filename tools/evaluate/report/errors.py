@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ....resources.evaluation import Confusion
 from ....resources.foundation.language import Text, several
 from ....resources.pages.markup import Content, Html, html, json_script, tag
-from ..record import INVALID
+from ..measuring import INVALID
 from .labels import display_label
 from .material import AnswerLine, Compared, Material
 from .written import COLUMNS, MARKS, Embedded, cells, written_rows

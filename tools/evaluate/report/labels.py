@@ -6,8 +6,8 @@ from ....resources.evaluation import ClassFigures, Confusion
 from ....resources.foundation.language import Text, number_of, several
 from ....resources.pages.intervals import bar, number
 from ....resources.pages.markup import Content, Html, html, table, tag
+from ..measuring import INVALID
 from ..metric import metric_title
-from ..record import INVALID
 from .material import Material
 from .summary import mistakes
 

@@ -21,7 +21,7 @@ _DECODINGS = {
 
 def measures(material: Material) -> Html:
     record, metric, usual = material.record, material.metric, usual_metric(material.task.type)
-    names = list(dict.fromkeys([metric, *sorted(record.metrics, key=lambda name: name != usual)]))
+    names = list(dict.fromkeys([metric, *sorted(record.metrics, key=lambda name: name != usual), *record.not_measured]))
     head = [tag("th"), *(tag("th", metric_title(name), scope="col", class_="n") for name in names)]
     decoding = _DECODINGS.get(record.decoding, Text(record.decoding, record.decoding))
     version = material.folder.name
@@ -41,9 +41,10 @@ def measures(material: Material) -> Html:
         rows.append(_row(fitted_title(name, figures.fitted_on), {kind: _beside(figures, kind) for kind in names}))
     known = known_metrics()
     explained = [words for name in names if name in known and (words := known[name].explained)]
+    failed = [Text(why.en, why.zh) for why in record.not_measured.values()]
     return html(
         table(head, rows, Text("Metrics", "各項指標"), "measures"),
-        tag("ul", (tag("li", one) for one in explained), class_="note"),
+        tag("ul", (tag("li", one) for one in [*explained, *failed]), class_="note"),
         _fitted_note(record.baselines),
         _simplified_note(record.simplified),
         None

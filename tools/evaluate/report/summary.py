@@ -11,7 +11,7 @@ from ....resources.pages.markup import Content, Html, both, html, tag
 from ..baseline import BASE_MODEL, baseline_title, fitted_title
 from ..deciding import selection_effect
 from ..diagnosis import Diagnosis
-from ..record import INVALID
+from ..measuring import INVALID
 from ..verdict import too_few_said
 from .causes import expected_effect
 from .figures import day, difference
@@ -75,6 +75,13 @@ _STANDINGS = {
 
 
 def _standing(material: Material) -> Content:
+    if failed := material.record.not_measured.get(material.metric.partition(".")[0]):
+        verdict = tag(
+            "strong",
+            Text("The goal's metric could not be computed.", "無法計算目標的指標。"),
+            class_="standing no_goal",
+        )
+        return html(verdict, both(" ", ""), Text(failed.en, failed.zh))
     stands, version = standing(material), material.folder.name
     value, title = number(material.record.verdict.value), _spaced(material.metric_title())
     verdict = tag("strong", _STANDINGS[stands], class_=f"standing {stands}")
@@ -124,8 +131,9 @@ def _spaced(title: Text) -> Text:
 def _points(material: Material) -> Iterator[Point]:
     """This version, the earlier ones and the baselines, in the goal's metric."""
     metric, record = material.metric, material.record
-    own = score(record, metric) or Measured(record.verdict.value)
-    yield Point(material.folder.name, own.value, own.low, own.high, own=True)
+    if metric.partition(".")[0] not in record.not_measured:
+        own = score(record, metric) or Measured(record.verdict.value)
+        yield Point(material.folder.name, own.value, own.low, own.high, own=True)
     for compared in material.compared:
         earlier = next((one for one in material.chain if one["version"] == compared.name), LineageEntry(version=""))
         results = earlier.get("results") or {}

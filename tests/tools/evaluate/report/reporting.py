@@ -14,6 +14,7 @@ from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.tools.data.benchmark import freeze, frozen_benchmark
 from nlp_skills.tools.data.rows import row_id
 from nlp_skills.tools.data.task_kind import task_kind
+from nlp_skills.tools.evaluate.measuring import measure_answers
 from nlp_skills.tools.evaluate.predict import Prediction
 from nlp_skills.tools.evaluate.record import (
     answer_rows,
@@ -21,7 +22,6 @@ from nlp_skills.tools.evaluate.record import (
     benchmark_reference,
     commit_evaluation,
     keep_answers,
-    measure_answers,
 )
 from nlp_skills.tools.evaluate.report import write_report
 
