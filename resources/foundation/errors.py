@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import Any, ClassVar
 
-from .language import Text
+from .language import Language, Text, spoken_language
 
 
 class NlpSkillsError(Exception):
@@ -20,9 +20,12 @@ class NlpSkillsError(Exception):
         fix: the next step that fixes it, in both languages.
         field: the argument or file field that is wrong, if one is (`sources[0].query`).
         details: figures or rows behind it, JSON-serialisable and free of secrets.
+
+    `language` is that of its text, where it is printed after the call that it ended; the one spoken then where None.
     """
 
     code: ClassVar[str] = "error"
+    language: Language | None = None
 
     def __init__(
         self, problem: Text, fix: Text, *, field: str | None = None, details: dict[str, Any] | None = None
@@ -39,7 +42,8 @@ class NlpSkillsError(Exception):
 
     def __str__(self) -> str:
         where = f" [{self.field}]" if self.field else ""
-        return f"{self.problem}{where}\n→ {self.fix}"
+        language = self.language or spoken_language()
+        return f"{self.problem.to(language)}{where}\n→ {self.fix.to(language)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Both languages, for a file another process reads."""

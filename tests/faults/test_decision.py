@@ -58,7 +58,7 @@ def line(task: Make, answers: Sequence[Answer], rows: int = ROWS) -> list[Versio
 
 
 def by_compare(one: VersionFolder, other: VersionFolder) -> str:
-    return str(compare(one, other)["verdict"]["outcome"])
+    return str(compare(one, other).to_dict()["verdict"]["outcome"])
 
 
 def by_diagnose(folder: VersionFolder) -> str:
@@ -124,7 +124,7 @@ def test_the_best_of_several_is_corrected_for_looking_often(task: Make) -> None:
     for number in range(4):
         later = make_trained(alone[0].task, parent="v1", epochs=20 + number)
         record_evaluation(later, rows, wrong_at([place + 1 for place in base[number:]] + base[:number]))
-    found = compare(alone[0], alone[1])
+    found = compare(alone[0], alone[1]).to_dict()
     assert found["verdict"]["outcome"] == "not_shown", "corrected by Holm for the others"
     assert "Holm" in found["message"]["en"] and "Holm" in found["message"]["zh"]
 
@@ -132,7 +132,7 @@ def test_the_best_of_several_is_corrected_for_looking_often(task: Make) -> None:
 def test_the_best_of_several_is_said_to_be_chosen_and_by_how_much_less_to_expect(task: Make) -> None:
     base = list(range(0, 120, 3))
     folders = line(task, [wrong_at(base), wrong_at(base[20:]), wrong_at(base[:21]), wrong_at([*base[10:30], 1, 4])])
-    found = compare(folders[0], folders[1])
+    found = compare(folders[0], folders[1]).to_dict()
     assert found["verdict"]["outcome"] == "better", "a clear gain stays one among four"
     said = found["message"]["en"] + found["verdict"]["text"]["en"]
     assert re.search(r"best of 4", said) and re.search(r"expect about 0?\.\d+ less|about 0?\.\d+ less", said), said
@@ -143,13 +143,13 @@ def test_the_best_of_several_is_said_to_be_chosen_and_by_how_much_less_to_expect
 
 def test_two_versions_alone_are_not_said_to_be_chosen_among_many(task: Make) -> None:
     one, other = line(task, [wrong_at(range(0, 150, 3)), wrong_at(range(0, 150, 15))])
-    found = compare(one, other)
+    found = compare(one, other).to_dict()
     assert found["verdict"]["outcome"] == "better" and "best of" not in found["message"]["en"]
 
 
 def test_the_rows_that_a_small_gain_would_need_are_a_range(task: Make) -> None:
     one, other = line(task, [wrong_at(range(0, 150, 5)), wrong_at(range(20, 150, 5))])
-    found = compare(one, other)
+    found = compare(one, other).to_dict()
     assert found["verdict"]["outcome"] == "not_shown"
     low, high = bounds(found["verdict"]["rows_needed"])
     assert ROWS < low < high

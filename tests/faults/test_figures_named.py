@@ -102,7 +102,7 @@ def test_two_baselines_fitted_on_different_rows_are_not_shown_as_one(two: tuple[
 
     for folder in two:
         evaluate(folder, f"evaluate-{folder.name}")
-    found = json.dumps(compare(*two), ensure_ascii=False)
+    found = json.dumps(compare(*two).to_dict(), ensure_ascii=False)
     page = Page(two[1].report_file.read_text("utf-8"))
     assert "tfidf" not in found or (str(FIRST) in found and str(LATER) in found)
     assert re.search(rf"\b{LATER} (training )?rows", page.english)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...resources.answer import quote_row_text
 from ...resources.changes import Change, changes_between
+from ...resources.comparison import Comparison
 from ...resources.evaluation import Evaluation
 from ...resources.foundation.language import Text, several
 from ...resources.lineage import prediction_of
@@ -43,17 +44,14 @@ def main(arguments: list[str]) -> int:
     def work(job: RunningJob) -> dict[str, Any]:
         task = TaskFolder(given.task)
         result = compare(predictor(task, given.a), predictor(task, given.b))
-        job.progress(1, 1, Text(**result["verdict"]["text"]))
-        return result
+        job.progress(1, 1, Text(result.verdict.text.en, result.verdict.text.zh))
+        return result.to_dict()
 
     return run_job("compare", work, entry=ENTRY, arguments=arguments, task=given.task)
 
 
-def compare(a: VersionFolder, b: VersionFolder) -> dict[str, Any]:
+def compare(a: VersionFolder, b: VersionFolder) -> Comparison:
     """Everything that differs between `a` and `b`, on the newest benchmark both were evaluated on.
-
-    Returns:
-        the verdict with its paired interval, every metric, each label's F1, settings, data, and rows that changed.
 
     Raises:
         EvaluationError: they are one version, or have no benchmark in common.
@@ -63,7 +61,7 @@ def compare(a: VersionFolder, b: VersionFolder) -> dict[str, Any]:
     differences = pair.scores.differences(known)
     values = [_values(pair, known, model) for model in (0, 1)]
     needed, right = decided.needed, decided.right
-    return {
+    found = {
         "a": a.name,
         "b": b.name,
         "benchmark": pair.record_b.benchmark.to_dict(),
@@ -91,6 +89,7 @@ def compare(a: VersionFolder, b: VersionFolder) -> dict[str, Any]:
         "message": _message(a, b, decided, pair.record_b)._asdict(),
         "next_step": _next_step(pair, decided),
     }
+    return Comparison.model_validate(found)
 
 
 def _changes(a: VersionFolder, b: VersionFolder) -> list[Change]:

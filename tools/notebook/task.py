@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...resources.foundation.errors import DataError
-from ...resources.foundation.language import Text, speaking
+from ...resources.foundation.language import Text
 from ...resources.foundation.wording import suggest
 from ...resources.task import Task as Definition
 from ...resources.task import TaskFolder
 from ...resources.version import version, version_numbers
+from .speech import speak
 from .version import Version
 from .waiting import result_of
 
 if TYPE_CHECKING:
+    from ...resources.comparison import Comparison
     from ..data.store import Snapshot
     from ..train.answers import PlanAnswer
     from .workspace import Workspace
@@ -62,7 +64,7 @@ class Task:
         from ..data.permission import check_permission
         from ..data.starting import start_preview
 
-        with speaking(self.workspace.language):
+        with speak(self.workspace.language, self.folder):
             _, moved = change_definition(
                 self.folder,
                 sources=[dict(source) for source in ([sources] if isinstance(sources, Mapping) else sources)],
@@ -99,7 +101,7 @@ class Task:
         from ..data.snapshot import current_snapshot
         from ..data.starting import start_preparing
 
-        with speaking(self.workspace.language):
+        with speak(self.workspace.language, self.folder):
             self.folder.load()
             self._result(
                 start_preparing(
@@ -122,7 +124,7 @@ class Task:
         from ..data.rows import SPLITS
         from ..data.snapshot import current_snapshot
 
-        with speaking(self.workspace.language):
+        with speak(self.workspace.language, self.folder):
             snapshot = current_snapshot(self.folder)
             if split not in SPLITS:
                 raise DataError(
@@ -148,7 +150,7 @@ class Task:
         """
         from ..train.planning import plan_training
 
-        with speaking(self.workspace.language):
+        with speak(self.workspace.language, self.folder):
             return plan_training(self.workspace.folder, self.folder, settings, parent, list(changes), name)
 
     def train(
@@ -167,7 +169,7 @@ class Task:
         from ..train.starting import start_training
 
         name = plan if plan is None or isinstance(plan, str) else plan.plan
-        with speaking(self.workspace.language):
+        with speak(self.workspace.language, self.folder):
             trained = self._result(start_training(self.workspace.folder, self.folder, name, machine, confirm))
             return self.version(str(trained["version"]))
 
@@ -177,15 +179,15 @@ class Task:
         Raises:
             NlpSkillsError: there is none; those there are are offered.
         """
-        with speaking(self.workspace.language):
+        with speak(self.workspace.language, self.folder):
             return Version(self.workspace, version(self.folder, name))
 
     def versions(self) -> list[Version]:
         """All versions, oldest first."""
         return [Version(self.workspace, version(self.folder, number)) for number in version_numbers(self.folder)]
 
-    def compare(self, a: str | Version, b: str | Version) -> dict[str, Any]:
-        """Two evaluated versions on the same benchmark rows: `verdict` with its paired test, `metrics`, what was changed.
+    def compare(self, a: str | Version, b: str | Version) -> Comparison:
+        """Two evaluated versions on the same benchmark rows: `verdict` with its paired test, `metrics`, `changes`, ….
 
         Arguments:
             a, b: the earlier and the later one.
@@ -193,11 +195,16 @@ class Task:
         Raises:
             NlpSkillsError: they were not measured alike.
         """
+        from ...resources.comparison import Comparison
         from ..evaluate.starting import start_comparison
 
         names = [one if isinstance(one, str) else one.name for one in (a, b)]
-        with speaking(self.workspace.language):
-            return self._result(start_comparison(self.workspace.folder, self.folder, *names))
+        with speak(self.workspace.language, self.folder):
+            job = start_comparison(self.workspace.folder, self.folder, *names)
+            self._result(job)
+            ended = job.exit()
+            assert ended is not None, "it has been waited for"
+            return Comparison.parse(ended.result, job.root)  # as it stands, in both languages
 
     def _result(self, job: Any) -> dict[str, Any]:
         return result_of(job, self.workspace.progress)

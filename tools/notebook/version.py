@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...resources.foundation.files import dump_jsonl, read_jsonl, sha256_bytes, write_atomic
-from ...resources.foundation.language import speaking
 from ...resources.version import VersionFolder
+from .speech import speak
 from .waiting import result_of
 
 if TYPE_CHECKING:
     from ...resources.deployment import Deployment
+    from ...resources.evaluation import Evaluation
     from ..evaluate.record import AnswerLine
+    from ..evaluate.verified import Results
     from .workspace import Workspace
+
+
+class MetricRow(NamedTuple):
+    """One metric of an evaluation; None where it could not be computed, or has no interval."""
+
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
 
 
 class Version:
@@ -25,14 +36,15 @@ class Version:
     def __repr__(self) -> str:
         return f"<Version {self.folder.task.name} {self.name}: {self.folder.status()}>"
 
-    def evaluate(self, benchmark: str = "") -> dict[str, Any]:
+    def evaluate(self, benchmark: str = "") -> Evaluation:
         """Measure it on the frozen benchmark, decoded as it will be deployed.
 
         Arguments:
             benchmark: its name; the main one where left out.
 
         Returns:
-            the record: `metrics` with 95 % intervals, `per_class`, `confusion`, `baselines`, `verdict`, …
+            the record: `metrics` with 95 % intervals, `per_class`, `confusion`, `baselines`, `verdict`, …; `to_dict()` of it is
+            what stands in `results.json`.
 
         Raises:
             NlpSkillsError: it cannot be measured, or the measuring failed.
@@ -40,25 +52,26 @@ class Version:
         from ..evaluate.starting import start_evaluation
 
         task = self.folder.task
-        with speaking(self.workspace.language):
+        with speak(self.workspace.language, self.folder.task):
             self._result(start_evaluation(self.workspace.folder, task, self.name, benchmark))
             return self.evaluation()
 
-    def evaluation(self) -> dict[str, Any]:
+    def evaluation(self) -> Evaluation:
         """Its newest evaluation, counted again from the answers.
 
         Raises:
             NlpSkillsError: it has none yet, or the answers were changed since.
         """
-        return dict(self._newest_evaluation().record.to_dict())
+        return self._newest_evaluation().record
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """One row for each metric of the newest evaluation: `metric`, `value`, and its interval, for `pandas.DataFrame`.
+    def metrics(self) -> list[MetricRow]:
+        """The metrics of the newest evaluation with their 95 % intervals, a row each, for `pandas.DataFrame`.
 
         Raises:
             NlpSkillsError: as `evaluation`.
         """
-        return [{"metric": name, **dict(figures)} for name, figures in self.evaluation()["metrics"].items()]
+        found = self.evaluation().metrics
+        return [MetricRow(name, figure.value, figure.low, figure.high) for name, figure in found.items()]
 
     def predictions(self) -> list[AnswerLine]:
         """Its answers to the benchmark, one row each (`text`, `gold`, `predicted`, `correct`, …), for `pandas.DataFrame`.
@@ -68,7 +81,7 @@ class Version:
         """
         from ..evaluate.record import evaluated_answers
 
-        with speaking(self.workspace.language):
+        with speak(self.workspace.language, self.folder.task):
             return evaluated_answers(self.folder, self._newest_evaluation().record)
 
     def predict(self, texts: str | Sequence[str], entities: str | Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -91,7 +104,7 @@ class Version:
         ]
         if not rows:
             return []
-        with speaking(self.workspace.language):
+        with speak(self.workspace.language, self.folder.task):
             content = dump_jsonl(rows)
             asked = self.folder.task.cache / "asked" / f"{sha256_bytes(content)[:12]}.jsonl"
             write_atomic(asked, content)
@@ -123,19 +136,19 @@ class Version:
         from ..deploy.starting import start_deployment
 
         task = self.folder.task
-        with speaking(self.workspace.language):
+        with speak(self.workspace.language, self.folder.task):
             given, moved = typed_secrets.move_inline(dict(settings or {}), prefix="deploy_")
             with add_rotation_notice(moved):
                 job = start_deployment(self.workspace.folder, task, self.name, target, given, override_reason)
                 made = self._result(job)["id"]
         return next(deployment for deployment in history(task) if deployment.id == made)
 
-    def _newest_evaluation(self) -> Any:
+    def _newest_evaluation(self) -> Results:
         from ...resources.foundation.errors import EvaluationError
         from ...resources.foundation.language import Text
         from ..evaluate.verified import latest_results
 
-        with speaking(self.workspace.language):
+        with speak(self.workspace.language, self.folder.task):
             found = latest_results(self.folder)
             if found is None:
                 raise EvaluationError(

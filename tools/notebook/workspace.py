@@ -8,9 +8,10 @@ from typing import Any
 
 from ...resources import workspace as on_disk
 from ...resources.foundation.kinds import use_plugins_of
-from ...resources.foundation.language import Language, speaking
+from ...resources.foundation.language import Language
 from ...resources.job import ACTIVE_STATES, JobState, job_folder
 from ...resources.task import TaskType
+from .speech import speak
 from .task import Task
 from .waiting import result_of
 
@@ -23,7 +24,7 @@ class Workspace:
 
     Arguments:
         folder: `NLP_SKILLS_WORKSPACE`, else `~/nlp-skills`, where left out.
-        language: of what is said here; `NLP_SKILLS_LANGUAGE`, else English.
+        language: of what is said here, errors among it; that of the task, else `NLP_SKILLS_LANGUAGE`, else English.
         progress: write on one line of standard error where a job stands while it is waited for.
     """
 
@@ -67,7 +68,7 @@ class Workspace:
         """
         from ..tasks.create import create_task
 
-        with speaking(self.language):
+        with speak(self.language):
             created = create_task(
                 self.folder,
                 title,
@@ -90,7 +91,7 @@ class Workspace:
         Raises:
             NlpSkillsError: there is none; the nearest are offered.
         """
-        with speaking(self.language):
+        with speak(self.language):
             return Task(self, self.folder.task(name))
 
     def tasks(self) -> list[dict[str, Any]]:
@@ -114,7 +115,7 @@ class Workspace:
         """
         from ..compute.jobs import job_control
 
-        with speaking(self.language):
+        with speak(self.language):
             folder = job_folder(self.folder, job)
             if folder.state() not in (*ACTIVE_STATES, "succeeded"):
                 folder = job_control.resume(folder, self.folder)
@@ -128,5 +129,5 @@ class Workspace:
         """
         from ..compute.cancel import cancel_job
 
-        with speaking(self.language):
+        with speak(self.language):
             return cancel_job(job_folder(self.folder, job))

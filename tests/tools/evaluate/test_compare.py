@@ -88,7 +88,7 @@ def test_a_clear_gain_is_called_better_and_its_mirror_worse(pair: Pair) -> None:
     a, b = pair
     commit_answers(a, right(0.6))
     commit_answers(b, right(0.95, 1), met=True)
-    found = compare(a, b)
+    found = compare(a, b).to_dict()
     assert found["verdict"]["outcome"] == "better" and found["verdict"]["difference"]["low"] > 0
     assert found["verdict"]["text"]["en"].startswith("v2 is better than v1.")
     assert found["verdict"]["text"]["zh"].startswith("v2 優於 v1。")
@@ -97,7 +97,7 @@ def test_a_clear_gain_is_called_better_and_its_mirror_worse(pair: Pair) -> None:
     assert found["verdict"]["difference"]["p"] < 0.001 and found["verdict"]["tests"] == 1
     assert [change["path"] for change in found["changes"]] == ["lora_r"]
     assert "LoRA rank 32 → 64" in found["message"]["en"]
-    mirrored = compare(b, a)
+    mirrored = compare(b, a).to_dict()
     assert mirrored["verdict"]["outcome"] == "worse"
     assert mirrored["verdict"]["difference"]["value"] == -found["verdict"]["difference"]["value"]
 
@@ -107,7 +107,7 @@ def test_a_small_gain_is_not_shown_and_the_rows_it_would_need_are_named(pair: Pa
     commit_answers(a, right(0.80))
     same = right(0.80)
     commit_answers(b, lambda number, gold: (same(number, gold), gold)[number in (3, 50, 90)])
-    found = compare(a, b)
+    found = compare(a, b).to_dict()
     assert found["verdict"]["outcome"] == "not_shown" and found["verdict"]["difference"]["value"] >= 0
     assert found["verdict"]["rows_needed"]["low"] > 150
     assert "is not shown" in found["message"]["en"] and "rows would be needed" in found["message"]["en"]
@@ -118,7 +118,7 @@ def test_equal_answers_are_alike(pair: Pair) -> None:
     a, b = pair
     for folder in pair:
         commit_answers(folder, right(0.8))
-    found = compare(a, b)
+    found = compare(a, b).to_dict()
     assert found["verdict"]["rows_needed"] is None and "They answer alike." in found["message"]["en"]
     assert found["examples"] == {"fixed": [], "broken": []}
 
@@ -127,7 +127,7 @@ def test_per_class_differences_say_where_the_gain_lies(pair: Pair) -> None:
     a, b = pair
     commit_answers(a, lambda _, gold: "positive" if gold == "negative" else gold)
     commit_answers(b, lambda _, gold: gold)
-    by_label = {one["label"]: one for one in compare(a, b)["per_class"]}
+    by_label = {one["label"]: one for one in compare(a, b).to_dict()["per_class"]}
     assert by_label["negative"]["outcome"] == "better" and by_label["negative"]["a"] == 0.0
     assert by_label["neutral"] == {**by_label["neutral"], "a": 1.0, "b": 1.0, "outcome": "not_shown"}
 
@@ -136,12 +136,12 @@ def test_rows_put_right_and_broken_are_shown_unless_the_data_stays_on_premise(pa
     a, b = pair
     commit_answers(a, lambda number, gold: gold if number else None)
     commit_answers(b, lambda number, gold: None if number == 1 else gold)
-    examples = compare(a, b)["examples"]
+    examples = compare(a, b).to_dict()["examples"]
     assert len(examples["fixed"]) == len(examples["broken"]) == 1
     assert examples["fixed"][0]["a"] is None and "Company" in examples["fixed"][0]["text"]
     with a.task.change() as task:
         task.constraints = Constraints(privacy="on-premise")
-    assert "Company" not in json.dumps(compare(a, b), ensure_ascii=False)
+    assert "Company" not in json.dumps(compare(a, b).to_dict(), ensure_ascii=False)
 
 
 def test_different_benchmarks_are_never_compared(pair: Pair) -> None:
@@ -152,10 +152,10 @@ def test_different_benchmarks_are_never_compared(pair: Pair) -> None:
     commit_answers(a, right(0.8))
     commit_answers(b, right(0.9), "later")
     with pytest.raises(EvaluationError) as caught:
-        compare(a, b)
+        compare(a, b).to_dict()
     assert "evaluate(task='news', version='v1', benchmark='later')" in caught.value.fix.en
     commit_answers(a, right(0.8), "later")
-    assert compare(a, b)["benchmark"]["name"] == "later"
+    assert compare(a, b).to_dict()["benchmark"]["name"] == "later"
 
 
 def test_the_main_benchmark_is_preferred_where_both_have_several(pair: Pair) -> None:
@@ -166,7 +166,7 @@ def test_the_main_benchmark_is_preferred_where_both_have_several(pair: Pair) -> 
     for folder in pair:
         commit_answers(folder, right(0.8))
         commit_answers(folder, right(0.8), "later")
-    assert compare(a, b)["benchmark"]["name"] == "main"
+    assert compare(a, b).to_dict()["benchmark"]["name"] == "main"
 
 
 def test_a_version_without_evaluation_names_the_call_that_makes_one(pair: Pair) -> None:
@@ -181,14 +181,14 @@ def test_a_version_without_evaluation_names_the_call_that_makes_one(pair: Pair) 
 def test_a_version_is_not_compared_with_itself(pair: Pair) -> None:
     commit_answers(pair[0], right(0.8))
     with pytest.raises(EvaluationError, match="with itself"):
-        compare(pair[0], pair[0])
+        compare(pair[0], pair[0]).to_dict()
 
 
 def test_the_same_decoding_is_compared_when_the_headlines_differ(pair: Pair) -> None:
     a, b = pair
     commit_answers(a, lambda *_: None, decoding="free", other=lambda _, gold: gold)
     commit_answers(b, lambda _, gold: gold, decoding="constrained")
-    found = compare(a, b)
+    found = compare(a, b).to_dict()
     assert found["decoding"] == "constrained" and found["metrics"]["accuracy"]["a"] == 1.0
 
 
@@ -199,7 +199,7 @@ def test_answers_changed_by_hand_are_refused(pair: Pair) -> None:
     for kept in (a.root / "predictions").iterdir():
         kept.write_bytes(kept.read_bytes().replace(b'"correct": false', b'"correct": true'))
     with pytest.raises(EvaluationError, match="missing or were changed"):
-        compare(a, b)
+        compare(a, b).to_dict()
 
 
 def test_looking_often_is_counted(make_task: MakeTask, versions: MakeVersion, tiny: Path) -> None:
@@ -209,16 +209,16 @@ def test_looking_often_is_counted(make_task: MakeTask, versions: MakeVersion, ti
     flipped = right(0.80)
     # A handful of rows put right: a difference between two, hardly one once four were tried.
     commit_answers(second, lambda number, gold: (flipped(number, gold), gold)[number < 27])
-    alone = compare(first, second)["verdict"]
+    alone = compare(first, second).to_dict()["verdict"]
     assert alone["tests"] == 1 and alone["outcome"] == "better" and 0.0125 < alone["difference"]["p"] < 0.05
     for place, folder in enumerate(more):
         commit_answers(folder, right(0.75, place + 1))
-    counted = compare(first, second)
+    counted = compare(first, second).to_dict()
     assert counted["verdict"]["tests"] == 4 and counted["verdict"]["p_alone"] == alone["difference"]["p"]
     assert counted["verdict"]["difference"]["p"] == pytest.approx(4 * alone["difference"]["p"], abs=1e-5)
     assert counted["verdict"]["outcome"] == "not_shown" and counted["verdict"]["difference"]["low"] <= 0
     assert "5 versions" in counted["message"]["en"]
     assert "best of 5 versions" in counted["message"]["en"]
     assert "5 個版本裡挑出來" in counted["message"]["zh"]
-    mirrored = compare(second, first)["verdict"]
+    mirrored = compare(second, first).to_dict()["verdict"]
     assert mirrored["outcome"] == "not_shown" and mirrored["difference"]["p"] == counted["verdict"]["difference"]["p"]

@@ -36,9 +36,9 @@ def test_versions_measured_before_are_still_compared_and_it_is_said_on_what(pair
     a, b = pair
     commit_answers(a, right(0.6))
     commit_answers(b, right(0.9, 1))
-    before = compare(a, b)
+    before = compare(a, b).to_dict()
     rename(a.task, ["positive", "neutral", "bad"])
-    after = compare(a, b)
+    after = compare(a, b).to_dict()
     assert after["benchmark"] == before["benchmark"] and after["verdict"]["outcome"] == before["verdict"]["outcome"]
     assert "before its labels changed" in after["message"]["en"] and "標籤調整之前" in after["message"]["zh"]
     assert "labels changed" not in before["message"]["en"]
@@ -51,7 +51,7 @@ def test_versions_measured_on_two_forms_are_never_compared(pair: Pair) -> None:
     info = read_json(b.model_info_file)
     write_json(b.model_info_file, {**info, "labels": ["positive", "neutral", "bad"]})
     with pytest.raises(EvaluationError) as caught:
-        compare(a, b)
+        compare(a, b).to_dict()
     assert "negative → bad" in caught.value.problem.en and "evaluate(" not in caught.value.fix.en, (
         "measuring v1 would say nothing"
     )

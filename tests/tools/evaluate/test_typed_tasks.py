@@ -184,7 +184,7 @@ def test_an_earlier_version_proposes_the_spans_of_new_texts(measured: Measured) 
 def test_a_half_trained_version_is_shown_to_be_worse_in_the_tasks_own_metric(measured: Measured) -> None:
     first = measured.of("extraction")
     second = measured.train_version(first.task, {**SETTINGS, "learning_rate": 2e-3, "epochs": 1}, "v1")
-    found = compare(first, second)
+    found = compare(first, second).to_dict()
     assert found["metric"] == "entity_f1" and found["verdict"]["outcome"] == "worse"
     assert {"entity_f1", "exact_match"} <= set(found["metrics"]) and len(found["per_class"]) == 2
     assert found["verdict"]["difference"]["p"] < 0.05
@@ -192,5 +192,7 @@ def test_a_half_trained_version_is_shown_to_be_worse_in_the_tasks_own_metric(mea
     assert broken["gold"] in {line["gold"] for line in read_jsonl(first.predictions_file)}
     with first.task.change() as task:
         task.constraints.privacy = "on-premise"
-    hidden = json.dumps([compare(first, second)["examples"], [cause.rows for cause in diagnose(second).causes]])
+    hidden = json.dumps(
+        [compare(first, second).to_dict()["examples"], [cause.rows for cause in diagnose(second).causes]]
+    )
     assert broken["gold"] not in hidden and json.loads(broken["gold"])["person"][0] not in hidden

@@ -64,6 +64,21 @@ def test_it_speaks_the_language_it_was_asked_for(tmp_path: Path) -> None:
     assert caught.value.problem.to("zh-TW") == caught.value.problem.zh and "nobody" in caught.value.problem.zh
 
 
+def test_an_error_that_is_printed_later_is_in_the_language_of_the_workspace_or_of_the_task(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    with pytest.raises(TaskError) as of_workspace:
+        Workspace(tmp_path / "workspace", language="zh-TW", progress=False).task("nobody")
+    assert of_workspace.value.problem.zh in str(of_workspace.value)
+    task = workspace.create("留言", type="classification", language="zh-TW", labels=["好", "壞"], name="liuyan")
+    with pytest.raises(TaskError) as of_task:
+        task.version()
+    assert of_task.value.problem.zh in str(of_task.value)
+    with pytest.raises(TaskError) as english:
+        workspace.task("nobody")
+    assert english.value.problem.en in str(english.value)
+
+
 def test_a_job_that_fails_raises_its_own_error_and_progress_is_written(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ....resources.comparison import Comparison, MetricPair
 from ....resources.foundation.language import Text, several
 from ....resources.pages.intervals import number
 from ....resources.pages.markup import Content, Html, html, table, tag
 from ....resources.score import lower_is_better
 from ..metric import metric_title
 from .figures import format_signed, paragraphs
-from .material import Compared, Comparison, Material, MetricGap
+from .material import Compared, Material
 from .summary import outcome_of
 
 _WORDS = {"better": Text("better", "較好"), "worse": Text("worse", "較差"), "not_shown": Text("not shown", "未能證明")}
@@ -33,15 +34,15 @@ def _beside(compared: Compared, material: Material) -> Html:
         return html(title, paragraphs([problem.problem, problem.fix]))
     result = compared.result
     assert result is not None, "where there is no problem there is a result"
-    verdict, right, version = result["verdict"], result["right"], material.folder.name
-    changes = [Text(**change["text"]) for change in result["changes"]]
+    verdict, right, version = result.verdict, result.right, material.folder.name
+    changes = [Text(**change.text) for change in result.changes]
     rows = Text(
-        f"Only {compared.name} is right on {several(right['only_a'], 'row')}, only {version} on {right['only_b']}.",
-        f"只有 {compared.name} 答對的有 {right['only_a']} 列，只有 {version} 答對的有 {right['only_b']} 列。",
+        f"Only {compared.name} is right on {several(right.only_a, 'row')}, only {version} on {right.only_b}.",
+        f"只有 {compared.name} 答對的有 {right.only_a} 列，只有 {version} 答對的有 {right.only_b} 列。",
     )
     return html(
         title,
-        tag("p", Text(**verdict["text"]), class_=f"verdict {verdict['outcome']}"),
+        tag("p", Text(verdict.text.en, verdict.text.zh), class_=f"verdict {verdict.outcome}"),
         tag("p", rows),
         tag("p", Text("What was changed:", "改了什麼："), class_="before-list")
         if changes
@@ -53,18 +54,18 @@ def _beside(compared: Compared, material: Material) -> Html:
 
 
 def _metrics(a: str, b: str, result: Comparison) -> Html:
-    rows = [_row(metric_title(name), found, not lower_is_better(name)) for name, found in result["metrics"].items()]
+    rows = [_row(metric_title(name), found, not lower_is_better(name)) for name, found in result.metrics.items()]
     return table(_head(Text("metric", "指標"), a, b), rows, Text("Differences", "差異"), "compared")
 
 
 def _labels(a: str, b: str, result: Comparison) -> Html | None:
     """F1 by label, the largest differences first where there are many labels."""
-    every = sorted(result["per_class"], key=lambda one: -abs(one["difference"]["value"]))
+    every = sorted(result.per_class, key=lambda one: -abs(one.difference.value))
     if len(every) <= _MOST_LABELS:
-        every = result["per_class"]
+        every = result.per_class
     if not every:
         return None
-    rows = [_row(html("F1 · ", found["label"]), found, True, found["outcome"]) for found in every[:_MOST_LABELS]]
+    rows = [_row(html("F1 · ", found.label), found, True, found.outcome) for found in every[:_MOST_LABELS]]
     left = len(every) - _MOST_LABELS
     return html(
         table(_head(Text("label", "標籤"), a, b), rows, Text("Differences by label", "各標籤的差異"), "compared"),
@@ -90,22 +91,22 @@ def _head(first: Text, a: str, b: str) -> list[Content]:
     ]
 
 
-def _row(title: Content, found: MetricGap, higher_is_better: bool, outcome: str = "") -> Html:
-    gap = found["difference"]
+def _row(title: Content, found: MetricPair, higher_is_better: bool, outcome: str = "") -> Html:
+    gap = found.difference
     outcome = outcome or outcome_of(gap, higher_is_better)
     return tag(
         "tr",
         tag("th", title, scope="row"),
-        tag("td", number(found["a"]), class_="n"),
-        tag("td", number(found["b"]), class_="n"),
+        tag("td", number(found.a), class_="n"),
+        tag("td", number(found.b), class_="n"),
         tag(
             "td",
-            format_signed(gap["value"]),
+            format_signed(gap.value),
             tag(
                 "small",
                 Text(
-                    f"{format_signed(gap['low'])} to {format_signed(gap['high'])}",
-                    f"{format_signed(gap['low'])} 到 {format_signed(gap['high'])}",
+                    f"{format_signed(gap.low)} to {format_signed(gap.high)}",
+                    f"{format_signed(gap.low)} 到 {format_signed(gap.high)}",
                 ),
             ),
             tag("small", _WORDS[outcome], class_=outcome),

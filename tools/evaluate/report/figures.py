@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ....resources.comparison import Gap
 from ....resources.foundation.language import Text
 from ....resources.pages.markup import Content, Html, html, tag
-from .material import Gap
 
 
 def day(moment: str) -> str:
@@ -20,7 +20,7 @@ def format_signed(value: float) -> str:
 
 def difference(found: Gap) -> Text:
     """A paired difference in words and figures."""
-    value, low, high = (format_signed(edge) for edge in (found["value"], found["low"], found["high"]))
+    value, low, high = (format_signed(edge) for edge in (found.value, found.low, found.high))
     return Text(f"{value} (95 % interval {low} to {high})", f"{value}（95% 信賴區間 {low} 到 {high}）")
 
 

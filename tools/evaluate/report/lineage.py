@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from ....resources.foundation.language import Text
 from ....resources.lineage import STATUS_WORDS
+from ....resources.lineage_record import Lineage
 from ....resources.pages.intervals import interval, number
 from ....resources.pages.markup import Content, Html, html, tag
 from ....resources.version import VersionFolder
 from ..metric import metric_title
-from .material import LineageEntry, Material, score
+from .material import Material, score
 
 _LANE = 22  # pixels between two lines of the tree
 _NODE = 15  # pixels from a row's top to its node
@@ -22,8 +23,8 @@ def lineage(material: Material) -> Html:
     chain = material.chain
     if not chain:
         return tag("p", Text("No lineage is recorded.", "沒有版本譜系的紀錄。"))
-    parents = {str(one["version"]): one.get("parent") for one in chain}
-    order = [str(one["version"]) for one in chain]
+    parents = {one.version: one.parent for one in chain}
+    order = [one.version for one in chain]
     lanes = lanes_of(order, parents)
     width = (max(lanes.values()) + 1) * _LANE
     items = [
@@ -31,7 +32,7 @@ def lineage(material: Material) -> Html:
             "li",
             _rail(order, parents, lanes, place, width),
             _version(material, one),
-            class_="own" if one["version"] == material.folder.name else None,
+            class_="own" if one.version == material.folder.name else None,
         )
         for place, one in enumerate(chain)
     ]
@@ -122,20 +123,19 @@ def _x(lane: int) -> float:
     return lane * _LANE + _LANE / 2
 
 
-def _version(material: Material, one: LineageEntry) -> Html:
-    name = str(one["version"])
+def _version(material: Material, one: Lineage) -> Html:
+    name = one.version
     number_ = int(name[1:]) if name[1:].isdigit() else 0
     folder = VersionFolder(material.folder.task, number_)
     own = name == material.folder.name
     title: Content = name
     if not own and folder.report_file.is_file():
         title = tag("a", name, href=f"../{folder.name}/{folder.report_file.name}")
-    parent = one.get("parent")
+    parent = one.parent
     origin = Text(f"from {parent}", f"由 {parent} 而來") if parent else Text("from the base model", "由基礎模型開始")
-    changes = [str(sentence) for sentence in one.get("changes") or []]
-    rendered = {sentence for detail in one.get("change_details") or [] for sentence in detail["text"].values()}
-    found = [Text(**detail["text"]) for detail in one.get("change_details") or []]
-    said: list[Content] = [*[sentence for sentence in changes if sentence not in rendered], *found]
+    rendered = {sentence for detail in one.change_details for sentence in detail.text.values()}
+    found = [Text(**detail.text) for detail in one.change_details]
+    said: list[Content] = [*[sentence for sentence in one.changes if sentence not in rendered], *found]
     left = len(said) - _MOST_CHANGES
     return tag(
         "div",
@@ -152,7 +152,7 @@ def _version(material: Material, one: LineageEntry) -> Html:
     )
 
 
-def _outcome(material: Material, folder: VersionFolder, one: LineageEntry) -> Content:
+def _outcome(material: Material, folder: VersionFolder, one: Lineage) -> Content:
     """Its score in the goal's metric on this report's benchmark, else how it stands."""
     record = (
         material.record
@@ -169,21 +169,21 @@ def _outcome(material: Material, folder: VersionFolder, one: LineageEntry) -> Co
         )
     if folder.latest_evaluation():
         return Text("evaluated on another benchmark only", "只在其他評估基準上評估過")
-    status = str(one.get("status") or "")
+    status = one.status or ""
     return STATUS_WORDS.get(status, Text(status, status))
 
 
-def _predicted_effect(one: LineageEntry) -> Html | None:
+def _predicted_effect(one: Lineage) -> Html | None:
     """The effect its plan foretold, beside what happened."""
-    found = one.get("prediction")
+    found = one.prediction
     if not found:
         return None
-    title = metric_title(str(found["metric"]))
+    title = metric_title(found.metric)
     foretold = Text(
         "Predicted: {title} between {low:.3f} and {high:.3f}", "預測：{title} 介於 {low:.3f} 到 {high:.3f}"
-    ).format(title=title, low=found["low"], high=found["high"])
-    came = _OUTCOMES[found["outcome"]]
-    value = "" if found["value"] is None else f"{found['value']:.3f}"
+    ).format(title=title, low=found.low, high=found.high)
+    came = _OUTCOMES[found.outcome]
+    value = "" if found.value is None else f"{found.value:.3f}"
     return tag(
         "p",
         Text("{foretold}; {came}.", "{foretold}；{came}。").format(foretold=foretold, came=came.format(value=value)),

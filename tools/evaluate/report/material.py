@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NotRequired, Required, TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
+from ....resources.comparison import Comparison
 from ....resources.evaluation import Evaluation, Margin, Measured
 from ....resources.foundation.errors import NlpSkillsError
-from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text
 from ....resources.lineage import lineage_chain, load_lineage, parent_of
+from ....resources.lineage_record import Lineage
 from ....resources.task import Task
 from ....resources.version import VersionFolder, version_numbers
 from ...data.store import Snapshot
@@ -33,72 +34,6 @@ class AnswerLine(TypedDict):
     margin: NotRequired[float]
 
 
-class LineageEntry(TypedDict, total=False):
-    """What a version's `lineage.yaml` says, as far as the report shows it."""
-
-    version: Required[str]
-    parent: str | None
-    status: str
-    seed: int
-    config: JsonObject
-    hashes: dict[str, str | None]
-    data: dict[str, str | int | None]
-    results: JsonObject
-    changes: list[str]
-    change_details: list[ChangeDetail]
-    prediction: Predicted | None
-    cost: JsonObject | None
-
-
-class ChangeDetail(TypedDict):
-    text: dict[Literal["en", "zh"], str]
-
-
-class Predicted(TypedDict):
-    """What a plan foretold, and what came of it: `within`, `above`, `below` or `not_measured`."""
-
-    metric: str
-    low: float
-    high: float
-    value: float | None
-    outcome: str
-
-
-class Gap(TypedDict):
-    """A paired difference with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-class MetricGap(TypedDict):
-    """One figure in both versions; of a label's, `label` and whether it is `better`, `worse` or `not_shown`."""
-
-    a: float
-    b: float
-    difference: Gap
-    label: NotRequired[str]
-    outcome: NotRequired[str]
-
-
-class Decided(TypedDict):
-    outcome: str
-    difference: Gap
-    text: dict[Literal["en", "zh"], str]
-
-
-class Comparison(TypedDict):
-    """What `compare` found, as far as the report shows it."""
-
-    metric: str
-    verdict: Decided
-    right: dict[Literal["only_a", "only_b"], int]
-    metrics: dict[str, MetricGap]
-    per_class: list[MetricGap]
-    changes: list[ChangeDetail]
-
-
 @dataclass(frozen=True)
 class Compared:
     """This version beside an earlier one: what `compare` found, or why it could not; the earlier one's answers."""
@@ -119,8 +54,8 @@ class Material:
     record: Evaluation
     answers: list[AnswerLine]
     answers_problem: NlpSkillsError | None
-    lineage: LineageEntry
-    chain: list[LineageEntry]
+    lineage: Lineage
+    chain: list[Lineage]
     compared: list[Compared]
     snapshot: Snapshot | None
     diagnosis: Diagnosis | NlpSkillsError | None
@@ -165,8 +100,8 @@ def gather(folder: VersionFolder, record: Evaluation) -> Material:
         record,
         cast(list[AnswerLine], answers),
         problem,
-        cast(LineageEntry, load_lineage(folder).to_dict()),
-        cast(list[LineageEntry], [one.to_dict() for one in lineage_chain(folder.task)]),
+        load_lineage(folder),
+        lineage_chain(folder.task),
         [_compare_versions(earlier, folder, record) for earlier in _earlier(folder, record)],
         _snapshot(folder),
         _diagnosis(folder, record),
@@ -197,7 +132,7 @@ def _compare_versions(earlier: VersionFolder, folder: VersionFolder, record: Eva
         answers = evaluated_answers(earlier, other, record.decoding) if other else []
         said = {str(answer["id"]): answer["predicted"] for answer in answers} or None
         right = frozenset(str(answer["id"]) for answer in answers if answer["correct"])
-        return Compared(earlier.name, cast(Comparison, compare(earlier, folder)), None, said, right)
+        return Compared(earlier.name, compare(earlier, folder), None, said, right)
     except NlpSkillsError as error:
         return Compared(earlier.name, problem=error)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ....resources.environment import Environment, Hardware
 from ....resources.foundation.language import Text, several, speaking
+from ....resources.lineage_record import VersionCost
 from ....resources.model_info import ModelInfo
 from ....resources.pages.markup import Content, Html, both, definitions, html, table, tag
 from ....resources.spending import amount
@@ -35,7 +36,7 @@ def reproducing(material: Material) -> Html:
             f"python -m nlp_skills.tools.train.reproduce {folder.task.root} {folder.name}\n"
             f"python scripts/05_evaluate.py --version {folder.name}",
         ),
-        _training(model, material.lineage.get("cost")),
+        _training(model, material.lineage.cost),
         definitions(_facts(material, environment)),
         _fold_section(Text("Settings", "設定"), _settings(folder.config())),
         _fold_section(Text("Prompt", "提示詞"), _prompt(model.prompt)),
@@ -43,8 +44,8 @@ def reproducing(material: Material) -> Html:
             Text("Hashes", "雜湊"),
             _pairs(
                 {
-                    **{str(name): value for name, value in (material.lineage.get("hashes") or {}).items()},
-                    "snapshot": (material.lineage.get("data") or {}).get("snapshot"),
+                    **material.lineage.hashes,
+                    "snapshot": material.lineage.data.snapshot,
                     "benchmark": record.benchmark.hash,
                     "predictions": record.predictions_hash,
                 }
@@ -57,7 +58,7 @@ def reproducing(material: Material) -> Html:
     )
 
 
-def _training(model: ModelInfo, cost: Mapping[str, Any] | None) -> Html | None:
+def _training(model: ModelInfo, cost: VersionCost | None) -> Html | None:
     training, parameters = model.training, model.parameters
     if not training.model_fields_set:
         return None
@@ -74,12 +75,10 @@ def _training(model: ModelInfo, cost: Mapping[str, Any] | None) -> Html | None:
     return definitions(facts)
 
 
-def _cost(cost: Mapping[str, Any]) -> Text:
+def _cost(cost: VersionCost) -> Text:
     """What its machine has cost, beside what was expected when it was agreed to."""
-    spent, low, high = (amount(value) for value in (cost["spent"], *cost["estimate"]))
-    return Text(
-        f"{spent} {cost['currency']} (estimated {low}–{high})", f"{spent} {cost['currency']}（預估 {low}–{high}）"
-    )
+    spent, low, high = (amount(value) for value in (cost.spent, *cost.estimate))
+    return Text(f"{spent} {cost.currency} (estimated {low}–{high})", f"{spent} {cost.currency}（預估 {low}–{high}）")
 
 
 def _times(seconds: float) -> tuple[str, str]:
@@ -103,10 +102,9 @@ def _facts(material: Material, environment: Environment) -> dict[Text, Content]:
         )
         if one
     )
-    seed = material.lineage.get("seed")
-    lineage_config = material.lineage.get("config") or {}
+    seed = material.lineage.seed
     return {
-        Text("Base model", "基礎模型"): str(lineage_config.get("base_model") or ""),
+        Text("Base model", "基礎模型"): str(material.lineage.config.get("base_model") or ""),
         Text("Seed", "隨機種子"): None if seed is None else str(seed),
         Text("Machine", "機器"): machine,
         Text("Evaluation", "評估"): str(material.record.id),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ....resources.comparison import Gap
 from ....resources.evaluation import Confusion, Evaluation, Measured
 from ....resources.foundation.language import SENTENCES, Text, several
 from ....resources.pages.intervals import Point, forest, number
@@ -15,7 +16,7 @@ from ..measuring import INVALID
 from ..verdict import too_few_said
 from .causes import expected_effect
 from .figures import day, difference
-from .material import Gap, LineageEntry, Material, score
+from .material import Material, score
 
 _MOST_MISTAKES = 1
 
@@ -135,9 +136,8 @@ def _points(material: Material) -> Iterator[Point]:
         own = score(record, metric) or Measured(record.verdict.value)
         yield Point(material.folder.name, own.value, own.low, own.high, own=True)
     for compared in material.compared:
-        earlier = next((one for one in material.chain if one["version"] == compared.name), LineageEntry(version=""))
-        results = earlier.get("results") or {}
-        if compared.result and compared.result["metric"] == metric and metric in results:
+        results = next((one.results for one in material.chain if one.version == compared.name), {})
+        if compared.result and compared.result.metric == metric and metric in results:
             low, high = (results.get("intervals") or {}).get(metric) or (None, None)
             yield Point(compared.name, results[metric], low, high)
     for name, figures in record.baselines.items():
@@ -288,9 +288,9 @@ def _better(material: Material) -> Html:
             )
     for compared in material.compared:
         if compared.result:
-            verdict = compared.result["verdict"]
-            gap = verdict["difference"]
-            rows.append(_row(compared.name, gap, verdict["outcome"] or outcome_of(gap, material.higher_is_better)))
+            verdict = compared.result.verdict
+            outcome = verdict.outcome or outcome_of(verdict.difference, material.higher_is_better)
+            rows.append(_row(compared.name, verdict.difference, outcome))
     if not rows:
         return tag("p", Text("There is nothing to compare it with yet.", "目前還沒有可以比較的對象。"))
     return tag("dl", rows, class_="questions")
@@ -306,9 +306,9 @@ def _row(asked: Content, found: Gap, outcome: str) -> Html:
 
 def outcome_of(found: Gap, higher_is_better: bool = True) -> str:
     """`better` or `worse` where the interval leaves out 0, else `not_shown`."""
-    if found["low"] <= 0 <= found["high"]:
+    if found.low <= 0 <= found.high:
         return "not_shown"
-    return "better" if (found["low"] > 0) == higher_is_better else "worse"
+    return "better" if (found.low > 0) == higher_is_better else "worse"
 
 
 def _next(material: Material) -> Html:
