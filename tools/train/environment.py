@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 
+from ... import __version__
 from ...resources.environment import Environment, Hardware
 from ...resources.foundation.kinds import added_packages
 from ...resources.job import MACHINE_VARIABLE
@@ -30,8 +31,6 @@ _THREADS_FOR_SMALL = 4
 
 def environment_of(machine: Machine) -> Environment:
     """Versions of this process and hardware of its machine."""
-    from ... import __version__
-
     packages: dict[str, str | None] = {}
     for name in (*_PACKAGES, *added_packages()):
         try:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+from transformers import GenerationConfig
 from trl import GRPOTrainer
 
 from .reward import REWARDS, Reward
@@ -109,8 +110,6 @@ class RewardTrainer(SealedTrainer, GRPOTrainer):
         self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
         """Mean reward of the greedy answers to the validation rows, and the share that the model ended by itself."""
-        from transformers import GenerationConfig
-
         rows = sorted(self.eval_dataset, key=lambda row: (-row.context, row.id))
         pad = self.processing_class.pad_token_id
         greedy = GenerationConfig(
