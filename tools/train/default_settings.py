@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ...resources.foundation.errors import TrainingError
 from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text, several
-from .choice import Choice
 from .method import Method
 from .training_context import LARGE, LONGEST, TrainingContext
 
 _Settings = TypeVar("_Settings", bound=Method)
+
+
+class _Choice:
+    """The values chosen for the settings of a method, and why each is what it is."""
+
+    def __init__(self, settings: Method) -> None:
+        self._settings = settings
+        self.values: JsonObject = {}
+        self.reasons: dict[str, Text] = {}
+
+    def __call__(self, name: str, value: Any, why: Text) -> Any:
+        own = getattr(self._settings, name)
+        self.values[name] = value if own is None else own
+        self.reasons[name] = why if own is None else Text("As given.", "依你的指定。")
+        return self.values[name]
 
 
 def resolve_settings(method: _Settings, context: TrainingContext) -> tuple[_Settings, dict[str, Text]]:
@@ -21,7 +35,7 @@ def resolve_settings(method: _Settings, context: TrainingContext) -> tuple[_Sett
         TrainingError: the method does not train on such rows, or two settings exclude each other.
     """
     method.check_task(context.type, list(context.label_counts))
-    choice = Choice(method)
+    choice = _Choice(method)
     rows, tiny = context.train_rows, context.tiny
     lora_r = choice("lora_r", *method.default_rank(rows))
     if method.load_in_4bit and not lora_r:
@@ -68,7 +82,11 @@ def resolve_settings(method: _Settings, context: TrainingContext) -> tuple[_Sett
             f"每列最多 {min(LONGEST, context_tokens)} 個 token；超過的不會偷偷截斷，要怎麼處理由 long_rows 決定。",
         ),
     )
-    method.choose(choice, context)
+    for name, (value, reason) in method.own_defaults(context).items():
+        choice(name, value, reason)
+    own = method.model_copy(update=choice.values)
+    own.check_settings(context)
+    choice.reasons |= own.own_reasons(context)
     choice("activation_checkpointing", *_recompute(context))
     settled = method.model_copy(update=choice.values)
     steps = settled.steps_per_epoch(method.rows_per_epoch(context)) * choice.values["epochs"]

@@ -22,7 +22,6 @@ from ...resources.task import Task, TaskType
 from ..data.rows import Row
 from ..data.task_kind import Answers, task_kind, task_kinds
 from .checkpoints import Log, LogEntry
-from .choice import Choice
 from .evidence import MethodEvidence
 from .fitting import LongRows
 from .tokenise import TokenisedRow
@@ -131,8 +130,20 @@ class Method(BaseModel):
             f"{rows} 列不需要太大的容量：在凍結的權重旁訓練小型 LoRA 矩陣就夠，也省記憶體。",
         )
 
-    def choose(self, choice: Choice, context: TrainingContext) -> None:
-        """The settings that only this method has."""
+    def own_defaults(self, context: TrainingContext) -> dict[str, tuple[Any, Text]]:
+        """Of the settings that only this method has and that are None: what each is, and why."""
+        return {}
+
+    def own_reasons(self, context: TrainingContext) -> dict[str, Text]:
+        """Why other settings of this method are what they are, where that is worth a word; asked of resolved ones."""
+        return {}
+
+    def check_settings(self, context: TrainingContext) -> None:
+        """Refuse resolved settings that exclude each other or do not suit the task.
+
+        Raises:
+            TrainingError: one of them is named.
+        """
 
     # ---- what is said and checked before a training --------------------------------------------------------------
 

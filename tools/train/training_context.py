@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ...resources.foundation.language import Text
 from ...resources.task import TaskType
 from ..data.task_kind import Answers, task_kind
 
@@ -50,3 +52,16 @@ class ComputeCost:
     forward: int = 0
     copies: int = 0
     written: tuple[float, float] = (0.0, 0.0)
+
+
+def kept_by(name: str, why: Text) -> Callable[[int], tuple[str, Text]]:
+    """A choice of what is kept: by that measure where there are validation rows, else the last."""
+
+    def choose(valid_rows: int) -> tuple[str, Text]:
+        return (
+            (name, why)
+            if valid_rows
+            else ("last", Text("There are no validation rows to choose by.", "沒有驗證資料可供選擇。"))
+        )
+
+    return choose

@@ -12,11 +12,10 @@ from ....resources.foundation.language import Text
 from ....resources.model_info import TrainingFigures
 from ...data.task_kind import Answers
 from ..checkpoints import Log, LogEntry
-from ..choice import Choice, kept_by
 from ..evidence import MethodEvidence, tail_mean, validations_of
 from ..method import Method
 from ..tokenise import TokenisedRow
-from ..training_context import LARGE, ComputeCost, TrainingContext
+from ..training_context import LARGE, ComputeCost, TrainingContext, kept_by
 from ..training_run import TrainerParts, TrainingRun
 
 Pair = tuple[TokenisedRow, TokenisedRow]
@@ -84,16 +83,17 @@ class Dpo(Method):
         None, description="Which epoch's model is kept: by accuracy or loss on the validation pairs, or the last."
     )
 
-    def choose(self, choice: Choice, context: TrainingContext) -> None:
-        choice("keep_best", *_kept(context.valid_rows))
-        choice.reasons["beta"] = (
-            Text(
-                "TRL's and the paper's usual value; raise it where the chosen answers become less likely too.",
-                "TRL 與論文的常用值；如果 chosen 也跟著變得不可能，就調高。",
-            )
-            if self.beta == 0.1
-            else Text("As given.", "依你的指定。")
+    def own_defaults(self, context: TrainingContext) -> dict[str, tuple[Any, Text]]:
+        return {"keep_best": _kept(context.valid_rows)}
+
+    def own_reasons(self, context: TrainingContext) -> dict[str, Text]:
+        if self.beta != 0.1:
+            return {"beta": Text("As given.", "依你的指定。")}
+        usual = Text(
+            "TRL's and the paper's usual value; raise it where the chosen answers become less likely too.",
+            "TRL 與論文的常用值；如果 chosen 也跟著變得不可能，就調高。",
         )
+        return {"beta": usual}
 
     def compute_cost(self) -> ComputeCost:
         # With LoRA the reference is asked beside every step; else once before the first.

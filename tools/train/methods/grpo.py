@@ -18,12 +18,11 @@ from ...data.prompting import chat_messages
 from ...data.rows import Row
 from ...data.task_kind import Answers
 from ..checkpoints import Log, LogEntry
-from ..choice import Choice, kept_by
 from ..evidence import MethodEvidence, tail_mean, validations_of
 from ..method import Method
 from ..reward import chosen_rewards, default_rewards
 from ..tokenise import TokenisedRow
-from ..training_context import ComputeCost, TrainingContext
+from ..training_context import ComputeCost, TrainingContext, kept_by
 from ..training_run import TrainerParts, TrainingRun
 
 _QUESTIONS_A_STEP = 8
@@ -92,12 +91,28 @@ class Grpo(Method):
         None, description="Which epoch's model is kept: by mean reward on the validation rows, or the last."
     )
 
-    def choose(self, choice: Choice, context: TrainingContext) -> None:
-        names = choice(
-            "rewards",
-            default_rewards(context.type),
-            Text(f"What answers of a {context.type} task can be checked by.", f"{context.type} 任務的回答能用它檢查。"),
+    def own_defaults(self, context: TrainingContext) -> dict[str, tuple[Any, Text]]:
+        room = _ROOM[context.answers]
+        checked_by = Text(
+            f"What answers of a {context.type} task can be checked by.", f"{context.type} 任務的回答能用它檢查。"
         )
+        some_right = Text(
+            "TRL's default: enough to be right in some and wrong in others.", "TRL 的預設值：夠多，才會有對有錯。"
+        )
+        fits = Text(
+            f"Room for the right answers of such a task; one that does not fit in {room} tokens stops the training before "
+            "it begins.",
+            f"這類任務的答案放得下；有任何正確答案超過 {room} 個 token 就不會開始訓練。",
+        )
+        return {
+            "rewards": (default_rewards(context.type), checked_by),
+            "num_generations": (8, some_right),
+            "max_completion_length": (room, fits),
+            "keep_best": _kept(context.valid_rows),
+        }
+
+    def check_settings(self, context: TrainingContext) -> None:
+        names = self.rewards or []
         chosen_rewards(names, context.type)
         if self.reward_weights is not None and len(self.reward_weights) != len(names):
             raise TrainingError(
@@ -111,24 +126,6 @@ class Grpo(Method):
                 ),
                 field="reward_weights",
             )
-        choice(
-            "num_generations",
-            8,
-            Text(
-                "TRL's default: enough to be right in some and wrong in others.", "TRL 的預設值：夠多，才會有對有錯。"
-            ),
-        )
-        room = _ROOM[context.answers]
-        choice(
-            "max_completion_length",
-            room,
-            Text(
-                f"Room for the right answers of such a task; one that does not fit in {room} tokens stops the training before "
-                "it begins.",
-                f"這類任務的答案放得下；有任何正確答案超過 {room} 個 token 就不會開始訓練。",
-            ),
-        )
-        choice("keep_best", *_kept(context.valid_rows))
 
     def warnings(self, context: TrainingContext) -> list[Text]:
         found = []

@@ -15,11 +15,10 @@ from ....resources.foundation.language import Text, several
 from ....resources.model_info import TrainingFigures
 from ...data.task_kind import Answers, task_kind
 from ..checkpoints import Log, LogEntry
-from ..choice import Choice, kept_by
 from ..evidence import MethodEvidence, answers_given, epochs_of, tail_mean
 from ..method import Method
 from ..tokenise import TokenisedRow
-from ..training_context import LARGE, TrainingContext
+from ..training_context import LARGE, TrainingContext, kept_by
 from ..training_run import TrainerParts, TrainingRun
 
 _EFFECTIVE_BATCH = 16
@@ -87,10 +86,21 @@ class Sft(Method):
         "each; all free GPUs of its kind where left out, one where there is none.",
     )
 
-    def choose(self, choice: Choice, context: TrainingContext) -> None:
-        labels = context.answers == "label"
-        choice("keep_best", *_KEPT[context.answers](context.valid_rows))
-        if not labels and (self.keep_best == "recall" or self.balance != "none"):
+    def own_defaults(self, context: TrainingContext) -> dict[str, tuple[Any, Text]]:
+        return {"keep_best": _KEPT[context.answers](context.valid_rows)}
+
+    def own_reasons(self, context: TrainingContext) -> dict[str, Text]:
+        if context.answers != "label" or self.balance != "none" or _imbalance(context) <= 3:
+            return {}
+        uneven = Text(
+            "The largest label has more than three times the rows of the smallest; balance: oversample may help "
+            "the rare ones.",
+            "最多的標籤超過最少的三倍；balance: oversample 可能對少數標籤有幫助。",
+        )
+        return {"balance": uneven}
+
+    def check_settings(self, context: TrainingContext) -> None:
+        if context.answers != "label" and (self.keep_best == "recall" or self.balance != "none"):
             field = "balance" if self.balance != "none" else "keep_best"
             raise TrainingError(
                 Text(
@@ -100,16 +110,8 @@ class Sft(Method):
                 Text(f"Leave {field} out.", f"請省略 {field}。"),
                 field=field,
             )
-        batch, accumulation = choice.values["batch_size"], choice.values["gradient_accumulation"]
-        settled = self.model_copy(update=choice.values)
-        if self.num_processes and settled.shared_by(self.num_processes) is None:
-            raise _not_shared(batch, accumulation, self.num_processes)
-        if labels and self.balance == "none" and _imbalance(context) > 3:
-            choice.reasons["balance"] = Text(
-                "The largest label has more than three times the rows of the smallest; balance: oversample may help "
-                "the rare ones.",
-                "最多的標籤超過最少的三倍；balance: oversample 可能對少數標籤有幫助。",
-            )
+        if self.num_processes and self.shared_by(self.num_processes) is None:
+            raise _not_shared(self.batch_size or 1, self.gradient_accumulation or 1, self.num_processes)
 
     @property
     def processes_asked(self) -> int | None:
