@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from .foundation.external import EXTERNAL
+from .foundation.json_object import JsonObject
 from .foundation.language import Text
 from .job import JobState, Place, Progress
 
@@ -27,7 +28,7 @@ class NextStep(BaseModel):
 
     say: str
     tool: str | None = None
-    arguments: dict[str, Any] = Field(default_factory=dict)
+    arguments: JsonObject = Field(default_factory=dict)
 
 
 class Answer(BaseModel):
@@ -46,7 +47,7 @@ class JobView(BaseModel):
     state: JobState
     progress: Progress
     place: SkipJsonSchema[Place | None] = None
-    result: dict[str, Any] = Field(default_factory=dict)
+    result: JsonObject = Field(default_factory=dict)
     folder: SkipJsonSchema[str]
     warnings: SkipJsonSchema[list[str]] = Field(default_factory=list)
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from .foundation.json_object import JsonObject
 from .foundation.language import Text, several
 from .snapshot import DataSnapshot
 from .version import VersionFolder
@@ -78,7 +79,7 @@ def changes_between(parent: VersionFolder, child: VersionFolder) -> list[Change]
     ]
 
 
-def setting_changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+def setting_changes(before: JsonObject, after: JsonObject) -> list[Change]:
     """One change for each setting that differs; nested settings go by dotted paths."""
     old, new = _flat(before), _flat(after)
     another = bool(old.get("method") and new.get("method")) and old["method"] != new["method"]
@@ -119,13 +120,13 @@ def data_changes(before: DataSnapshot, after: DataSnapshot) -> list[Change]:
     return found
 
 
-def _settings(folder: VersionFolder) -> dict[str, Any]:
+def _settings(folder: VersionFolder) -> JsonObject:
     model = folder.model_info().to_dict()
     return {**{key: model[key] for key in ("prompt", "labels") if key in model}, **folder.config().settings()}
 
 
-def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flat(value: JsonObject, prefix: str = "") -> JsonObject:
+    flat: JsonObject = {}
     for key, inner in value.items():
         if isinstance(inner, dict):
             flat |= _flat(inner, f"{prefix}{key}.")

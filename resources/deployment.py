@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from .foundation.errors import DeploymentError, NlpSkillsError
+from .foundation.json_object import JsonObject
 from .record import Number, Record
 
 
@@ -27,7 +28,7 @@ class Deployment(Record):
     task: str = ""
     version: str = ""
     target: str = ""
-    settings: dict[str, Any] = Field(default_factory=dict)  # each target has its own
+    settings: JsonObject = Field(default_factory=dict)  # each target has its own
     url: str | None = None
     model: str = ""
     job: str | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from .foundation.json_object import JsonObject
 from .record import Number, Part, Record
 
 
@@ -43,4 +44,4 @@ class Environment(Record):
     device: str | None = None
     dtype: str | None = None
     torch_threads: int | None = None
-    trainer_arguments: dict[str, Any] | None = None  # another library's, whose names are its own
+    trainer_arguments: JsonObject | None = None  # another library's, whose names are its own

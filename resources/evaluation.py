@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from .foundation.errors import EvaluationError, NlpSkillsError
+from .foundation.json_object import JsonObject
 from .record import Number, Part, Record
 from .snapshot import BenchmarkName
 
@@ -193,7 +194,7 @@ class Evaluation(Record):
     verdict: Verdict = Field(default_factory=Verdict)
     trained_on: int | None = None
     seconds: Number | None = None
-    model: dict[str, Any] | None = None
+    model: JsonObject | None = None
 
     def find_metric(self, metric: str) -> Measured | None:
         """A metric by its name, `recall.negative` of one label among them; None where it was not measured."""

@@ -29,6 +29,7 @@ from pydantic import BaseModel, Field
 
 from .foundation.errors import JobError, TaskError
 from .foundation.files import read_json
+from .foundation.json_object import JsonObject
 from .foundation.language import Language, Text
 from .foundation.process import environment_value, living
 from .record import Record
@@ -79,7 +80,7 @@ class JobExit(Record):
 
     state: JobState
     ended: str
-    result: dict[str, Any] = Field(default_factory=dict)
+    result: JsonObject = Field(default_factory=dict)
     error: dict[str, Any] | None = None
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import yaml
 
 from .foundation.errors import UnknownResource
 from .foundation.files import parse_yaml
+from .foundation.json_object import JsonObject
 from .foundation.language import LANGUAGES, Language, Text, spoken_language
 from .foundation.wording import suggest
 
@@ -125,7 +126,7 @@ def _head(file: Path, _modified: int, _size: int) -> PageHead:
     )
 
 
-def _front_matter(text: str) -> dict[str, Any]:
+def _front_matter(text: str) -> JsonObject:
     """The fields above a page; none where somebody has broken them: the page itself can still be read."""
     found = _FRONT_MATTER.match(text)
     try:

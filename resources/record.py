@@ -25,6 +25,7 @@ from pydantic import (
 
 from .foundation.errors import NlpSkillsError, TaskError
 from .foundation.files import read_json, read_yaml, write_json, write_yaml
+from .foundation.json_object import JsonObject
 from .foundation.language import Text
 
 Number = int | float  # as it stands in the file: a whole number stays one
@@ -46,7 +47,7 @@ class Part(BaseModel):
         return part
 
     @model_serializer(mode="wrap")
-    def _in_order(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _in_order(self, serialize: SerializerFunctionWrapHandler) -> JsonObject:
         fields = serialize(self)
         return {**{name: fields[name] for name in self._order if name in fields}, **fields}
 
@@ -58,7 +59,7 @@ class Part(BaseModel):
             and self.__pydantic_extra__ == other.__pydantic_extra__
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """The fields that the file holds, in its order, as plain values: nothing is added."""
         return self.model_dump(mode="json", exclude_unset=True, fallback=str)
 
@@ -71,13 +72,13 @@ class Record(Part):
     """
 
     newest_format: ClassVar[int] = 1
-    migrations: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+    migrations: ClassVar[Mapping[int, Callable[[JsonObject], JsonObject]]] = {}
     error_type: ClassVar[type[NlpSkillsError]] = TaskError
 
     format: int = 1
 
     @classmethod
-    def migrate(cls, content: Mapping[str, Any]) -> dict[str, Any]:
+    def migrate(cls, content: Mapping[str, Any]) -> JsonObject:
         """The content of a file of any earlier format as the newest one has it; the file stays as it is."""
         migrated = dict(content)
         for earlier in range(int(content.get("format", 1)), cls.newest_format):

@@ -23,6 +23,7 @@ from .evidence import Evidence
 from .foundation.language import COMMAS, Language, Text
 from .job import Cut, JobExit, JobSpec, Place
 from .job_event import JobEvent
+from .labelling import DecisionLine, Sheet
 from .lineage_record import Lineage
 from .model_info import ModelInfo
 from .record import Record
@@ -46,6 +47,8 @@ RECORDS: dict[str, type[Record]] = {
     "versions/vN/model_removed.json": Removal,
     "data/snapshots/<hash>/manifest.json": SnapshotManifest,
     "data/snapshots/<hash>/validation.json": ValidationReport,
+    "data/labelling/decisions.jsonl": DecisionLine,
+    "data/labelling/sheets/<name>/sheet.json": Sheet,
     "benchmarks/<name>/benchmark.json": BenchmarkManifest,
     "deployments/<job>.json": Deployment,
     "jobs/<id>/spec.json": JobSpec,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from .foundation.errors import DataError, NlpSkillsError
+from .foundation.json_object import JsonObject
 from .foundation.language import Text
 from .record import Number, Part, Record
 
@@ -35,7 +36,7 @@ class Finding(Part):
     code: str
     count: int
     message: dict[str, str] = Field(default_factory=dict)
-    examples: list[dict[str, Any]] = Field(default_factory=list)  # fields of rows
+    examples: list[JsonObject] = Field(default_factory=list)  # fields of rows
     ids: list[str] | None = None
     file: str | None = None
     decision: Overridden | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from .foundation.json_object import JsonObject
 from .record import Number, Part, Record
 from .task import Prompt
 
@@ -52,11 +53,11 @@ class VersionConfig(Record):
     threads: int | None = None
     num_processes: int | None = None
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> JsonObject:
         """What of it shapes the run, in plain values."""
         return settings_of(self.to_dict())
 
 
-def settings_of(content: Mapping[str, Any]) -> dict[str, Any]:
+def settings_of(content: Mapping[str, Any]) -> JsonObject:
     """What of a `config.yaml` or a plan shapes the run: without names, parents, reasons and dates."""
     return {name: value for name, value in content.items() if name not in _NOT_SETTINGS}

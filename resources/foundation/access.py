@@ -14,13 +14,14 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .account import configuration_folder
 from .errors import NlpSkillsError
 from .files import lock, write_atomic
+from .json_object import JsonObject
 from .language import COMMAS, SENTENCES, Text
 
 FOLDER_VARIABLE = "NLP_SKILLS_SECRETS_DIR"
@@ -126,7 +127,7 @@ class AccessError(NlpSkillsError):
         fix: Text,
         *,
         field: str | None = None,
-        details: dict[str, Any] | None = None,
+        details: JsonObject | None = None,
         needs: Iterable[Need] = (),
     ) -> None:
         given = [need.model_dump() for need in needs]

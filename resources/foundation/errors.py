@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from typing import Any, ClassVar
 
+from .json_object import JsonObject
 from .language import Language, Text, spoken_language
 
 
@@ -28,7 +29,7 @@ class NlpSkillsError(Exception):
     language: Language | None = None
 
     def __init__(
-        self, problem: Text, fix: Text, *, field: str | None = None, details: dict[str, Any] | None = None
+        self, problem: Text, fix: Text, *, field: str | None = None, details: JsonObject | None = None
     ) -> None:
         super().__init__(problem.en)
         self.problem = problem

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from .errors import ConflictError, WorkspaceError
 from .full_disk import FULL, full_disk
+from .json_object import JsonObject
 from .language import Text
 from .reasons import reason_of
 
@@ -193,7 +194,7 @@ def dump_yaml(value: Any) -> str:
     return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100)
 
 
-def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+def read_jsonl(path: Path) -> Iterator[JsonObject]:
     """The rows of a JSON-lines file; a torn last line (a writer was killed in it) is left out."""
     with path.open("rb") as file:
         for line in file:
@@ -220,7 +221,7 @@ def dump_jsonl(rows: Iterable[Mapping[str, Any]]) -> bytes:
     return "".join(_ENCODER.encode(row) + "\n" for row in rows).encode("utf-8")
 
 
-def append_jsonl(path: Path, row: dict[str, Any]) -> None:
+def append_jsonl(path: Path, row: JsonObject) -> None:
     """Append one line in a single write, so that lines of two writers never mix.
 
     Raises:

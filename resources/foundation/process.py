@@ -5,16 +5,26 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import psutil
 
 _START_TIME_TOLERANCE_SECONDS = 1.5
 
 
-def identity(pid: int) -> dict[str, Any]:
+class ProcessIdentity(TypedDict, total=False):
+    """A process, told from others that have its number later: when it started, by the clock and by the kernel's."""
+
+    pid: int
+    started: float
+    ticks: int
+    boot: str
+
+
+def identity(pid: int) -> ProcessIdentity:
     """What tells this process from any other, before and after: pid and start; on Linux also the kernel's own count
     of ticks since boot, which a corrected clock does not move. A process that is gone gets the time of the look."""
     try:
@@ -24,7 +34,7 @@ def identity(pid: int) -> dict[str, Any]:
     return {"pid": pid, "started": started, **_kernel_start(pid)}
 
 
-def living(recorded: dict[str, Any]) -> psutil.Process | None:
+def living(recorded: Mapping[str, Any]) -> psutil.Process | None:
     """The process `identity` was taken of, if it is still alive (a zombie is not)."""
     try:
         process = psutil.Process(recorded["pid"])
@@ -45,7 +55,7 @@ def environment_value(process: psutil.Process, name: str) -> str | None:
     return None
 
 
-def _kernel_start(pid: int) -> dict[str, Any]:
+def _kernel_start(pid: int) -> ProcessIdentity:
     if sys.platform != "linux":
         return {}
     with contextlib.suppress(OSError, IndexError, ValueError):

@@ -14,7 +14,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import quote, urlsplit
 
 from .access import AccessError, Need, plain_host, read_grants, refusal
@@ -278,7 +278,15 @@ def _file() -> Path:
     return _folder() / "secrets.json"
 
 
-def _read() -> dict[str, Any]:
+class _Store(TypedDict):
+    """What is kept: names whose values the keychain holds, and values where there is none."""
+
+    format: int
+    keychain: list[str]
+    values: dict[str, str]
+
+
+def _read() -> _Store:
     try:
         contents = json.loads(_file().read_text(encoding="utf-8"))
         return {"format": 1, "keychain": list(contents["keychain"]), "values": dict(contents["values"])}
@@ -295,7 +303,7 @@ def _read() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _changing() -> Iterator[dict[str, Any]]:
+def _changing() -> Iterator[_Store]:
     """The store's contents under its lock, written back when the block ends well."""
     with describing_disk_errors(_folder()):
         _folder().mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...resources.browsing.contents import without_secrets
 from ...resources.data_source import DataSource
+from ...resources.foundation.json_object import JsonObject
 from ...resources.task import Task
 from .task_kind import task_kind
 
 
-def arguments_with(task: str, standing: DataSource, *added: dict[str, Any]) -> dict[str, Any] | None:
+def arguments_with(task: str, standing: DataSource, *added: JsonObject) -> JsonObject | None:
     """The arguments of `set_data_source` that keep every source and add some; None where a standing source shows a
     secret, which must not pass through a client (`set_data_source` without sources moves it to the store)."""
     kept = [source.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for source in standing.sources]
@@ -19,7 +18,7 @@ def arguments_with(task: str, standing: DataSource, *added: dict[str, Any]) -> d
     return {"task": task, "sources": [*kept, *added]}
 
 
-def file_to_add(task: Task | None, path: str | None = None) -> dict[str, Any]:
+def file_to_add(task: Task | None, path: str | None = None) -> JsonObject:
     """A file source with its `<…>` to be filled in by the person."""
     roles = task_kind(task.type if task else "classification").roles
     return {

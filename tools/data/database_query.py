@@ -7,14 +7,13 @@ import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...resources.answer import HIDDEN
 from ...resources.foundation.errors import DataSourceError
 from ...resources.foundation.language import Text
 from ..compute.addresses import RefusedAddress, check_address
+from .rows import Record
 
-Record = dict[str, Any]
 BATCH = 1000
 
 

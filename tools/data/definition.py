@@ -14,6 +14,7 @@ from ...resources.data_source import DataSource, Quality, SplitPolicy, load_data
 from ...resources.foundation.clock import now
 from ...resources.foundation.errors import DataSourceError, NlpSkillsError
 from ...resources.foundation.files import dump_yaml, lock, parse_yaml, read_yaml, write_atomic
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ...resources.foundation.typed_secrets import move_inline
 from ...resources.foundation.unknown_fields import unknown_field_warnings, unknown_fields
@@ -41,9 +42,9 @@ def load_definition(task: TaskFolder) -> tuple[DataSource, list[str]]:
 def change_definition(
     task: TaskFolder,
     *,
-    sources: list[dict[str, Any]] | None = None,
-    split: dict[str, Any] | None = None,
-    quality: dict[str, Any] | None = None,
+    sources: list[JsonObject] | None = None,
+    split: JsonObject | None = None,
+    quality: JsonObject | None = None,
     deduplicate_on: list[str] | None = None,
     allowed: Callable[[DataSource], None] = lambda _: None,
 ) -> tuple[DataSource, list[str]]:
@@ -64,7 +65,7 @@ def change_definition(
     _refuse_unknown(sources, split, quality)
     with lock(task.data_source_file):
         current = load_data_source(task).model_dump(mode="json", exclude_none=True)
-        changes: dict[str, Any] = {
+        changes: JsonObject = {
             "split": None if split is None else {**current["split"], **split},
             "quality": None if quality is None else {**current["quality"], **quality},
             "deduplicate_on": deduplicate_on,

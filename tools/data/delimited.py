@@ -15,7 +15,8 @@ from ...resources.foundation.language import Text, several
 from .column_names import LOOKED_AT, find_header, is_filled
 from .compression import opened_text
 from .places import Places
-from .reading import LONGEST_ROW, ROW, Record, broken_file_error, lines_of
+from .reading import LONGEST_ROW, ROW, broken_file_error, lines_of
+from .rows import Record
 from .worksheet import letters_of
 
 Note = Callable[[Text], None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TypedDict
 
 from ...resources.foundation.language import Text, several
 from .rows import Row
@@ -11,9 +11,19 @@ from .split import SPLITS
 from .store import Snapshot
 from .task_kind import kind_of
 
+Relabelled = TypedDict("Relabelled", {"from": str, "to": str, "count": int})
 
-def difference(before: Snapshot, after: Snapshot) -> dict[str, Any]:
-    """Rows by label: `added`, `removed`, and `relabelled` (`{from, to, count}`); a row is its input."""
+
+class Difference(TypedDict):
+    """Rows by label that were added, removed and relabelled; a row is its input."""
+
+    added: dict[str, int]
+    removed: dict[str, int]
+    relabelled: list[Relabelled]
+
+
+def difference(before: Snapshot, after: Snapshot) -> Difference:
+    """What changed from one to the other."""
     old, new = _labels(before), _labels(after)
     moved = Counter((old[key], new[key]) for key in old.keys() & new.keys() if old[key] != new[key])
     return {
@@ -23,9 +33,9 @@ def difference(before: Snapshot, after: Snapshot) -> dict[str, Any]:
     }
 
 
-def in_words(changes: dict[str, Any]) -> Text:
+def in_words(changes: Difference) -> Text:
     """The difference as one sentence."""
-    added, removed = (sum(changes[name].values()) for name in ("added", "removed"))
+    added, removed = (sum(one.values()) for one in (changes["added"], changes["removed"]))
     relabelled = sum(each["count"] for each in changes["relabelled"])
     if not added + removed + relabelled:
         return Text("No row changed since the last snapshot.", "與上一個快照相比，資料列沒有變動。")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from ...resources.foundation.errors import DataError
 from ...resources.foundation.language import Text
@@ -36,7 +35,7 @@ def read_split(file: Path) -> list[Row]:
     return sorted(rows, key=lambda row: str(row["id"]))
 
 
-def _parse_line(line: bytes, file: Path, number: int) -> dict[str, Any]:
+def _parse_line(line: bytes, file: Path, number: int) -> Row:
     try:
         value = json.loads(line.decode("utf-8-sig"))
     except ValueError as error:
@@ -64,7 +63,7 @@ def _unreadable(file: Path, number: int, what: Text) -> DataError:
     )
 
 
-def _canonical(row: dict[str, Any], file: Path, line: int) -> Row:
+def _canonical(row: Row, file: Path, line: int) -> Row:
     """`row` with its texts trimmed and its id recomputed: whoever changes the text changes the identity.
 
     What is empty stays empty, for validation to name.

@@ -29,9 +29,9 @@ from .delimited import (
 )
 from .places import Places
 from .reading import LONGEST_ROW
+from .rows import Record
 from .worksheet import MOST_ROWS, Extras, TooLong, TooMany, TooManyRows, check_measure, extras_of, letters_of
 
-Record = dict[str, Any]
 _LARGEST = 1 << 30  # bytes a workbook may unpack to
 _HELD = 256 << 20  # … and the part of it that is held in memory: the texts of all cells
 _TREES = ("styles.xml", "workbook.xml", ".rels", "[Content_Types].xml")

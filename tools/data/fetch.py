@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ...resources.foundation.clock import now
 from ...resources.foundation.errors import DataError
@@ -25,11 +25,12 @@ from ...resources.foundation.files import (
     write_atomic,
     write_json,
 )
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text, several
 from ...resources.foundation.masking import collect_secrets
 from ...resources.task import TaskFolder
 from .cells import plain_value
-from .places import PlacesOf
+from .places import PlacesOf, Run
 from .reading import LONGEST_ROW
 from .source import Record, SourceKind
 from .watching import Watch
@@ -47,19 +48,19 @@ class RawSnapshot:
     count: int
     columns: tuple[str, ...]
     texts: tuple[str, ...]  # those that hold nothing but text, where they hold anything
-    source: dict[str, Any]
+    source: JsonObject
 
     def records(self) -> Iterator[Record]:
         return read_jsonl(self.root / "rows.jsonl")
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> JsonObject:
         """How it was asked for and what was met, as the source noted it."""
         return dict(read_json(self.root / "source.json").get("provenance") or {})
 
     def places(self) -> PlacesOf:
         """Where each of the records stood."""
         path = self.root / _PLACES
-        return PlacesOf(list(read_jsonl(path)) if path.is_file() else ())
+        return PlacesOf([cast(Run, run) for run in read_jsonl(path)] if path.is_file() else ())
 
 
 def fetch(
@@ -105,7 +106,7 @@ def fetch(
                     "provenance": watch.provenance,
                 },
             )
-            write_atomic(temporary / _PLACES, dump_jsonl(watch.places.runs(count)))
+            write_atomic(temporary / _PLACES, dump_jsonl(map(dict, watch.places.runs(count))))
             final = task.raw / whole[:12]
             if not final.exists():
                 os.rename(temporary, final)

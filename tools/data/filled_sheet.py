@@ -12,7 +12,7 @@ from ...resources.foundation.language import Text
 from ...resources.task import TaskFolder
 from .cells import as_text
 from .harmless import restore_text
-from .rows import row_id
+from .rows import Record, row_id
 from .source import source_kind
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xlsm")
@@ -20,7 +20,7 @@ SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xlsm")
 YES = frozenset({"y", "yes", "ok", "true", "1", "v", "是", "對", "好", "同意", "接受"})
 NO = frozenset({"n", "no", "x", "-", "false", "0", "否", "不", "不要", "刪", "刪除", "不採用", "排除"})
 
-Sheet = list[dict[str, Any]]
+Sheet = list[Record]
 
 
 def filled_rows(

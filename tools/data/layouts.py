@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ...resources.task import TaskType
 from .cells import as_structure, as_text, unreadable
@@ -292,7 +293,7 @@ def _text_of_studio(data: Any) -> Any:
     return found.get("text") or (texts[0] if len(texts) == 1 else None)
 
 
-def _results_of_studio(annotations: Any, kind: str) -> list[list[dict[str, Any]]]:
+def _results_of_studio(annotations: Any, kind: str) -> list[list[JsonObject]]:
     """What each annotation that was not cancelled holds of that kind; the one that is marked as the truth, where there is."""
     found = as_structure(annotations)
     whole = [

@@ -16,6 +16,7 @@ from .findings import finding
 from .mapping import shown_columns, unlabelled_way_out
 from .origins import Origin, key_column, records_at
 from .places import Place, PlacesOf
+from .rows import Record
 from .rows_listed import PLACE, TO_MEND, cells_shown, write_sheet
 from .task_kind import role_title, task_kind
 
@@ -129,7 +130,7 @@ class LeftOut:
         write_sheet(path, list(self._list_reasons(masked)))
         return path
 
-    def _list_reasons(self, masked: bool) -> Iterator[dict[str, Any]]:
+    def _list_reasons(self, masked: bool) -> Iterator[Record]:
         for number, source in enumerate(self.sources):
             reason_of = {record: reason for reason, records in self.omitted[number].items() for record in records}
             key = key_column(source)
@@ -269,5 +270,5 @@ def _part(where: tuple[str | None, str | None, int | None], rows: list[str], sou
     return Text(f"row{'' if one else 's'} {', '.join(rows)}{of.en}", f"{of.zh}第 {'、'.join(rows)} 列")
 
 
-def _place_cells(origin: Origin) -> dict[str, Any]:
+def _place_cells(origin: Origin) -> dict[str, str | int]:
     return {name: origin.to_place().get(name, "") for name in PLACE}

@@ -8,7 +8,6 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ...resources.answer import quote_row_text
 from ...resources.foundation.errors import DataError
@@ -20,11 +19,10 @@ from .column_names import ALIASES
 from .findings import finding
 from .layouts import Layout, layout_of, meant_for_another
 from .own_split import SPLIT, strictest
-from .rows import Row, plain_name, row_id
+from .rows import Record, Row, plain_name, row_id
 from .source import SourceKind
 from .task_kind import Spelling, TaskKind, Unfit, role_title, task_kind, task_kinds
 
-Record = dict[str, Any]
 _TRACED = ("url", "file")  # columns that say where a record stood
 _COLUMNS_NAMED = 30
 _LONGEST_NAME = 40
@@ -48,7 +46,7 @@ class Columns:
     made: frozenset[str] = frozenset()
     named: Mapping[str, str] = field(default_factory=dict)  # the columns that `mapping` names
 
-    def values(self, record: Record, roles: Iterable[str]) -> dict[str, Any]:
+    def values(self, record: Record, roles: Iterable[str]) -> Row:
         """Each role's value in a record.
 
         Raises:

@@ -39,7 +39,7 @@ class Origin:
     key: str
     record: int
 
-    def to_place(self) -> dict[str, Any]:
+    def to_place(self) -> dict[str, str | int]:
         """`{source, file?, sheet?, page?, row, key?}`."""
         where = {name: value for name in ("file", "sheet", "page") if (value := getattr(self.place, name)) is not None}
         return {"source": self.source, **where, "row": self.place.row, **({"key": self.key} if self.key else {})}

@@ -13,7 +13,7 @@ from ...resources.validation import ValidationReport
 from .benchmark import MAIN, benchmark_names, frozen_benchmark
 from .checks import WORTH_SAYING, hide_row_texts
 from .decisions import KEEP_BENCHMARK
-from .difference import difference, in_words
+from .difference import Difference, difference, in_words
 from .fetch import RawSnapshot
 from .left_out import LeftOut
 from .preparing import Prepared
@@ -111,7 +111,7 @@ def _message(
     prepared: Prepared,
     losses: Losses,
     snapshot: Snapshot,
-    changes: dict[str, Any] | None,
+    changes: Difference | None,
     report: ValidationReport,
     written: Text,
 ) -> Text:

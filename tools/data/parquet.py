@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 
 from ...resources.foundation.errors import DataError, MissingRequirement
 from ...resources.foundation.language import Text
+from .rows import Record
 
-Record = dict[str, Any]
 _LARGEST_FOOTER = 64 << 20  # bytes
 _LARGEST_PAGE = 256 << 20  # bytes it may unpack to; writers make pages of about one megabyte
 _HELD = 256 << 20  # bytes that the rows read at once may take, where each held as much as a page can

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Required, TypedDict, Unpack
+
+
+class Run(TypedDict, total=False):
+    """Rows that follow one another: the number of the first among all records, counted from 1, and where it stood."""
+
+    record: Required[int]
+    file: str
+    sheet: str
+    page: int
+    row: Required[int]
+
+
+class _Where(TypedDict, total=False):
+    file: str
+    sheet: str
+    page: int
 
 
 class Places:
@@ -16,11 +32,11 @@ class Places:
 
     def __init__(self) -> None:
         self.count = 0
-        self._where: dict[str, Any] = {}
-        self._runs: list[dict[str, Any]] = []
+        self._where: _Where = {}
+        self._runs: list[Run] = []
         self._next: int | None = None  # the row that would carry on the last run
 
-    def begin(self, **where: str | int) -> None:
+    def begin(self, **where: Unpack[_Where]) -> None:
         """What follows stands there; what was said before and is not said again holds on.
 
         Arguments:
@@ -35,8 +51,8 @@ class Places:
         self.count += 1
         self._next = row + 1
 
-    def runs(self, records: int) -> list[dict[str, Any]]:
-        """The runs as they are kept: `{record, file?, sheet?, page?, row}`; none where they do not fit the records."""
+    def runs(self, records: int) -> list[Run]:
+        """The runs as they are kept; none where they do not fit the records."""
         return self._runs if self.count == records else []
 
 
@@ -53,7 +69,7 @@ class Place:
 class PlacesOf:
     """Finds the place of a record by its number, counted from 1."""
 
-    def __init__(self, runs: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, runs: Sequence[Run]) -> None:
         self._runs, self._first = runs, [run["record"] for run in runs]
 
     @property

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ...resources.answer import quote_row_text
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text, several
 from ...resources.foundation.masking import collect_secrets, throughout
 from ...resources.task import Task, TaskFolder
@@ -37,7 +38,7 @@ from .mapping import (
 )
 from .own_split import unread_tests
 from .permission import check_permission
-from .places import PlacesOf
+from .places import PlacesOf, Run
 from .rows import Row
 from .source import Record, SourceKind, source_kind
 from .task_kind import counted_labels, role_title, task_kind
@@ -63,6 +64,48 @@ def main(task: Path, arguments: list[str]) -> int:
     return run_job("preview", work, entry=["-m", MODULE], arguments=arguments, task=Path(task))
 
 
+class SourceLook(TypedDict, total=False):
+    """What a first look at a source found.
+
+    Arguments:
+        source: its place in `data_source.yaml`.
+        missing: needed columns that were not found; `suggestions` for them by role.
+        rows: the first ones as they would be converted, quoted.
+        empty: what made no row, by reason.
+        first_look: what asking for a first answer would cost; `estimate`: all of it.
+        lost: what of the source is not in the rows; `unusable`: why none of them can be used.
+        meant: which of the task's labels the unknown ones may be.
+    """
+
+    source: int
+    type: str
+    origin: str
+    columns: list[str]
+    mapping: dict[str, str]
+    missing: list[str]
+    named: dict[str, str]
+    may_be_a_row: dict[str, str]
+    suggestions: dict[str, str]
+    rows: list[Row]
+    unlabelled: int
+    notes: list[dict[str, str]]
+    first_look: JsonObject
+    estimate: JsonObject
+    empty: dict[str, int]
+    lost: list[dict[str, str]]
+    group_column: dict[str, str]
+    unusable: list[dict[str, str]]
+    unknown_labels: list[str]
+    meant: dict[str, str]
+
+
+class Told(TypedDict):
+    """What is said of the looks, in both languages, and what to do next."""
+
+    message: dict[str, str]
+    next_step: JsonObject
+
+
 def preview(task: TaskFolder, job: RunningJob, agreed: bool = False) -> dict[str, Any]:
     """Read the beginning of each source and convert it, without keeping anything.
 
@@ -78,7 +121,7 @@ def preview(task: TaskFolder, job: RunningJob, agreed: bool = False) -> dict[str
     check_permission(task, data_source)
     for said in unknown_kept(task, data_source):
         job.warn(said)
-    looks, read = list[dict[str, Any]](), list[tuple[SourceKind, dict[str, Any]]]()
+    looks, read = list[SourceLook](), list[tuple[SourceKind, JsonObject]]()
     for number, source in enumerate(data_source.sources):
         job.check_cancelled()
         kind = source_kind(source, number)
@@ -95,7 +138,7 @@ def preview(task: TaskFolder, job: RunningJob, agreed: bool = False) -> dict[str
     return {"sources": looks, **told}
 
 
-def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, watch: Watch) -> dict[str, Any]:
+def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, watch: Watch) -> SourceLook:
     field = f"sources[{number}]"
     first = kind.expense(task.root, field, look=True)
     if first and first.paid and not watch.agreed:
@@ -129,8 +172,7 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
         sources = [SourceRecords(kind, looked, columns, source_name(kind, number))]
         left_out = LeftOut(definition, sources, conversion.omitted, len(records))
         lost = [left_out.describe(looked=len(records) >= kind.previewed), *lost]
-    group = settling(records, columns.found)
-    return {
+    look: SourceLook = {
         "source": number,
         "type": kind.type,
         "origin": kind.origin(task.root),
@@ -142,23 +184,22 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
         "suggestions": {**suggested_by_content(columns, records, definition), **columns.suggestions},
         "rows": [_safe(definition, row) for row in [*conversion.rows, *conversion.unlabelled][:PREVIEWED_ROWS]],
         "unlabelled": len(conversion.unlabelled),
-        **({"notes": [note._asdict() for note in notes]} if notes else {}),
-        **_describe_estimate(kind.expense(task.root, field)),
-        "empty": dict(conversion.left_out),
-        **({"lost": [said._asdict() for said in lost]} if lost else {}),
-        **({"group_column": group_finding(definition, *group).message} if group else {}),
-        **(
-            {}
-            if columns.missing or conversion.rows or conversion.unlabelled
-            else {"unusable": [note.message for note in conversion.notes() if note.code != "layout_recognised"]}
-        ),
-        "unknown_labels": [quote_row_text(definition, label, 40) for label in unknown][:10],
-        **(
-            {"meant": guess_labels(unknown, definition.labels)}
-            if unknown and definition.constraints.privacy == "open"
-            else {}
-        ),
     }
+    if notes:
+        look["notes"] = [note._asdict() for note in notes]
+    if (rest := kind.expense(task.root, field)) and rest.requests:
+        look["estimate"] = _describe_estimate(rest)
+    look["empty"] = dict(conversion.left_out)
+    if lost:
+        look["lost"] = [said._asdict() for said in lost]
+    if group := settling(records, columns.found):
+        look["group_column"] = group_finding(definition, *group).message
+    if not (columns.missing or conversion.rows or conversion.unlabelled):
+        look["unusable"] = [note.message for note in conversion.notes() if note.code != "layout_recognised"]
+    look["unknown_labels"] = [quote_row_text(definition, label, 40) for label in unknown][:10]
+    if unknown and definition.constraints.privacy == "open":
+        look["meant"] = guess_labels(unknown, definition.labels)
+    return look
 
 
 @dataclass(frozen=True)
@@ -166,7 +207,7 @@ class _Looked(RawSnapshot):
     """The records that a first look has read, as a raw snapshot would have them."""
 
     read: Sequence[Record]
-    runs: Sequence[dict[str, Any]]
+    runs: Sequence[Run]
 
     def records(self) -> Iterator[Record]:
         return iter(self.read)
@@ -175,9 +216,9 @@ class _Looked(RawSnapshot):
         return PlacesOf(self.runs)
 
 
-def _not_asked(task: TaskFolder, kind: SourceKind, number: int, first: Expense) -> dict[str, Any]:
+def _not_asked(task: TaskFolder, kind: SourceKind, number: int, first: Expense) -> SourceLook:
     """What is known of a source that would cost something, before anybody has said yes."""
-    return {
+    look: SourceLook = {
         "source": number,
         "type": kind.type,
         "origin": kind.origin(task.root),
@@ -187,15 +228,18 @@ def _not_asked(task: TaskFolder, kind: SourceKind, number: int, first: Expense) 
         "suggestions": {},
         "rows": [],
         "unlabelled": 0,
-        **_describe_estimate(first, "first_look"),
-        **_describe_estimate(kind.expense(task.root, f"sources[{number}]")),
-        "empty": {},
-        "unknown_labels": [],
     }
+    if first.requests:
+        look["first_look"] = _describe_estimate(first)
+    if (rest := kind.expense(task.root, f"sources[{number}]")) and rest.requests:
+        look["estimate"] = _describe_estimate(rest)
+    look["empty"] = {}
+    look["unknown_labels"] = []
+    return look
 
 
-def _describe_estimate(expense: Expense | None, name: str = "estimate") -> dict[str, Any]:
-    return {name: {**expense.figures(), "said": expense.in_words()._asdict()}} if expense and expense.requests else {}
+def _describe_estimate(expense: Expense) -> JsonObject:
+    return {**expense.figures(), "said": expense.in_words()._asdict()}
 
 
 def _first_records(task: TaskFolder, kind: SourceKind, number: int, watch: Watch) -> list[Record]:
@@ -220,7 +264,7 @@ def _safe(task: Task, row: Row) -> Row:
     }
 
 
-def _build_message(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _build_message(task: TaskFolder, definition: Task, looks: Sequence[SourceLook]) -> Told:
     """The message and the next step: name the columns, settle the labels, or prepare the data."""
     unmapped = next((look for look in looks if look["missing"]), None)
     if unmapped:
@@ -266,7 +310,7 @@ def _build_message(task: TaskFolder, definition: Task, looks: Sequence[dict[str,
     )
 
 
-def _add_notes(told: dict[str, Any], looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _add_notes(told: Told, looks: Sequence[SourceLook]) -> Told:
     """What is told, and after it how the sources are read where that is not plain, and what the split should keep."""
     notes = [
         Text(**told["message"]),
@@ -276,7 +320,7 @@ def _add_notes(told: dict[str, Any], looks: Sequence[dict[str, Any]]) -> dict[st
     return {**told, "message": Text(" ".join(note.en for note in notes), "".join(note.zh for note in notes))._asdict()}
 
 
-def _nothing_usable(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
+def _nothing_usable(task: TaskFolder, look: SourceLook) -> Told:
     why = [Text(**message) for message in look["unusable"]]
     return _say(
         Text(
@@ -292,7 +336,7 @@ def _nothing_usable(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _before_looking(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
+def _before_looking(task: TaskFolder, look: SourceLook) -> Told:
     first, whole = (Text(**look[name]["said"]) for name in ("first_look", "estimate"))
     return _say(
         Text(
@@ -308,7 +352,7 @@ def _before_looking(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _before_preparing(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
+def _before_preparing(task: TaskFolder, look: SourceLook) -> Told:
     whole = Text(**look["estimate"]["said"])
     return _say(
         Text(
@@ -324,7 +368,7 @@ def _before_preparing(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _without_labels(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _without_labels(task: TaskFolder, definition: Task, looks: Sequence[SourceLook]) -> Told:
     apart, lacking = sum(look["unlabelled"] for look in looks), role_title(task_kind(definition.type).key)
     return _say(
         Text(
@@ -341,7 +385,7 @@ def _without_labels(task: TaskFolder, definition: Task, looks: Sequence[dict[str
     )
 
 
-def _ask_for_columns(task: TaskFolder, definition: Task, look: dict[str, Any]) -> dict[str, Any]:
+def _ask_for_columns(task: TaskFolder, definition: Task, look: SourceLook) -> Told:
     there = look["columns"][:30]
     proposal = ", ".join(f"{role}: {look['suggestions'].get(role, '?')}" for role in look["missing"])
     no_labels, other = unlabelled_way_out(look["missing"]), meant_for_another(definition.type, look["columns"])
@@ -360,7 +404,7 @@ def _ask_for_columns(task: TaskFolder, definition: Task, look: dict[str, Any]) -
     )
 
 
-def _lost_first(told: dict[str, Any], lost: Sequence[Text]) -> dict[str, Any]:
+def _lost_first(told: Told, lost: Sequence[Text]) -> Told:
     """What was said with what is lost in front of it."""
     if not lost:
         return told
@@ -373,7 +417,7 @@ def _lost_first(told: dict[str, Any], lost: Sequence[Text]) -> dict[str, Any]:
     }
 
 
-def _say(message: Text, tool: str, arguments: dict[str, Any], say: Text) -> dict[str, Any]:
+def _say(message: Text, tool: str, arguments: JsonObject, say: Text) -> Told:
     return {"message": message._asdict(), "next_step": {"tool": tool, "arguments": arguments, "say": say._asdict()}}
 
 

@@ -12,8 +12,8 @@ from ...resources.foundation.errors import DataError
 from ...resources.foundation.language import Text
 from .compression import opened_text
 from .places import Places
+from .rows import Record
 
-Record = dict[str, Any]
 LONGEST_ROW = 8 << 20  # characters: a longer one is a broken file, not a text to classify
 _CHUNK = 1 << 20
 _ARRAY = re.compile(r"\s*\[\s*(\{|\]|\Z)")
@@ -116,7 +116,7 @@ def _rows_within(content: Any, path: Path, field: str) -> list[Any]:
     )
 
 
-def _of_columns(values: dict[str, Any]) -> list[Record]:
+def _of_columns(values: Record) -> list[Record]:
     """The rows of a table that was written column by column, as data frames are."""
     columns = list(values.values())
     if len(columns) > 1 and all(isinstance(column, dict) for column in columns):

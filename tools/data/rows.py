@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Any
 
-Row = dict[str, Any]
+Row = dict[str, Any]  # its fields are its task type's
+Record = dict[str, Any]  # a row as a source gave it: the columns are the source's
 SPLITS = ("train", "valid", "test")
 
 _NUMBER = re.compile(r"[0-9]+(?:[.,:/][0-9]+)*|[〇零一二兩三四五六七八九十百千萬億]+(?:點[〇零一二三四五六七八九]+)?")

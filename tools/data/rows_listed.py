@@ -80,7 +80,7 @@ def cells_shown(cells: Mapping[str, Any], masked: bool) -> dict[str, str]:
     return {name: _WORD.sub("•", value) for name, value in shown.items()} if masked else shown
 
 
-def _rows_of(found: Finding, origins: Origins, definition: Task, masked: bool) -> Iterable[dict[str, Any]]:
+def _rows_of(found: Finding, origins: Origins, definition: Task, masked: bool) -> Iterable[Row]:
     if found.code == "label_respelled":
         yield from ({"id": row_id, **_place(origin)} for row_id, origin in origins.respelled)
         return
@@ -110,7 +110,7 @@ def _rows_of(found: Finding, origins: Origins, definition: Task, masked: bool) -
             }
 
 
-def _place(origin: Origin | None) -> dict[str, Any]:
+def _place(origin: Origin | None) -> dict[str, str | int]:
     return origin.to_place() if origin else {}
 
 

@@ -12,15 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from ...resources.data_source import Source
 from ...resources.foundation.access import Need
 from ...resources.foundation.errors import DataSourceError
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.kinds import Registry
 from ...resources.foundation.language import Text
 from ...resources.foundation.unknown_fields import Unknown, unknown_fields
 from ...resources.foundation.wording import nearest
 from .expense import Expense
+from .rows import Record as Record
 from .task_kind import known_roles
 from .watching import Watch
-
-Record = dict[str, Any]
 
 _NEAR = 0.75
 
@@ -61,7 +61,7 @@ class SourceKind(BaseModel, ABC):
             DataSourceError, DataError, SecretError: it cannot be read; one clear cause.
         """
 
-    def definition(self) -> dict[str, Any]:
+    def definition(self) -> JsonObject:
         """The source as it is recorded beside its rows: its fields, secrets as references."""
         return self.model_dump(mode="json", exclude_none=True)
 

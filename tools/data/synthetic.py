@@ -154,7 +154,7 @@ def _row_of(task: TaskFolder, row: Mapping[str, Any]) -> str:
         return number
 
 
-def _sheet_rows(task: TaskFolder) -> Iterator[dict[str, Any]]:
+def _sheet_rows(task: TaskFolder) -> Iterator[Row]:
     for path in sorted(_folder(task).glob("*")):
         if path.suffix.lower() in SUFFIXES and path.stat().st_size and not path.name.startswith((".", "~$")):
             yield from filled_rows(task, path, ("keep", "id"), f"data/review/{path.name}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from .expense import Allowance
 from .places import Places
@@ -43,7 +43,7 @@ class Watch:
         self.allowance = allowance or Allowance()
         self.keep = keep
         self.expected: int | None = None
-        self.provenance: dict[str, Any] = {}
+        self.provenance: JsonObject = {}
         self.notes: list[Text] = []
         self.places = Places()
 

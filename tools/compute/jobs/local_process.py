@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ def _start_detached(command: list[str], **options: Any) -> subprocess.Popen[byte
         return subprocess.Popen(command, creationflags=alone, **options)
 
 
-def _write_if_absent(path: Path, record: dict[str, Any]) -> None:
+def _write_if_absent(path: Path, record: Mapping[str, Any]) -> None:
     temporary = path.with_name(f".{path.name}.starter")
     write_json(temporary, record)
     try:

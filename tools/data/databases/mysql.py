@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ....resources.foundation.errors import DataSourceError, MissingRequirement
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text
 from ....resources.foundation.secrets import redact
-from ..database_query import BATCH, QUOTED, Query, Record, checked_addresses, date_text, without_date, writes
+from ..database_query import BATCH, QUOTED, Query, checked_addresses, date_text, without_date, writes
 from ..retrying import TransientError
+from ..rows import Record
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection  # type: ignore[import-untyped, import-not-found, unused-ignore]
@@ -117,7 +119,7 @@ def _socket(host: str, port: int, query: Query) -> socket.socket:
     raise failure or OSError(f"{host} has no address")
 
 
-def _tls(options: dict[str, str]) -> dict[str, Any]:
+def _tls(options: dict[str, str]) -> JsonObject:
     """`?ssl-mode=REQUIRED` (encrypted), `VERIFY_CA`, `VERIFY_IDENTITY`, `DISABLED`; `ssl-ca` names a certificate."""
     mode = options.get("ssl-mode", "").upper()
     if mode in ("", "PREFERRED"):

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from ....resources.answer import HIDDEN
+from ....resources.foundation.json_object import JsonObject
 from ..database_errors import describe_database_error
-from ..database_query import BATCH, Query, Record, checked_addresses, moment_of, with_date, without_date
+from ..database_query import BATCH, Query, checked_addresses, moment_of, with_date, without_date
+from ..rows import Record
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -75,7 +77,7 @@ async def _stream(query: Query) -> AsyncIterator[list[Record]]:
         await _close(connection)
 
 
-def _place(address: str) -> dict[str, Any]:
+def _place(address: str) -> JsonObject:
     """Where the address leads, read as the guard of addresses reads it; nothing is taken from the environment or from files
     of passwords, which nobody allowed to be sent there."""
     parts = urlsplit(address)

@@ -13,9 +13,10 @@ from urllib.parse import quote, unquote, urlsplit
 from ....resources.foundation.errors import DataSourceError
 from ....resources.foundation.language import Text
 from ....resources.paths import expand_home, readable, resolved_path
-from ..database_query import BATCH, Query, Record, date_text, without_date, writes
+from ..database_query import BATCH, Query, date_text, without_date, writes
 from ..encoding import likely_encodings, possible
 from ..reading import LONGEST_ROW
+from ..rows import Record
 
 SUFFIXES = (".db", ".db3", ".sqlite", ".sqlite3")
 _LOOKED_AT = 2000  # rows, for what encoding they are in

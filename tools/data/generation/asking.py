@@ -14,10 +14,12 @@ from ....resources.foundation.access import Need
 from ....resources.foundation.clock import now
 from ....resources.foundation.errors import DataSourceError, MissingRequirement
 from ....resources.foundation.files import read_json, sha256_bytes, write_json
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text
 from ....resources.foundation.secrets import host_of, redact, resolve, resolve_address
 from ...compute.addresses import check_host
 from ..expense import tokens_of
+from ..rows import Record
 from ..web.client import retry_after
 from ..web.failures import asked_to_wait
 from ..web.guarded import guarded_httpx2_transport
@@ -61,7 +63,7 @@ class Endpoint:
         temperature: float,
         timeout: float,
         retries: int,
-        wishes: dict[str, Any],
+        wishes: JsonObject,
         field: str,
     ) -> None:
         self.model, self.base_url = model, base_url
@@ -101,7 +103,7 @@ class Endpoint:
         import openai
 
         wishes, limit = self._wishes, self._limits[0] if most_tokens and most_tokens <= _TIGHT_TOKENS else None
-        asked: dict[str, Any] = {"model": self.model, "messages": messages, "temperature": self._temperature, **wishes}
+        asked: JsonObject = {"model": self.model, "messages": messages, "temperature": self._temperature, **wishes}
         if limit:
             asked[limit] = most_tokens
         try:
@@ -233,10 +235,10 @@ class KeptAnswers:
         )
         return said
 
-    def _request(self, messages: list[dict[str, str]], number: int) -> dict[str, Any]:
+    def _request(self, messages: list[dict[str, str]], number: int) -> JsonObject:
         return {**self._asked, "messages": messages, "number": number}
 
-    def _file(self, request: dict[str, Any]) -> Path:
+    def _file(self, request: JsonObject) -> Path:
         digest = sha256_bytes(json.dumps(request, sort_keys=True, ensure_ascii=False).encode())[:16]
         return self._folder / f"{digest}.json"
 
@@ -288,13 +290,13 @@ def key_for(base_url: str | None, api_key: str | None) -> str:
     return resolve(api_key or "${OPENAI_API_KEY}", host=host_of(base_url or OPENAI_URL))
 
 
-def parsed_rows(text: str, fields: Collection[str] = ("text",)) -> list[dict[str, Any]]:
+def parsed_rows(text: str, fields: Collection[str] = ("text",)) -> list[Record]:
     """The objects of an answer: `{"rows": […]}`, a bare list, one object a line; inside prose or a code fence too.
 
     Arguments:
         fields: an object of its own is a row where it has one of them.
     """
-    decoder, lines, at = json.JSONDecoder(), list[dict[str, Any]](), 0
+    decoder, lines, at = json.JSONDecoder(), list[Record](), 0
     for _ in range(_MOST_TRIES):
         begun = _BEGINNING.search(text, at)
         if begun is None:

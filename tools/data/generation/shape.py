@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..rows import Row
+from ....resources.foundation.json_object import JsonObject
+from ..rows import Record, Row
 from ..task_kind import TaskKind
 
 
@@ -14,12 +15,12 @@ def shape(kind: TaskKind) -> str:
     return json.dumps({"rows": [kind.sample]}, ensure_ascii=False)
 
 
-def response_format(kind: TaskKind) -> dict[str, Any]:
+def response_format(kind: TaskKind) -> JsonObject:
     """The answer that is asked for, as endpoints take it that can be held to a JSON schema."""
     return {"type": "json_schema", "json_schema": {"name": "rows", "schema": _schema({"rows": [kind.sample]})}}
 
 
-def record_of(kind: TaskKind, row: Row) -> dict[str, Any]:
+def record_of(kind: TaskKind, row: Row) -> Record:
     """The row as a source gives it."""
     return {role: row[role] for role in (*kind.roles, *kind.optional) if row.get(role) is not None}
 
@@ -29,7 +30,7 @@ def columns(kind: TaskKind) -> str:
     return f"{{{', '.join([*kind.roles, *(f'{role}?' for role in kind.optional)])}}}"
 
 
-def _schema(sample: Any) -> dict[str, Any]:
+def _schema(sample: Any) -> JsonObject:
     if isinstance(sample, dict):
         return {
             "type": "object",

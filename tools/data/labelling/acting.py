@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import get_args
 
 from ....resources.answer import NextStep
 from ....resources.data_source import load_data_source
@@ -20,7 +20,8 @@ from ..definition import rotate_notice
 from ..expense import require_room
 from ..prompting import task_prompt
 from . import endpoint
-from .answer import Action, ByModel, LabellingAnswer, LabellingRequest
+from .agreement import Agreement, Agreements
+from .answer import Action, ByModel, LabellingAnswer, LabellingRequest, RefusedRow
 from .chat import batch, record_proposals
 from .examples import add_examples, lacking
 from .importing import import_sheet
@@ -129,7 +130,7 @@ def _propose_in_chat(here: Labelling, wish: LabellingRequest) -> LabellingAnswer
             "請改用規則、本機端點或訓練好的版本提案，或產生標註表給人填（action='sheet'）。",
         ),
     )
-    said, refused = Text("", ""), list[dict[str, Any]]()
+    said, refused = Text("", ""), list[RefusedRow]()
     if wish.examples:
         count, refused = record_proposals(here, wish.examples)
         here = load_labelling(here.folder)
@@ -347,7 +348,7 @@ def _describe_decisions(counted: dict[str, int], reviewer: str) -> Text:
     )
 
 
-def _answer(here: Labelling, message: Text, refused: list[dict[str, Any]] | None = None) -> LabellingAnswer:
+def _answer(here: Labelling, message: Text, refused: list[RefusedRow] | None = None) -> LabellingAnswer:
     """What happened, how well people agree so far, and the next call."""
     figures = here.figures()
     say, tool, arguments = next_call(here)
@@ -360,7 +361,7 @@ def _answer(here: Labelling, message: Text, refused: list[dict[str, Any]] | None
     )
 
 
-def _agreement_in_words(agreed: dict[str, Any]) -> Text:
+def _agreement_in_words(agreed: Agreements) -> Text:
     pairs = [*(agreed.get("proposers") or {}).items(), *(agreed.get("reviewers") or {}).items()]
     told = [(name, one) for name, one in pairs if one["rows"]]
     if not told:
@@ -373,7 +374,7 @@ def _agreement_in_words(agreed: dict[str, Any]) -> Text:
     return Text(" Agreement: {parts}.", "一致程度：{parts}。").format(parts=CLAUSES.join(parts))
 
 
-def _kappa(one: dict[str, Any]) -> Text:
+def _kappa(one: Agreement) -> Text:
     said = "" if one["kappa"] is None else f"kappa {one['kappa']:.2f}"
     return Text(f", {said}", f"，{said}") if said else Text("", "")
 

@@ -9,16 +9,17 @@ from ....resources.foundation.language import Text
 from ..cells import as_text
 from ..rows import normalise
 from ..task_kind import Unfit
-from .proposals import Proposer
+from .answer import ProposalShown, RefusedRow, ShownRow
+from .proposals import ProposedLine, Proposer
 from .review import row_of
 from .standing import Labelling
 
 _TEXT_CHARACTERS, _BATCH_CHARACTERS = 600, 4_000
 
 
-def batch(here: Labelling, ids: Sequence[str], count: int, proposals: bool = False) -> list[dict[str, Any]]:
+def batch(here: Labelling, ids: Sequence[str], count: int, proposals: bool = False) -> list[ShownRow]:
     """The first rows of `ids`, as many as fit into an answer, long texts cut."""
-    rows: list[dict[str, Any]] = []
+    rows: list[ShownRow] = []
     left = _BATCH_CHARACTERS
     for number in ids[:count]:
         row = row_of(here, number)
@@ -29,44 +30,40 @@ def batch(here: Labelling, ids: Sequence[str], count: int, proposals: bool = Fal
         if rows and len(shown) > left:
             break
         left -= len(shown)
-        rows.append(
-            {
-                "id": number,
-                "text": shown,
-                **({"entity": row["entity"]} if row.get("entity") else {}),
-                **(_beside(here, number) if proposals else {}),
-            }
-        )
+        one: ShownRow = {"id": number, "text": shown}
+        if row.get("entity"):
+            one["entity"] = row["entity"]
+        rows.append({**one, **_beside(here, number)} if proposals else one)
     return rows
 
 
-def _beside(here: Labelling, number: str) -> dict[str, Any]:
+def _beside(here: Labelling, number: str) -> ProposalShown:
     """What is proposed for a row, and what reviewers said who do not agree."""
-    found: dict[str, Any] = {}
+    found: ProposalShown = {}
     if proposal := here.proposals.get(number):
         kind = here.pool.kind
-        found = {
-            "proposed": kind.display_answer(proposal.label),
-            "by": proposal.by,
-            **({} if proposal.confidence is None else {"confidence": proposal.confidence}),
-            **({"rivals": list(map(kind.display_answer, proposal.rivals))} if proposal.rivals else {}),
-            **({"proposed_entity": proposal.entity} if proposal.entity else {}),
-        }
+        found = {"proposed": kind.display_answer(proposal.label), "by": proposal.by}
+        if proposal.confidence is not None:
+            found["confidence"] = proposal.confidence
+        if proposal.rivals:
+            found["rivals"] = list(map(kind.display_answer, proposal.rivals))
+        if proposal.entity:
+            found["proposed_entity"] = proposal.entity
     if (decided := here.decided.get(number)) and decided.standing == "disputed":
         found["said"] = {
-            who: line["label"] and here.pool.kind.display_answer(line["label"]) for who, line in decided.latest.items()
+            who: line.label and here.pool.kind.display_answer(line.label) for who, line in decided.latest.items()
         }
     return found
 
 
-def record_proposals(here: Labelling, given: Sequence[Mapping[str, Any]]) -> tuple[int, list[dict[str, Any]]]:
+def record_proposals(here: Labelling, given: Sequence[Mapping[str, Any]]) -> tuple[int, list[RefusedRow]]:
     """Keep what the model in the chat proposes: `{id, label (or spans, output), confidence?, entity?}` each.
 
     Returns:
         how many were kept, and of each refused one its place (counted from 1) and why.
     """
-    lines: list[dict[str, Any]] = []
-    refused: list[dict[str, Any]] = []
+    lines: list[ProposedLine] = []
+    refused: list[RefusedRow] = []
     for place, one in enumerate(given, start=1):
         label = _label(here, one)
         if isinstance(label, Text):
@@ -74,14 +71,12 @@ def record_proposals(here: Labelling, given: Sequence[Mapping[str, Any]]) -> tup
             continue
         confidence = one.get("confidence")
         entity = as_text(one.get("entity"))
-        lines.append(
-            {
-                "id": one["id"],
-                "label": label,
-                **({"confidence": round(float(confidence), 4)} if confidence is not None else {}),
-                **({"entity": entity} if entity and not here.pool.rows[one["id"]].get("entity") else {}),
-            }
-        )
+        line: ProposedLine = {"id": one["id"], "label": label}
+        if confidence is not None:
+            line["confidence"] = round(float(confidence), 4)
+        if entity and not here.pool.rows[one["id"]].get("entity"):
+            line["entity"] = entity
+        lines.append(line)
     if lines:
         Proposer(here.folder, "chat", {"labels": list(here.pool.task.labels)}).add(lines)
     return len(lines), refused

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ....resources.foundation.clock import now
 from ....resources.foundation.files import describing_disk_errors, dump_jsonl, lock, read_jsonl
+from ....resources.labelling import DecisionLine
 from ....resources.task import TaskFolder
 from ...compute.jobs.events import close_torn_line
-from ..rows import Row, row_id
+from ..rows import Record, Row, row_id
 from ..task_kind import task_kind
 from .proposals import Proposal
 
@@ -27,18 +28,18 @@ class Decided:
         latest: each reviewer's last line.
     """
 
-    lines: list[dict[str, Any]] = field(default_factory=list)
-    latest: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lines: list[DecisionLine] = field(default_factory=list)
+    latest: dict[str, DecisionLine] = field(default_factory=dict)
 
-    def take(self, line: dict[str, Any]) -> None:
+    def take(self, line: DecisionLine) -> None:
         self.lines.append(line)
-        if line.get("settles"):
+        if line.settles:
             self.latest = {}  # who settles a dispute decides for all
-        self.latest[line["reviewer"]] = line
+        self.latest[line.reviewer] = line
 
     @property
     def standing(self) -> ReviewStatus:
-        wanted = {(line["label"], line.get("entity")) for line in self.latest.values()}
+        wanted = {(line.label, line.entity) for line in self.latest.values()}
         if len(wanted) > 1:
             return "disputed"
         return "accepted" if next(iter(wanted))[0] is not None else "rejected"
@@ -46,14 +47,14 @@ class Decided:
     @property
     def label(self) -> str | None:
         """The label that stands; None where the row is rejected or disputed."""
-        return None if self.standing == "disputed" else self.lines[-1]["label"]
+        return None if self.standing == "disputed" else self.lines[-1].label
 
 
 def decided_rows(task: TaskFolder) -> dict[str, Decided]:
     """Every row somebody decided on, by its id in the pool."""
     found: dict[str, Decided] = {}
     for line in _lines(task):
-        found.setdefault(line["id"], Decided()).take(line)
+        found.setdefault(line.id, Decided()).take(line)
     return found
 
 
@@ -106,7 +107,7 @@ def record(
                     **({"bulk": True} if in_bulk else {}),
                     **({"settles": True} if settling and before and before.standing == "disputed" else {}),
                     **(
-                        {"before": {key: before.lines[-1][key] for key in ("label", "reviewer", "at")}}
+                        {"before": {key: getattr(before.lines[-1], key) for key in ("label", "reviewer", "at")}}
                         if before
                         else {}
                     ),
@@ -117,7 +118,7 @@ def record(
             file.write(dump_jsonl(lines))
 
 
-def accepted_records(task: TaskFolder) -> list[dict[str, Any]]:
+def accepted_records(task: TaskFolder) -> list[Record]:
     """The rows that may train, `{text, entity?, label (or the answer in its type's column), labelled: {…}, …}`, ordered by
     their id."""
     kind, found = task_kind(task.load().type), {}
@@ -125,38 +126,34 @@ def accepted_records(task: TaskFolder) -> list[dict[str, Any]]:
         if decided.standing != "accepted":
             continue
         last = decided.lines[-1]
-        own = {key: value for key, value in last.items() if key not in _BOOKKEEPING}
-        found[row_id(last["text"], last.get("entity"))] = {
-            **own,
-            kind.key: last["label"],
-            "labelled": _label_record(decided),
-        }
+        own = {key: value for key, value in last.to_dict().items() if key not in _BOOKKEEPING}
+        found[row_id(last.text, last.entity)] = {**own, kind.key: last.label, "labelled": _label_record(decided)}
     return [found[number] for number in sorted(found)]
 
 
 _BOOKKEEPING = ("id", "label", "proposed", "reviewer", "at", "via", "bulk", "settles", "before", "source", "provenance")
 
 
-def _label_record(decided: Decided) -> dict[str, Any]:
+def _label_record(decided: Decided) -> Record:
     """Who proposed, with what, when; who accepted; what it was before; where the text came from."""
     last = decided.lines[-1]
-    proposed, label = last["proposed"], last["label"]
+    proposed, columns = last.proposed, last.model_extra or {}
     how = (
         "bulk"
-        if last.get("bulk")
+        if last.bulk
         else "labelled"
         if proposed is None
-        else ("accepted" if proposed["label"] == label else "changed")
+        else ("accepted" if proposed.label == last.label else "changed")
     )
     return {
         "how": how,
         "by": sorted(decided.latest),
-        "at": last["at"],
-        "via": last["via"],
-        "proposed": proposed,
-        **({"before": last["before"]} if "before" in last else {}),
-        **({"settled": True} if last.get("settles") else {}),
-        "from": {"source": last.get("source"), **(last.get("provenance") or {})},
+        "at": last.at,
+        "via": last.via,
+        "proposed": proposed.to_dict() if proposed else None,
+        **({"before": last.before.to_dict()} if last.before else {}),
+        **({"settled": True} if last.settles else {}),
+        "from": {"source": columns.get("source"), **(columns.get("provenance") or {})},
     }
 
 
@@ -168,6 +165,6 @@ def log_file(task: TaskFolder) -> Path:
     return task.data / "labelling" / "decisions.jsonl"
 
 
-def _lines(task: TaskFolder) -> Iterator[dict[str, Any]]:
+def _lines(task: TaskFolder) -> Iterator[DecisionLine]:
     path = log_file(task)
-    return read_jsonl(path) if path.is_file() else iter(())
+    return (DecisionLine.parse(line, path) for line in read_jsonl(path)) if path.is_file() else iter(())

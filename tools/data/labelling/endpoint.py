@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ....resources.foundation.access import refusal, require
 from ....resources.foundation.errors import DataError
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text, several
 from ....resources.foundation.wording import misfit_of
 from ....resources.spending import amount
@@ -30,7 +31,7 @@ from ..reach import needs_to_leave
 from ..rows import Row
 from ..task_kind import role_title, task_kind
 from .pool import Pool
-from .proposals import Proposer
+from .proposals import ProposedLine, Proposer
 from .standing import Labelling, load_labelling, next_call
 
 MODULE = "nlp_skills.tools.data.labelling.endpoint"
@@ -68,7 +69,7 @@ class EndpointSettings(BaseModel):
         return self.base_url is None or not is_here(self.base_url)
 
 
-def read_settings(given: dict[str, Any], task: Task) -> EndpointSettings:
+def read_settings(given: JsonObject, task: Task) -> EndpointSettings:
     """The settings, checked.
 
     Raises:
@@ -217,7 +218,7 @@ def propose(task: TaskFolder, job: RunningJob, settings: EndpointSettings) -> di
 
 def _answers(
     endpoint: Endpoint, pool: ThreadPoolExecutor, rows: Sequence[Row], asked: Sequence[list[dict[str, str]]], of: Pool
-) -> tuple[list[dict[str, Any]], Exception | None]:
+) -> tuple[list[ProposedLine], Exception | None]:
     """What was answered, and the first failure: answers beside a failed one were paid for and are kept."""
     lines, failure = [], None
     futures = [pool.submit(endpoint.ask, messages) for messages in asked]
@@ -229,15 +230,15 @@ def _answers(
     return lines, failure
 
 
-def _line(row: Row, said: Said, of: Pool) -> dict[str, Any]:
+def _line(row: Row, said: Said, of: Pool) -> ProposedLine:
     label = of.kind.parse_proposal(row["text"], said.text, of.task.labels)
-    return {
-        "id": row["id"],
-        "label": label,
-        **({} if said.confidence is None else {"confidence": said.confidence}),
-        **({} if label is not None else {"raw": said.text[:200]}),
-        "tokens": [said.prompt_tokens, said.completion_tokens],
-    }
+    line: ProposedLine = {"id": row["id"], "label": label}
+    if said.confidence is not None:
+        line["confidence"] = said.confidence
+    if label is None:
+        line["raw"] = said.text[:200]
+    line["tokens"] = said.prompt_tokens, said.completion_tokens
+    return line
 
 
 def _build_result(task: TaskFolder, proposer: Proposer, settings: EndpointSettings) -> dict[str, Any]:

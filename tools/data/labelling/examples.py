@@ -20,7 +20,9 @@ from ..cells import as_text
 from ..generation.checking import Refused, RowChecks
 from ..generation.shape import columns, record_of
 from ..near_copies import NearCopies
+from ..rows import Record, Row
 from ..task_kind import task_kind
+from .answer import RefusedRow
 from .pool import snapshot_rows
 
 MOST_AT_ONCE = 200
@@ -28,7 +30,7 @@ MOST_AT_ONCE = 200
 
 def add_examples(
     task: TaskFolder, examples: Sequence[Mapping[str, Any]], by: str
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> tuple[list[Row], list[RefusedRow]]:
     """Keep the examples that pass.
 
     Arguments:
@@ -47,8 +49,8 @@ def add_examples(
     path = examples_file(task)
     with lock(path), describing_disk_errors(path):
         checks = RowChecks(definition, load_data_source(task).quality, _known_texts(task))
-        kept: list[dict[str, Any]] = []
-        refused: list[dict[str, Any]] = []
+        kept: list[Row] = []
+        refused: list[RefusedRow] = []
         for place, example in enumerate(examples, start=1):
             row = checks.check_row(dict(example))
             if isinstance(row, Refused):
@@ -112,7 +114,7 @@ def _known_texts(task: TaskFolder) -> NearCopies:
     return known
 
 
-def example_records(task: TaskFolder) -> list[dict[str, Any]]:
+def example_records(task: TaskFolder) -> list[Record]:
     """The rows written so far as a source gives them; those of labels the task no longer has are left out."""
     definition = task.load()
     kind = task_kind(definition.type)
@@ -161,6 +163,6 @@ def examples_file(task: TaskFolder) -> Path:
     return task.data / "labelling" / "examples.jsonl"
 
 
-def _read_kept_rows(task: TaskFolder) -> list[dict[str, Any]]:
+def _read_kept_rows(task: TaskFolder) -> list[Row]:
     path = examples_file(task)
     return list(read_jsonl(path)) if path.is_file() else []

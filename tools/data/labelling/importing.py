@@ -14,7 +14,7 @@ from ....resources.task import TaskFolder
 from ..cells import as_text
 from ..filled_sheet import NO, YES, filled_rows, same_text
 from ..harmless import restore_text, row_id_in
-from ..rows import Row
+from ..rows import Record, Row
 from .review import decide
 from .sheets import sheet_settings
 from .standing import Labelling
@@ -56,7 +56,7 @@ def import_sheet(here: Labelling, path: str, reviewer: str, confirm: bool) -> tu
             ),
             field="path",
         )
-    on_sheet: dict[str, Row] = {row["id"]: row for settings in known for row in settings["rows"]}
+    on_sheet: dict[str, Row] = {row.id: row.to_dict() for settings in known for row in settings.rows}
     given, names, empty, who = [], [], 0, set[str]()
     wrong: list[Text] = []
     for place, record in enumerate(records, start=1):
@@ -92,21 +92,14 @@ def import_sheet(here: Labelling, path: str, reviewer: str, confirm: bool) -> tu
             ),
             field="path",
         )
-    name, settling = who.pop(), all(settings["which"] == "disputed" for settings in known)
+    name, settling = who.pop(), all(settings.which == "disputed" for settings in known)
     counted = decide(
-        here,
-        given,
-        name,
-        via=f"sheet:{known[0]['sheet']}",
-        confirm=confirm,
-        settling=settling,
-        names=names,
-        rows=on_sheet,
+        here, given, name, via=f"sheet:{known[0].sheet}", confirm=confirm, settling=settling, names=names, rows=on_sheet
     )
     return counted, name, empty, sum(number not in on_sheet for number in here.open)
 
 
-def _row_of(record: dict[str, Any], rows: dict[str, Row]) -> str:
+def _row_of(record: Record, rows: dict[str, Row]) -> str:
     """The row's id; where a spreadsheet made a number of one without a letter, that of the only row with its text."""
     number = row_id_in(record.get("id"))
     if number in rows or not _NUMBER.fullmatch(number):
@@ -117,7 +110,7 @@ def _row_of(record: dict[str, Any], rows: dict[str, Row]) -> str:
     return alike[0] if len(alike) == 1 else number
 
 
-def _decision(here: Labelling, record: dict[str, Any], said: str) -> dict[str, Any]:
+def _decision(here: Labelling, record: Record, said: str) -> dict[str, Any]:
     entity = restore_text(as_text(record.get("entity")))
     one: dict[str, Any] = {"id": as_text(record.get("id")), **({"entity": entity} if entity else {})}
     plain = {label.casefold(): label for label in here.pool.task.labels}
@@ -132,7 +125,7 @@ def _decision(here: Labelling, record: dict[str, Any], said: str) -> dict[str, A
     return {**one, "label": said}
 
 
-def _describe_misplaced(record: dict[str, Any], rows: dict[str, Row]) -> Text | None:
+def _describe_misplaced(record: Record, rows: dict[str, Row]) -> Text | None:
     """What is wrong with where the decision stands: an unknown id, or a text that belongs to another id."""
     number = as_text(record.get("id"))
     row = rows.get(number)
@@ -151,7 +144,7 @@ def _describe_misplaced(record: dict[str, Any], rows: dict[str, Row]) -> Text | 
     return None
 
 
-def _records(task: TaskFolder, file: Path) -> list[dict[str, Any]]:
+def _records(task: TaskFolder, file: Path) -> list[Record]:
     if not file.is_file():
         raise DataError(
             Text(f"There is no file {file}.", f"找不到檔案 {file}。"),
@@ -163,16 +156,16 @@ def _records(task: TaskFolder, file: Path) -> list[dict[str, Any]]:
     return filled_rows(task, file, _NEEDED, "path", lambda rows: _fits(task, rows))
 
 
-def _fits(task: TaskFolder, rows: list[dict[str, Any]]) -> bool:
+def _fits(task: TaskFolder, rows: list[Record]) -> bool:
     """Whether the sheet's texts are those that went out."""
     names = {as_text(row.get("sheet")) for row in rows} - {""}
-    texts = {row["id"]: row["text"] for name in names for row in (sheet_settings(task, name) or {}).get("rows", ())}
+    texts = {row.id: row.text for name in names if (sheet := sheet_settings(task, name)) for row in sheet.rows}
     return all(
         same_text(row.get("text"), texts[number]) for row in rows if (number := row_id_in(row.get("id"))) in texts
     )
 
 
-def _saved_by_page(file: Path) -> list[dict[str, Any]]:
+def _saved_by_page(file: Path) -> list[Record]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         return [

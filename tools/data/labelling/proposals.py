@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Required, TypedDict, cast
 
 from ....resources.foundation.clock import now
 from ....resources.foundation.files import (
@@ -62,6 +62,26 @@ class Proposal:
         return 0.5 if self.confidence is None else 1.0 - self.confidence
 
 
+class ProposedLine(TypedDict, total=False):
+    """A line of a proposer's file.
+
+    Arguments:
+        label: null where it proposes nothing.
+        tokens: how many were asked and written.
+        raw: what was answered instead of a label.
+        why: `tie`, where rules disagree.
+    """
+
+    id: Required[str]
+    label: Required[str | None]
+    confidence: float
+    entity: str
+    tokens: tuple[int, int]
+    raw: str
+    why: str
+    at: str
+
+
 class Proposer:
     """Where one proposer's proposals stand.
 
@@ -78,12 +98,12 @@ class Proposer:
         self.file = self._folder / f"{self.key}.jsonl"
         self._content = content
 
-    def read_answers(self) -> dict[str, dict[str, Any]]:
+    def read_answers(self) -> dict[str, ProposedLine]:
         """Its lines so far by row id, the newest where there are several."""
-        return {line["id"]: line for line in read_jsonl(self.file)} if self.file.is_file() else {}
+        return {line["id"]: cast(ProposedLine, line) for line in read_jsonl(self.file)} if self.file.is_file() else {}
 
-    def add(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        """Append lines `{id, label, confidence?, …}` in one write; `label` is None where it proposes nothing.
+    def add(self, lines: Iterable[ProposedLine]) -> None:
+        """Append lines in one write; `label` is None where it proposes nothing.
 
         Raises:
             WorkspaceError: the disk is full.

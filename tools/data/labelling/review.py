@@ -32,7 +32,7 @@ def pick(here: Labelling, which: str, reviewer: str) -> list[str]:
         return [
             number
             for number, row in sorted(here.decided.items())
-            if reviewer not in {line["reviewer"] for line in row.lines}
+            if reviewer not in {line.reviewer for line in row.lines}
         ]
     raise DataError(
         Text(f"{which[:40]!r} are no rows that can be asked for.", f"沒有「{which[:40]}」這種列。"),
@@ -49,7 +49,7 @@ def row_of(here: Labelling, number: str) -> Row | None:
     if number in here.pool.rows:
         return here.pool.rows[number]
     if number in here.decided:
-        last = here.decided[number].lines[-1]
+        last = here.decided[number].lines[-1].to_dict()
         return {key: last[key] for key in ("id", "text", "entity", "source", "provenance") if key in last}
     return None
 
@@ -94,11 +94,11 @@ def decide(
             continue
         number, before = found.row["id"], here.decided.get(found.row["id"])
         own = before.latest.get(reviewer) if before else None
-        if own and (own["label"], own.get("entity")) == (found.label, found.entity or found.row.get("entity")):
+        if own and (own.label, own.entity) == (found.label, found.entity or found.row.get("entity")):
             counted["already"] += 1
             continue
         if own and not (settling and before and before.standing == "disputed"):
-            differing.append(f"{number} ({own['label'] or '-'} → {found.label or '-'})")
+            differing.append(f"{number} ({own.label or '-'} → {found.label or '-'})")
         proposal = here.proposals.get(number)
         counted[
             "left_out"

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,7 +18,7 @@ from ..rows import Row, normalise
 from ..task_kind import Answers
 from .patterns import LONGEST_PATTERN, LONGEST_TEXT, PatternProblem, Patterns, Span
 from .pool import Pool
-from .proposals import Proposer
+from .proposals import ProposedLine, Proposer
 
 _LONGEST_KEYWORD = 200  # characters
 
@@ -155,12 +155,21 @@ def _name_field(field: str) -> Iterator[None]:
         ) from None
 
 
-def _spans(rows: Sequence[Row], rules: Sequence[Rule], pool: Pool, patterns: Patterns) -> list[dict[str, Any]]:
+class FoundSpan(TypedDict):
+    """What a rule found: of which type, and where in the text, in characters."""
+
+    type: str
+    text: str
+    start: int
+    end: int
+
+
+def _spans(rows: Sequence[Row], rules: Sequence[Rule], pool: Pool, patterns: Patterns) -> list[ProposedLine]:
     """What the rules find in the texts; where two overlap the longer one counts. None where they find nothing: that says
     little."""
     texts = [row["text"] for row in rows]
     found = [rule.places(texts, patterns) for rule in rules]
-    lines = []
+    lines: list[ProposedLine] = []
     for number, row in enumerate(rows):
         places = sorted(
             {
@@ -178,8 +187,8 @@ def _spans(rows: Sequence[Row], rules: Sequence[Rule], pool: Pool, patterns: Pat
     return lines
 
 
-def _apart(text: str, places: Sequence[tuple[int, int, str]]) -> list[dict[str, Any]]:
-    spans, taken = list[dict[str, Any]](), bytearray(len(text))
+def _apart(text: str, places: Sequence[tuple[int, int, str]]) -> list[FoundSpan]:
+    spans, taken = list[FoundSpan](), bytearray(len(text))
     for length, before, label in places:
         start, end = -before, length - before
         if taken.find(1, start, end) < 0:
@@ -188,7 +197,7 @@ def _apart(text: str, places: Sequence[tuple[int, int, str]]) -> list[dict[str, 
     return spans
 
 
-def _labels(rows: Sequence[Row], rules: Sequence[Rule], _pool: Pool, patterns: Patterns) -> list[dict[str, Any]]:
+def _labels(rows: Sequence[Row], rules: Sequence[Rule], _pool: Pool, patterns: Patterns) -> list[ProposedLine]:
     """For each row the label most rules speak for, and their share; none where two labels have as many."""
     texts = [normalise(row["text"]).casefold() for row in rows]
     spoken = [(rule.label, rule.fits(texts, patterns)) for rule in rules]
@@ -197,7 +206,7 @@ def _labels(rows: Sequence[Row], rules: Sequence[Rule], _pool: Pool, patterns: P
     ]
 
 
-def _label(row_id: str, votes: Counter[str]) -> dict[str, Any]:
+def _label(row_id: str, votes: Counter[str]) -> ProposedLine:
     if not votes:
         return {"id": row_id, "label": None}
     ranked = votes.most_common(2)
@@ -206,7 +215,7 @@ def _label(row_id: str, votes: Counter[str]) -> dict[str, Any]:
     return {"id": row_id, "label": ranked[0][0], "confidence": round(ranked[0][1] / votes.total(), 4)}
 
 
-_PROPOSE: Mapping[Answers, Callable[[Sequence[Row], Sequence[Rule], Pool, Patterns], list[dict[str, Any]]]] = {
+_PROPOSE: Mapping[Answers, Callable[[Sequence[Row], Sequence[Rule], Pool, Patterns], list[ProposedLine]]] = {
     "label": _labels,
     "spans": _spans,
 }

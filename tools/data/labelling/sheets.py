@@ -7,11 +7,12 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict
 
 from ....resources.foundation.clock import now
-from ....resources.foundation.files import commit_folder, read_json, sha256_bytes, write_json
+from ....resources.foundation.files import commit_folder, sha256_bytes, write_json
 from ....resources.foundation.language import Text, spoken_language
+from ....resources.labelling import Sheet
 from ....resources.task import TaskFolder
 from ..harmless import harmless, sheet_id
 from ..rows import Row
@@ -72,17 +73,27 @@ def write_sheet(here: Labelling, ids: Sequence[str], rows: Sequence[Row], which:
     return folder
 
 
-def sheet_settings(task: TaskFolder, name: str) -> dict[str, Any] | None:
+def sheet_settings(task: TaskFolder, name: str) -> Sheet | None:
     """What is on the sheet of that name; None where there is none."""
     file = folder_of(task, name) / "sheet.json"
-    return dict(read_json(file)) if name.isalnum() and file.is_file() else None
+    return Sheet.read(file) if name.isalnum() and file.is_file() else None
 
 
 def folder_of(task: TaskFolder, name: str) -> Path:
     return task.data / "labelling" / "sheets" / name
 
 
-def _entry(row: Row, proposal: Proposal | None) -> dict[str, Any]:
+class SheetEntry(TypedDict):
+    """A row as a sheet shows it."""
+
+    id: str
+    text: str
+    entity: str
+    proposed: str
+    confidence: float | Literal[""]
+
+
+def _entry(row: Row, proposal: Proposal | None) -> SheetEntry:
     return {
         "id": row["id"],
         "text": row["text"],
@@ -96,15 +107,13 @@ def _earlier(here: Labelling, ids: Sequence[str]) -> dict[str, str]:
     """Who said what about rows in dispute."""
     none = Text("leave out", "不採用")
     return {
-        number: ", ".join(
-            f"{who}: {line['label'] or none}" for who, line in sorted(here.decided[number].latest.items())
-        )
+        number: ", ".join(f"{who}: {line.label or none}" for who, line in sorted(here.decided[number].latest.items()))
         for number in ids
         if number in here.decided
     }
 
 
-def _csv(name: str, content: Sequence[dict[str, Any]]) -> bytes:
+def _csv(name: str, content: Sequence[SheetEntry]) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....resources.figures import figure
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text
 from ....resources.task import Task, TaskFolder
 from ....resources.version import VersionFolder, version_numbers
+from ..rows import row_id
 from ..task_kind import role_title, task_kind
 from .agreement import agreements
 from .decisions import Decided, decided_rows
@@ -52,7 +54,7 @@ class Labelling:
             {asked_id(row): kind.answer(row) for row in snapshot_rows(self.folder)} if self.count("accepted") else {}
         )
         return sum(
-            row.standing == "accepted" and there.get(asked_id(row.lines[-1])) != row.label
+            row.standing == "accepted" and there.get(row_id(row.lines[-1].text, row.lines[-1].entity)) != row.label
             for row in self.decided.values()
         )
 
@@ -85,7 +87,7 @@ def concerns(task: TaskFolder) -> bool:
     return any_unlabelled(task) or (task.data / "labelling").is_dir()
 
 
-def next_call(here: Labelling) -> tuple[Text, str, dict[str, Any]]:
+def next_call(here: Labelling) -> tuple[Text, str, JsonObject]:
     """What to say, the tool and its arguments: settle, review, propose, prepare."""
     task, name, private = here.pool.task, here.folder.name, hides_rows(here.pool.task)
     if here.disputed:
@@ -131,10 +133,10 @@ def next_call(here: Labelling) -> tuple[Text, str, dict[str, Any]]:
     )
 
 
-def first_call(folder: TaskFolder, task: Task) -> tuple[Text, str, dict[str, Any]]:
+def first_call(folder: TaskFolder, task: Task) -> tuple[Text, str, JsonObject]:
     """How proposing begins: a trained version where there is one, else the model in the chat; on-premise a sheet."""
     trained = [number for number in version_numbers(folder) if VersionFolder(folder, number).model_info_file.is_file()]
-    arguments: dict[str, Any] = {"task": folder.name, "action": "propose"}
+    arguments: JsonObject = {"task": folder.name, "action": "propose"}
     kind = task_kind(task.type)
     what, rules = role_title(kind.key), kind.answers != "text"
     if trained:

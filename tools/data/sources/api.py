@@ -13,6 +13,7 @@ from pydantic import Field
 from ....resources.foundation.access import Need
 from ....resources.foundation.errors import DataSourceError
 from ....resources.foundation.files import sha256_bytes
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text
 from ..cells import plain_value
 from ..source import Record, SourceKind
@@ -55,7 +56,7 @@ class ApiSource(SourceKind):
 
     endpoint: str = Field(min_length=1, description="https://host/path")
     method: Literal["GET", "POST"] = "GET"
-    params: dict[str, Any] = Field(default_factory=dict, description="Parameters in the address.")
+    params: JsonObject = Field(default_factory=dict, description="Parameters in the address.")
     headers: dict[str, str] = Field(default_factory=dict, description="Sent to this host only.")
     body: Any = Field(None, description="JSON body of a POST.")
     auth: Auth | None = Field(None, description="bearer, basic or key; values as ${NAME}.")
@@ -105,7 +106,7 @@ class ApiSource(SourceKind):
         place: tuple[str, ...] | None = None  # where the first page's rows stood
         held: list[_Standing] = []  # rows all met before: kept only if new ones follow
         fruitless = total = 0
-        paged: dict[str, Any] = self.pagination.first()
+        paged: JsonObject = self.pagination.first()
         link: str | None = None
         for page in range(1, self.max_pages + 1):
             answer = web.ask(self._ask(address, paged, link))

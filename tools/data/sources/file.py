@@ -80,7 +80,7 @@ class FileSource(SourceKind):
         top, places = self._locate_file(folder), watch.places
         for file in files:
             name = str(file.relative_to(top)) if top.is_dir() else file.name
-            places.begin(**({"file": name} if several else {}))
+            places.begin(file=name) if several else places.begin()
             records = self._records(_check_path(file, field), folder, field, watch)
             if several:
                 records = ({"file": name, **record} for record in records)

@@ -7,8 +7,7 @@ from typing import Any
 
 from ....resources.foundation.errors import DataSourceError, MissingRequirement
 from ....resources.foundation.language import Text
-
-Record = dict[str, Any]
+from ..rows import Record
 
 
 def main_text(html: str, url: str) -> Record | None:

@@ -9,6 +9,8 @@ from urllib.parse import urljoin
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ....resources.foundation.json_object import JsonObject
+
 # White space is read in one way only, so that a header cannot be read in more ways than it has characters.
 _LINK = re.compile(
     r"<([^<>]*)>((?:\s*;\s*[\w!#$&+.^`|~-]+(?:\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s\",;<]+))?)*)\s*(?:,|$)"
@@ -35,7 +37,7 @@ class Pagination(BaseModel):
     next: str | None = Field(None, description="Where the next cursor stands in the answer: meta.next_cursor.")
     place: Literal["query", "body"] = Field("query", description="Where param goes: the address or the POST body.")
 
-    def first(self) -> dict[str, Any]:
+    def first(self) -> JsonObject:
         """The parameters of the first page."""
         sized = {self.size_param: self.size} if self.size_param and self.size else {}
         if self.type == "page":
@@ -46,7 +48,7 @@ class Pagination(BaseModel):
 
     def following(
         self, asked: Mapping[str, Any], rows: int, answer: Any, headers: Mapping[str, str], url: str
-    ) -> dict[str, Any] | str | None:
+    ) -> JsonObject | str | None:
         """What to ask for next: parameters, an address, or None after the last page.
 
         Arguments:

@@ -6,7 +6,6 @@ import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ....resources.foundation.errors import DataSourceError, NlpSkillsError
@@ -17,6 +16,7 @@ from ..encoding import check_encoding, detect_encoding
 from ..excel import excel_records
 from ..parquet import parquet_records
 from ..reading import jsonl_records
+from ..rows import Record
 from ..watching import Watch
 from .bounded import TooLarge, Truncated, collect_bytes
 from .client import Answer, hide_url_secrets
@@ -109,7 +109,7 @@ def table_format(answer: Answer, content: bytes) -> str | None:
 
 def table_rows(
     answer: Answer, content: bytes, format: str, encoding: str | None, field: str, watch: Watch
-) -> list[dict[str, Any]]:
+) -> list[Record]:
     """The rows of an answer in that format.
 
     Arguments:
@@ -131,7 +131,7 @@ def table_rows(
 
 def _records(
     path: Path, format: str, encoding: str | None, claimed: str | None, field: str, watch: Watch
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Record]:
     if format == "xlsx":
         return excel_records(path, None, field, note=watch.note)
     if format == "parquet":

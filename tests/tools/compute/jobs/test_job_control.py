@@ -103,7 +103,7 @@ def test_a_pid_that_now_belongs_to_another_process_is_not_the_job(start: Start, 
     eventually(folder.process)
     recorded = identity(os.getpid())
     kill_hard(folder)
-    other = {**recorded, "started": recorded["started"] - 3600, "ready": True}
+    other: dict[str, Any] = {**recorded, "started": recorded["started"] - 3600, "ready": True}
     if "ticks" in other:
         other["ticks"] -= 360_000
     folder.pid_file.write_text(json.dumps(other))

@@ -122,7 +122,12 @@ def test_a_decision_is_never_replaced_unasked(do: Do, prepared: TaskFolder) -> N
     do("review", by="Ann", examples=[{"id": row["id"], "label": other}], confirm=True)
 
     stands = decided_rows(prepared)[row["id"]]
-    assert stands.label == other and stands.lines[-1]["before"]["label"] == label and len(stands.lines) == 2
+    assert (
+        stands.label == other
+        and (before := stands.lines[-1].before)
+        and before.label == label
+        and len(stands.lines) == 2
+    )
 
 
 def test_wrong_decisions_are_all_named_and_none_is_recorded(prepared: TaskFolder, do: Do) -> None:
