@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import SENTENCES, Text, several
 from ...resources.task import TaskFolder
 from ...resources.validation import ValidationReport
 from .benchmark import MAIN, benchmark_names, frozen_benchmark
@@ -41,7 +41,7 @@ class Losses:
 
     def describe(self, task: TaskFolder) -> Text:
         said = [text for text in (self.left_out.describe(task), *self.missing) if text.en]
-        return Text(" ".join(text.en for text in said), "".join(text.zh for text in said))
+        return SENTENCES.join(said)
 
     def figures(self, task: TaskFolder) -> dict[str, Any]:
         missing = {"incomplete": [text._asdict() for text in self.missing]} if self.missing else {}
@@ -49,7 +49,7 @@ class Losses:
 
     def told_first(self, task: TaskFolder, answer: dict[str, Any]) -> dict[str, Any]:
         """The answer with what was lost in front of its message."""
-        return {**answer, "message": _join_texts(self.describe(task), Text(**answer["message"]))._asdict()}
+        return {**answer, "message": SENTENCES.join([self.describe(task), Text(**answer["message"])])._asdict()}
 
 
 def outcome(
@@ -93,8 +93,8 @@ def outcome(
         "report": str(snapshot.root / "validation.json"),
         "raw": [str(raw.root) for raw in raws],
         "replaced_edits": str(replaced) if replaced else None,
-        "message": _join_texts(
-            losses.describe(task), _message(prepared, losses, snapshot, changes, report, written)
+        "message": SENTENCES.join(
+            [losses.describe(task), _message(prepared, losses, snapshot, changes, report, written)]
         )._asdict(),
         "next_step": {
             "tool": "coach",
@@ -121,7 +121,7 @@ def _message(
     warned = [found.text for found in report.warnings if found.code in WORTH_SAYING][:1]
     note = Text("".join(f" Note: {one.en}" for one in warned), "".join(f"注意：{one.zh}" for one in warned))
     always = [found.text for found in report.warnings if found.code in _ALWAYS_SAID]
-    kept = Text(" ".join(one.en for one in always), "".join(one.zh for one in always))
+    kept = SENTENCES.join(always)
     taken = [
         (count, _TAKEN_OUT[found.code])
         for found in report.warnings
@@ -152,7 +152,3 @@ def _message(
         f"{begun.zh}不重複的有 {total} 列{out.zh}：訓練 {train}、驗證 {valid}、測試 {test}，已通過驗證。{waiting.zh}"
         f"{kept.zh}{since.zh}{note.zh}{written.zh}",
     )
-
-
-def _join_texts(first: Text, then: Text) -> Text:
-    return Text(f"{first.en} {then.en}".strip(), f"{first.zh}{then.zh}")

@@ -14,7 +14,7 @@ from typing import Any, TypedDict
 
 from ...resources.answer import quote_row_text
 from ...resources.foundation.json_object import JsonObject
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import SENTENCES, Text, several
 from ...resources.foundation.masking import collect_secrets, throughout
 from ...resources.task import Task, TaskFolder
 from ..compute.jobs.running import RunningJob, run_job
@@ -317,16 +317,16 @@ def _add_notes(told: Told, looks: Sequence[SourceLook]) -> Told:
         *(Text(**note) for look in looks for note in look.get("notes", ())),
         *(Text(**look["group_column"]) for look in looks if "group_column" in look),
     ]
-    return {**told, "message": Text(" ".join(note.en for note in notes), "".join(note.zh for note in notes))._asdict()}
+    return {**told, "message": SENTENCES.join(notes)._asdict()}
 
 
 def _nothing_usable(task: TaskFolder, look: SourceLook) -> Told:
-    why = [Text(**message) for message in look["unusable"]]
+    why = SENTENCES.join(Text(**message) for message in look["unusable"])
     return _say(
         Text(
-            f"{look['origin']} can be read, but none of the rows looked at can be used. {' '.join(one.en for one in why)}",
-            f"{look['origin']} 可以讀取，但看過的資料沒有一列能用。{''.join(one.zh for one in why)}",
-        ),
+            "{origin} can be read, but none of the rows looked at can be used. {why}",
+            "{origin} 可以讀取，但看過的資料沒有一列能用。{why}",
+        ).format(origin=look["origin"], why=why),
         "set_data_source",
         {"task": task.name},
         Text(
@@ -408,13 +408,7 @@ def _lost_first(told: Told, lost: Sequence[Text]) -> Told:
     """What was said with what is lost in front of it."""
     if not lost:
         return told
-    said = Text(**told["message"])
-    return {
-        **told,
-        "message": Text(
-            f"{' '.join(one.en for one in lost)} {said.en}", f"{''.join(one.zh for one in lost)}{said.zh}"
-        )._asdict(),
-    }
+    return {**told, "message": SENTENCES.join([*lost, Text(**told["message"])])._asdict()}
 
 
 def _say(message: Text, tool: str, arguments: JsonObject, say: Text) -> Told:
