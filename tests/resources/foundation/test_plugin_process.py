@@ -52,12 +52,14 @@ class Patient(Method):
     accepts: ClassVar[tuple[str, ...]] = ("label",)
     wants: ClassVar[Text] = Text("rows with a label", "有標籤的資料")
     eval_metric: ClassVar[str] = "eval_loss"
+    naps: int | None = None
     @classmethod
     def default_learning_rate(cls, lora, tiny): return 1e-4, Text("slowly", "慢慢來")
     @classmethod
     def default_epochs(cls, rows, tiny): return rows, Text("one nap a row", "每筆一次")
     @classmethod
     def default_batch(cls, context, tiny): return 1, 2, Text("one by one", "一次一筆")
+    def own_defaults(self, context): return {"naps": (context.valid_rows, Text("one each", "每筆一次"))}
     def compute_cost(self): return ComputeCost(answers=2, written=(1.0, 3.0))
     def describe_settings(self, rows): return Text(f"{self.epochs} naps", f"小睡 {self.epochs} 次")
     @classmethod
@@ -126,6 +128,7 @@ def test_a_method_in_full_is_planned_with(plugins: Path) -> None:
     assert is_stand_in(registry("methods").describe("patient")) and method.kind == "patient"
     resolved, reasons = resolve_settings(method, context)
     assert type(resolved) is type(method) and resolved.epochs == 7 and reasons["epochs"].zh == "每筆一次"
+    assert resolved.model_dump()["naps"] == 2 and reasons["naps"].en == "one each"
     assert resolved.describe_settings(3).en == "7 naps" and method.rows_per_epoch(context) == 14
     assert method.compute_cost().written == (1.0, 3.0) and resolved.gradient_accumulation == 2
     with pytest.raises(TrainingError) as tired:

@@ -107,6 +107,19 @@ def test_a_plan_edited_by_hand_may_use_the_names_of_trl(workspace: Workspace, ta
     assert ready(workspace, task, answer.plan) == answer.plan
 
 
+def test_a_prediction_edited_by_hand_that_says_nothing_is_refused_by_name(
+    workspace: Workspace, task: TaskFolder, base: Path
+) -> None:
+    answer = plan(workspace, task, {"base_model": str(base)})
+    expects = {"metric": "macro_f1", "low": "soon", "high": 0.9, "because": {"en": "a hunch", "zh": "直覺"}}
+    write_yaml(Path(answer.file), {**read_yaml(Path(answer.file)), "expects": expects})
+    with pytest.raises(TrainingError, match=r"expects\.low") as caught:
+        read_plan(task, answer.plan)
+    assert (caught.value.field or "").startswith("expects.low") and caught.value.fix.zh
+    write_yaml(Path(answer.file), {**read_yaml(Path(answer.file)), "expects": {**expects, "low": 0.8}})
+    assert read_plan(task, answer.plan).content()["expects"] == {**expects, "low": 0.8}
+
+
 def test_a_batch_of_answers_is_one_of_questions_to_grpo() -> None:
     fields = methods()["grpo"].model_fields
     given = {"per_device_train_batch_size": 32, "num_generations": 4}
