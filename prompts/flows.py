@@ -8,10 +8,10 @@ The arguments `task`, `version` and `language` are completed by their names (see
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from mcp.server import MCPServer
 from pydantic import Field
@@ -66,6 +66,33 @@ Task = Annotated[str, Field(description="the task's name · 任務名稱")]
 Version = Annotated[str, Field(description="v1, v2, … · 版本")]
 Wish = Annotated[str, Field(description="what you would like to solve · 想解決的事")]
 Spoken = Annotated[str, Field(description="en or zh-TW · 語言")]
+
+
+class AdviceShown(TypedDict):
+    """The one change to make, and where the metric should come to stand by it."""
+
+    change: str
+    expects: dict[str, object] | None
+
+
+class CauseShown(TypedDict):
+    """One cause of what goes wrong, as a model reads it; `evidence` is its share of it, 0 to 1."""
+
+    cause: str
+    evidence: float
+    reasons: list[str]
+    remedy: str
+    page: str
+
+
+class DiagnosisShown(TypedDict):
+    """What `diagnose` found, without rows."""
+
+    version: str
+    standing: str | None
+    causes: list[CauseShown]
+    advice: AdviceShown | None
+    not_looked_at: list[str]
 
 
 @dataclass(frozen=True)
@@ -241,7 +268,7 @@ def template(which: Flow, language: Language) -> str:
 
 
 def format_coach_answer(
-    answer: CoachAnswer, room: int = MOST_CHARACTERS, diagnosis: dict[str, Any] | None = None
+    answer: CoachAnswer, room: int = MOST_CHARACTERS, diagnosis: DiagnosisShown | None = None
 ) -> str:
     """What the coach says, as a fenced block of at most `room` characters that a model reads as data.
 
@@ -315,7 +342,7 @@ def _ask_coach(workspace: Workspace, intent: str, task: str, version: str) -> Co
     return about(workspace, intent, task or None, named or None)
 
 
-def _diagnosis(workspace: Workspace, task: str | None, version: str) -> dict[str, Any] | None:
+def _diagnosis(workspace: Workspace, task: str | None, version: str) -> DiagnosisShown | None:
     """The likeliest causes with their reasons and remedies, without rows; None where nothing is trained yet."""
     from ..resources.version import VersionFolder, version_numbers
     from ..resources.version import version as version_named
@@ -351,12 +378,12 @@ def _diagnosis(workspace: Workspace, task: str | None, version: str) -> dict[str
     }
 
 
-def _describe_advice(advice: Cause) -> dict[str, Any]:
+def _describe_advice(advice: Cause) -> AdviceShown:
     """The one change, and where the metric should come to stand by it."""
     expected = advice.expects
     return {
         "change": str(advice.say),
-        "expects": expected and {"metric": expected.metric, "low": expected.low, "high": expected.high},
+        "expects": {"metric": expected.metric, "low": expected.low, "high": expected.high} if expected else None,
     }
 
 
@@ -372,7 +399,7 @@ def _all_tasks(workspace: Workspace, room: int) -> str:
     return _block(content)
 
 
-def _block(content: dict[str, Any]) -> str:
+def _block(content: Mapping[str, object]) -> str:
     return "```json\n" + json.dumps(content, ensure_ascii=False, indent=1).replace("```", "ʼʼʼ") + "\n```"
 
 

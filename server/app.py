@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from .. import __version__
 from ..prompts import flows
 from ..resources import published
+from ..resources.foundation.json_object import JsonObject
 from ..resources.foundation.kinds import use_plugins_of
 from ..resources.job import JobFolder
 from ..resources.task import TaskFolder
@@ -25,7 +25,7 @@ from .notify import serve_changes, watchers
 from .settings import Settings
 
 
-def _by_model(workspace: Workspace, task: TaskFolder, name: str, settings: dict[str, Any], confirm: bool) -> JobFolder:
+def _by_model(workspace: Workspace, task: TaskFolder, name: str, settings: JsonObject, confirm: bool) -> JobFolder:
     """Labels proposed by a trained version: what the data's tool module needs from above it."""
     from ..tools.evaluate.proposing import start
 

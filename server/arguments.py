@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..resources.foundation.errors import NlpSkillsError
+from ..resources.foundation.json_object import JsonObject
 from ..resources.foundation.language import Text
 from ..resources.foundation.masking import mask_secrets, throughout
 from ..resources.foundation.wording import problem_in_words, suggest
@@ -55,7 +56,7 @@ def describe_oversize(arguments: Mapping[str, Any]) -> str | None:
     return None
 
 
-def without_pasted_secrets(arguments: dict[str, Any]) -> dict[str, Any]:
+def without_pasted_secrets(arguments: JsonObject) -> JsonObject:
     """The arguments with what looks like a secret left out of the person's own words."""
     return {name: throughout(value, mask_secrets) if name in _OWN_WORDS else value for name, value in arguments.items()}
 

@@ -35,6 +35,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 
 from ..resources.foundation.access import AccessError, grant
 from ..resources.foundation.errors import NlpSkillsError
+from ..resources.foundation.json_object import JsonObject
 from ..resources.foundation.language import Text
 
 _KEY = "answer"
@@ -56,7 +57,7 @@ class Form:
 
     message: str
     schema: type[BaseModel]
-    arguments: Callable[[Any], dict[str, Any] | None]
+    arguments: Callable[[Any], JsonObject | None]
 
     @property
     def mark(self) -> str:
@@ -132,7 +133,7 @@ async def offered_roots(context: Context[Any, Any]) -> tuple[Path, ...] | InputR
     return tuple(path for path in paths if path.is_absolute() and path.parent != path)
 
 
-async def put(form: Form, context: Context[Any, Any]) -> dict[str, Any] | InputRequiredResult | None:
+async def put(form: Form, context: Context[Any, Any]) -> JsonObject | InputRequiredResult | None:
     """Ask, in the way of the client's protocol era.
 
     Returns:
@@ -186,7 +187,7 @@ def _permission(error: AccessError, arguments: Mapping[str, Any]) -> Form:
         ),
     )
 
-    def arguments_if_allowed(answer: Any) -> dict[str, Any] | None:
+    def arguments_if_allowed(answer: Any) -> JsonObject | None:
         choice = titles[answer.allow]
         if choice == "no":
             return None
@@ -196,7 +197,7 @@ def _permission(error: AccessError, arguments: Mapping[str, Any]) -> Form:
     return Form(str(error.problem), schema, arguments_if_allowed)
 
 
-def _consent(message: str, following: dict[str, Any]) -> Form:
+def _consent(message: str, following: JsonObject) -> Form:
     schema = create_model(
         "Consent",
         agreed=(
@@ -211,7 +212,7 @@ def _consent(message: str, following: dict[str, Any]) -> Form:
     return Form(message, schema, lambda answer: following if answer.agreed else None)
 
 
-def _free_text(message: str, title: str, default: str | None, arguments: Callable[[str], dict[str, Any]]) -> Form:
+def _free_text(message: str, title: str, default: str | None, arguments: Callable[[str], JsonObject]) -> Form:
     kind: Any = (str, Field(default, title=title)) if default is not None else (str, Field(title=title))
     schema = create_model("Answer", answer=kind)
     return Form(message, schema, lambda given: arguments(given.answer.strip()) if given.answer.strip() else None)
@@ -236,6 +237,6 @@ def _slots(value: Any, path: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [path] if isinstance(value, str) and _OPEN.fullmatch(value) else []
 
 
-def _fill_slot(arguments: Mapping[str, Any], slot: tuple[str, ...], answer: str) -> dict[str, Any]:
+def _fill_slot(arguments: Mapping[str, Any], slot: tuple[str, ...], answer: str) -> JsonObject:
     head, *rest = slot
     return {**arguments, head: _fill_slot(arguments[head], tuple(rest), answer) if rest else answer}

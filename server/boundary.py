@@ -32,6 +32,7 @@ from ..resources.foundation.access import AccessError, offering_paths
 from ..resources.foundation.errors import NlpSkillsError, TaskError
 from ..resources.foundation.external import remark, visible
 from ..resources.foundation.full_disk import full_disk
+from ..resources.foundation.json_object import JsonObject
 from ..resources.foundation.language import Language, Text, as_language, detect_language, speaking
 from ..resources.foundation.masking import redact, throughout
 from ..resources.foundation.wording import suggest
@@ -88,7 +89,7 @@ class GuardedServer(MCPServer[Any]):
         description: str | None = None,
         annotations: ToolAnnotations | None = None,
         icons: list[Icon] | None = None,
-        meta: dict[str, Any] | None = None,
+        meta: JsonObject | None = None,
         structured_output: bool | None = None,
     ) -> None:
         if self._read_only and not (annotations and annotations.read_only_hint):
@@ -119,7 +120,7 @@ class GuardedServer(MCPServer[Any]):
         ]
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+        self, name: str, arguments: JsonObject, context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         tool = self._tool_manager.get_tool(name)
         known = set(tool.parameters.get("properties", {})) if tool else set()
@@ -143,7 +144,7 @@ class GuardedServer(MCPServer[Any]):
                     raise ToolError("\n".join((explain_failure(error, name), *_still_working(started)))) from error
 
     async def _asked_and_called(
-        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None
+        self, name: str, arguments: JsonObject, context: Context[Any, Any] | None
     ) -> CallToolResult | InputRequiredResult:
         """Call the tool; what it leaves open is asked as a form where the client shows forms, once for each call. Files in
         a folder that the client offers are allowed by that."""
@@ -189,7 +190,7 @@ class GuardedServer(MCPServer[Any]):
                 raise kind(explain_failure(error, str(uri))) from error
 
     async def get_prompt(
-        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+        self, name: str, arguments: JsonObject | None = None, context: Context[Any, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
         with self._speaking(arguments or {}, talks=True):
             known = [prompt.name for prompt in self._prompt_manager.list_prompts()]

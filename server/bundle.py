@@ -16,6 +16,7 @@ from typing import Any
 from .. import __version__
 from ..prompts.flows import ALL
 from ..resources.foundation.files import write_atomic
+from ..resources.foundation.json_object import JsonObject
 from ..resources.foundation.language import Text
 from ..tools.compute.environments.wheel import WHEEL_NAME, package_wheel
 from .app import build_server
@@ -106,7 +107,7 @@ def how_to_use(path: Path) -> Text:
     )
 
 
-def manifest() -> dict[str, Any]:
+def manifest() -> JsonObject:
     """The manifest, its tools and prompts as the real server lists them."""
     server = build_server(Settings())
     tools, prompts = asyncio.run(server.list_tools()), asyncio.run(server.list_prompts())

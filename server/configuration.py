@@ -17,6 +17,7 @@ from typing import Any
 
 from ..resources.foundation.errors import WorkspaceError
 from ..resources.foundation.files import write_atomic
+from ..resources.foundation.json_object import JsonObject
 from ..resources.foundation.language import Text
 from ..resources.foundation.reasons import reason_of
 from .client import SERVER_NAME, Client, ClientError
@@ -55,7 +56,7 @@ class ConfigurationFile:
                 Text("Save it as UTF-8 in your editor, then run this again.", "請在編輯器裡另存成 UTF-8，再執行一次。"),
             ) from error
 
-    def entry(self) -> dict[str, Any] | None:
+    def entry(self) -> JsonObject | None:
         """Our entry as it stands; None where there is none.
 
         Raises:
@@ -274,7 +275,7 @@ def read_configuration(client: Client, named: Path) -> ConfigurationFile:
         raise bare.problem(kind, Text("Put that right, then run this again.", "請先處理，再執行一次。")) from error
 
 
-def merge_entry(standing: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> dict[str, Any]:
+def merge_entry(standing: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> JsonObject:
     """Our entry over the one that stands there: fields and variables somebody added to it are kept."""
     kept = dict(standing or {})
     environment = kept.get("env")

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from ..resources.foundation.access import YES
 from ..resources.foundation.errors import NlpSkillsError
 from ..resources.foundation.files import read_json
+from ..resources.foundation.json_object import JsonObject
 from ..resources.foundation.language import COMMAS, Text
 from ..resources.foundation.secrets import redact
 from .client import SERVER_NAME, Client, ClientError, Place, client_named, clients
@@ -238,7 +239,7 @@ def _ask(folders: list[Path]) -> Agreement:
     return Agreement(answer in (*YES, "c"), answer in YES if answer in (*YES, "c") else None)
 
 
-def _run(client: Client, commands: list[list[str]], file: ConfigurationFile, entry: dict[str, Any] | None) -> None:
+def _run(client: Client, commands: list[list[str]], file: ConfigurationFile, entry: JsonObject | None) -> None:
     """Let the client change its own file, and look whether it did."""
     said = ""
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
+from ..resources.foundation.json_object import JsonObject
 from ..resources.foundation.language import Text
 from ..tools.compute.worker import WORKER_VARIABLE
 from .settings import Settings
@@ -14,7 +14,7 @@ from .settings import Settings
 _UVX_CACHES = ("archive-v", "environments-v", "builds-v")  # folders of uv's cache, which `uv cache clean` empties
 
 
-def launch_entry(settings: Settings, *, typed: bool) -> dict[str, Any]:
+def launch_entry(settings: Settings, *, typed: bool) -> JsonObject:
     """What a client's configuration says about this server: this installation and this workspace, never a secret.
 
     Arguments:

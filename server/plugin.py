@@ -10,11 +10,11 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 from .. import __version__
 from ..prompts import flows
 from ..resources.foundation.files import commit_folder, write_json
+from ..resources.foundation.json_object import JsonObject
 from ..resources.foundation.language import LANGUAGES, Language, Text, speaking
 from ..resources.knowledge import MAIN_PAGE, SKILLS, Skill, read_page, skill_names, skills
 from ..tools.compute.environments.wheel import WHEEL_NAME, package_wheel
@@ -156,7 +156,7 @@ def _fill(draft: Path, settings: Settings, portable: bool) -> None:
         "Coaches a person from a wish to a fine-tuned language model that is measured, deployed and reproducible. "
         "陪你從一個想法走到經過評估、可以部署、可以重現的微調模型。"
     )
-    named: dict[str, Any] = {
+    named: JsonObject = {
         "name": SERVER_NAME,
         "version": __version__,
         "description": about,
@@ -251,14 +251,14 @@ def _command(portable: bool, *arguments: str) -> tuple[str, list[str]]:
     return command_line(*arguments)
 
 
-def _server(settings: Settings, portable: bool) -> dict[str, Any]:
+def _server(settings: Settings, portable: bool) -> JsonObject:
     command, arguments = _command(portable, "serve")
     environment = {"PYTHONUTF8": "1"} if portable else launch_environment(settings)
     return {"type": "stdio", "command": command, "args": arguments, "env": environment}
 
 
-def _hooks(portable: bool) -> dict[str, Any]:
-    def hook(event: str) -> dict[str, Any]:
+def _hooks(portable: bool) -> JsonObject:
+    def hook(event: str) -> JsonObject:
         command, arguments = _command(portable, "hook", event)
         return {"type": "command", "command": command, "args": arguments, "timeout": _HOOK_SECONDS}
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
+from ..resources.foundation.json_object import JsonObject
 from ..resources.task import TASK_TYPES, task_types
 
 _DESCRIBED_LEVELS = 2  # the answer's own fields and those of the groups in it; what stands deeper is left open
@@ -33,10 +34,10 @@ def lean(schema: Any) -> Any:
     }
 
 
-def without_empty_defaults(schema: dict[str, Any]) -> dict[str, Any]:
+def without_empty_defaults(schema: JsonObject) -> JsonObject:
     """Arguments that may be left out, without saying that leaving them out means nothing, null or no."""
 
-    def plain(argument: dict[str, Any]) -> dict[str, Any]:
+    def plain(argument: JsonObject) -> JsonObject:
         kept = {key: value for key, value in argument.items() if key != "default" or value not in (None, "", False)}
         kinds = [kind for kind in kept.get("anyOf", ()) if kind != {"type": "null"}]
         return (
@@ -47,7 +48,7 @@ def without_empty_defaults(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "properties": properties}
 
 
-def with_added_types(schema: dict[str, Any]) -> dict[str, Any]:
+def with_added_types(schema: JsonObject) -> JsonObject:
     """Arguments with the types of task that packages and files of the workspace add, where they name types of task; no
     module of these is loaded."""
     types = task_types()
@@ -66,14 +67,14 @@ def answer_type(fn: Callable[..., Any]) -> type[BaseModel] | None:
 
 
 @functools.cache
-def answer_schema(answer: type[BaseModel]) -> dict[str, Any]:
+def answer_schema(answer: type[BaseModel]) -> JsonObject:
     """What a client can rely on in an answer: its fields and those of the groups in it, with their types. Everything else
     may be there too, as a JSON schema leaves open what it does not name."""
     schema = lean(answer.model_json_schema())
     return _outline_schema(schema, schema.get("$defs", {}), _DESCRIBED_LEVELS)
 
 
-def _outline_schema(schema: Mapping[str, Any], groups: Mapping[str, Any], levels: int) -> dict[str, Any]:
+def _outline_schema(schema: Mapping[str, Any], groups: Mapping[str, Any], levels: int) -> JsonObject:
     """`schema` down to `levels` of fields, in one piece."""
     if "$ref" in schema:
         schema = groups[schema["$ref"].rpartition("/")[2]]
@@ -100,7 +101,7 @@ def _outline_schema(schema: Mapping[str, Any], groups: Mapping[str, Any], levels
     return outline
 
 
-def _either(parts: list[dict[str, Any]]) -> dict[str, Any]:
+def _either(parts: list[JsonObject]) -> JsonObject:
     """One of `parts`: of a field that may be null, or that is one kind of number or another, without saying it twice."""
     if any("enum" in part for part in parts):
         values = [value for part in parts for value in part.get("enum", [None])]

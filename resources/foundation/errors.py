@@ -7,10 +7,20 @@ turns it into one of these, and `server/boundary.py` turns these into MCP result
 from __future__ import annotations
 
 import functools
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 from .json_object import JsonObject
 from .language import Language, Text, spoken_language
+
+
+class WrittenError(TypedDict):
+    """An error in a file that another process reads, in both languages; each kind of error has `details` of its own."""
+
+    code: str
+    field: str | None
+    problem: dict[str, str]
+    fix: dict[str, str]
+    details: JsonObject
 
 
 class NlpSkillsError(Exception):
@@ -46,7 +56,7 @@ class NlpSkillsError(Exception):
         language = self.language or spoken_language()
         return f"{self.problem.to(language)}{where}\n→ {self.fix.to(language)}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> WrittenError:
         """Both languages, for a file another process reads."""
         return {
             "code": self.code,

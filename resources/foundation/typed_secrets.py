@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from .access import note_typed
+from .json_object import JsonObject
 from .masking import looks_random
 from .secret_forms import REFERENCE, Place, logins_in_addresses, may_name_secret, names_secret, values_in_queries
 from .secrets import host_of, lookup, references, store
@@ -21,7 +22,7 @@ _NAMES_OF_COLUMNS = ("mapping", "label_values", "selectors", "per_label")
 _WORDS = r"(?i)(?:^|[\s;])(?P<name>password|passwd|pwd)\s*=\s*['\"]?(?P<password>[^\s;'\"]+)"
 
 
-def move_inline(mapping: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Any], list[str]]:
+def move_inline(mapping: Mapping[str, Any], prefix: str = "") -> tuple[JsonObject, list[str]]:
     """Take secrets that were typed into `mapping` (a source, as the person wrote it) to the store.
 
     Passwords inside URLs, the values of fields such as `password`, `token`, `api_key` or `Authorization`, whatever is

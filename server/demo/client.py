@@ -15,6 +15,7 @@ from mcp.client.session import ClientRequestContext
 from mcp.client.stdio import stdio_client
 from mcp_types import ElicitRequestParams, ElicitResult
 
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Language
 from ...resources.job import ACTIVE_STATES
 from .told import Told
@@ -31,7 +32,7 @@ class Conversation:
         self._client = client
         self._told = told
 
-    async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+    async def call(self, tool: str, **arguments: Any) -> JsonObject:
         """Call a tool; where it started a job, watch the job to its end and return the job's answer."""
         self._told.call(tool, arguments)
         answer = await self._call(tool, arguments)
@@ -45,8 +46,8 @@ class Conversation:
         result = await self._client.read_resource(uri)
         return "".join(getattr(part, "text", "") for part in result.contents)
 
-    async def _watch(self, job: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = {"job": job}
+    async def _watch(self, job: JsonObject) -> JsonObject:
+        answer: JsonObject = {"job": job}
         with self._told.bar() as bar:
             shown = bar.add_task(job["kind"], total=None, measures="")
             while answer["job"]["state"] in ACTIVE_STATES:
@@ -66,7 +67,7 @@ class Conversation:
             bar.update(shown, completed=total, total=total)
         return answer
 
-    async def _call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    async def _call(self, tool: str, arguments: JsonObject) -> JsonObject:
         result = await self._client.call_tool(tool, arguments)
         if result.is_error:
             raise ToolFailed("".join(getattr(part, "text", "") for part in result.content))

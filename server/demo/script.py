@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Language
 
 
@@ -16,8 +16,8 @@ class Script:
     wish: str
     problem: str
     details: str
-    task: dict[str, Any]
-    v1_settings: dict[str, Any]
+    task: JsonObject
+    v1_settings: JsonObject
     data_words: str
     more_words: dict[str, str]
     what_next: str

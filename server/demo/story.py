@@ -16,6 +16,7 @@ import anyio
 import httpx
 
 from ...resources.foundation.errors import NlpSkillsError
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Language, Text, as_language, speaking
 from ...resources.task import Prompt
 from ...resources.workspace import Workspace
@@ -123,7 +124,7 @@ async def _second_version(told: Told, client: Conversation, script: Script, firs
                     "（這台機器沒有 PostgreSQL：第二批資料改由檔案讀取）",
                 )
             )
-            second: dict[str, Any] = {"type": "file", "path": str(more)}
+            second: JsonObject = {"type": "file", "path": str(more)}
         else:
             await anyio.to_thread.run_sync(_fill, server, more)
             second = {
@@ -185,7 +186,7 @@ async def _where_everything_is(told: Told, client: Conversation, workspace: Path
         told.note(str(path))
 
 
-def _print_coach_answer(told: Told, answer: dict[str, Any]) -> None:
+def _print_coach_answer(told: Told, answer: JsonObject) -> None:
     said = answer["message"]
     if question := answer.get("question"):
         said += f"\n\n{question['ask']}\n{question['why']}"
@@ -194,7 +195,7 @@ def _print_coach_answer(told: Told, answer: dict[str, Any]) -> None:
     told.coach(said)
 
 
-def _results_told(told: Told, answer: dict[str, Any]) -> None:
+def _results_told(told: Told, answer: JsonObject) -> None:
     result = answer["job"]["result"]
     rows = [[result["version"], *(_figure(result["metrics"][name]) for name in _SHOWN)]]
     rows += [[name, *(_figure(figures.get(kind)) for kind in _SHOWN)] for name, figures in result["baselines"].items()]

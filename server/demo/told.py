@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 
 
@@ -39,7 +40,7 @@ class Told:
     def model(self, version: str, answered: str) -> None:
         self.console.print(Panel(answered, title=version, title_align="left", border_style="magenta", padding=(0, 1)))
 
-    def call(self, tool: str, arguments: dict[str, Any]) -> None:
+    def call(self, tool: str, arguments: JsonObject) -> None:
         shown = ", ".join(f"{name}={_short(value)}" for name, value in arguments.items())
         self.console.print(f"  → {tool}({shown})", style="dim", markup=False)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from ...resources.answer import NextStep
 from ...resources.foundation.errors import TrainingError
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ...resources.job import ACTIVE_STATES, JobFolder, active_job, job_folders
 from ...resources.workspace import Workspace
@@ -106,7 +106,7 @@ def _built_for(workspace: Workspace, name: str) -> JobFolder | None:
 
 
 def set_up_machine(
-    workspace: Workspace, name: str | None, settings: dict[str, Any] | None, confirm: bool
+    workspace: Workspace, name: str | None, settings: JsonObject | None, confirm: bool
 ) -> SetUp | JobFolder:
     """A named machine: its kind looks at it, asks what must be asked, and makes it ready. Without a name: which
     machines there are.
@@ -143,7 +143,7 @@ def _machines(workspace: Workspace) -> SetUp:
     return SetUp(message=str(words), plan={"machines": known}, next_step=NextStep(say=str(say), tool="set_up"))
 
 
-def _format_settings(settings: dict[str, Any]) -> str:
+def _format_settings(settings: JsonObject) -> str:
     kind = machine_kinds().get(str(settings.get("kind", "ssh")))
     return str(settings.get(kind.shown_by if kind else "host", "?"))
 

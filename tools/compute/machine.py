@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.kind_folder import NameOfFile
 from ...resources.foundation.language import Text
 from ...resources.foundation.wording import written_as
@@ -50,7 +51,7 @@ class MachineKind(BaseModel, ABC):
     )
 
     @abstractmethod
-    def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: dict[str, Any]) -> SetUp | JobFolder:
+    def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: JsonObject) -> SetUp | JobFolder:
         """Look at the machine, keep it in `machines.yaml` once it can be used, and make it ready as far as the person
         has agreed: what is still to be agreed to is told.
 

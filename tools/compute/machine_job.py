@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
 
 from ...resources.workspace import Workspace
+from .jobs.result import BuiltRemotely
 from .jobs.running import RunningJob, run_job
 from .named_machines import linked_machine
 from .remote.remote_environment import CHECKED, ENTRY, KIND, build
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
 
-    def work(job: RunningJob) -> dict[str, Any]:
+    def work(job: RunningJob) -> BuiltRemotely:
         machine = linked_machine(Workspace(), options.machine)
         return build(job, options.machine, machine, options.extra, options.check or list(CHECKED))
 

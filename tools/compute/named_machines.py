@@ -10,12 +10,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import yaml
 
 from ...resources.foundation.errors import MachineError
 from ...resources.foundation.files import lock, read_yaml, write_atomic, write_yaml
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.kinds import Registry
 from ...resources.foundation.language import Text
 from ...resources.foundation.wording import nearest
@@ -37,7 +36,7 @@ def machine_kinds() -> dict[str, type[MachineKind]]:
     return MACHINES.classes()
 
 
-def named_machines(workspace: Workspace) -> dict[str, dict[str, Any]]:
+def named_machines(workspace: Workspace) -> dict[str, JsonObject]:
     """What `machines.yaml` says, by name, not yet validated.
 
     Raises:
@@ -105,7 +104,7 @@ def linked_machine(workspace: Workspace, name: str) -> LinkedMachine:
     )
 
 
-def make_machine(name: str, settings: dict[str, Any]) -> MachineKind:
+def make_machine(name: str, settings: JsonObject) -> MachineKind:
     """A machine out of its settings, validated.
 
     Raises:

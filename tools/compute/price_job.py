@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from ...resources.workspace import Workspace
+from .jobs.result import PriceFound
 from .jobs.running import RunningJob, run_job
 from .named_machines import named_machine
 from .skypilot.looking import ENTRY, KIND, look
@@ -21,7 +22,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--install", action="store_true", help="install SkyPilot where it lacks")
     given = parser.parse_args(arguments)
 
-    def work(job: RunningJob) -> dict[str, Any]:
+    def work(job: RunningJob) -> PriceFound:
         return look(job, given.machine, cast("Sky", named_machine(Workspace(), given.machine)), given.install)
 
     return run_job(KIND, work, entry=ENTRY, arguments=arguments, resumable=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
 from ..compute.environments.base_model import HUB_NAME, resolve_base_model
 from ..compute.jobs import job_control
+from ..compute.jobs.result import GivenBack
 from ..compute.jobs.running import RunningJob, run_job
 from ..compute.machine import LinkedMachine
 from ..compute.named_machines import linked_machine
@@ -104,7 +106,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--give-back", metavar="JOB", help="end what that job left on its machine, instead")
     given = parser.parse_args(arguments)
 
-    def work(job: RunningJob) -> dict[str, Any]:
+    def work(job: RunningJob) -> Mapping[str, Any]:
         task = TaskFolder(job.folder.root.parents[1]) if not job.by_hand else TaskFolder(given.task)
         machine, cost = linked_machine(Workspace(), given.machine), cost_of(given.cost)
         owner = given.give_back or job.folder.id
@@ -149,7 +151,7 @@ def _with_cost(folder: VersionFolder, result: TrainedVersion) -> TrainedVersion:
 
 def _give_back(
     job: RunningJob, owner: JobFolder, name: str, machine: LinkedMachine, meter: Meter, keep: Keep
-) -> dict[str, Any]:
+) -> GivenBack:
     from ..compute.machines.sky import Sky
     from ..compute.skypilot.rental import give_back
 

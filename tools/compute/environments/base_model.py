@@ -6,10 +6,10 @@ import contextlib
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 from ....resources.foundation.errors import MissingRequirement, TrainingError
 from ....resources.foundation.files import read_json
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text
 from ....resources.paths import expand_home, hub_cache, readable
 from ....resources.workspace import Workspace
@@ -123,7 +123,7 @@ def check_causal_model(folder: Path) -> Path:
     return folder
 
 
-def check_causal_config(config: dict[str, Any], name: str) -> None:
+def check_causal_config(config: JsonObject, name: str) -> None:
     """Nothing, if a model with that `config.json` writes text from left to right.
 
     Raises:

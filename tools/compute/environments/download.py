@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
@@ -24,6 +24,7 @@ from ....resources.foundation.secrets import lookup
 from ....resources.paths import hub_cache
 from ..hardware import free_disk
 from ..jobs.redaction import without_secrets
+from ..jobs.result import DownloadedModel
 from ..jobs.running import RunningJob, run_job
 from ..jobs.words import size
 from .base_model import HUB_NAME, cached_folder, check_causal_config, check_causal_model
@@ -144,7 +145,7 @@ def download_model(job: RunningJob, name: str) -> Path:
     return _fetch(job, offer(name))
 
 
-def _download(job: RunningJob, name: str, commit: str | None) -> dict[str, Any]:
+def _download(job: RunningJob, name: str, commit: str | None) -> DownloadedModel:
     offered = offer(name)
     if commit and commit != offered.commit:
         job.warn(

@@ -17,7 +17,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -31,6 +31,7 @@ from ....resources.workspace import Workspace
 from ..hardware import Accelerator, accelerator_of, free_disk, nvidia_gpus
 from ..jobs import job_control
 from ..jobs.redaction import without_secrets
+from ..jobs.result import BuiltEnvironment
 from ..jobs.running import RunningJob, run_job
 from ..jobs.words import size
 from ..worker import interpreter, worker_root
@@ -145,14 +146,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--commit", help="the commit of that model that the person agreed to")
     options = parser.parse_args(arguments)
 
-    def work(job: RunningJob) -> dict[str, Any]:
+    def work(job: RunningJob) -> BuiltEnvironment:
         built = _build(job, options.target, options.require, options.check)
         return _downloading(built, options.base_model, options.commit) if options.base_model else built
 
     return run_job("environment", work, entry=ENTRY, arguments=arguments, resumable=True)
 
 
-def _build(job: RunningJob, target: Path, require: list[str], check: list[str]) -> dict[str, Any]:
+def _build(job: RunningJob, target: Path, require: list[str], check: list[str]) -> BuiltEnvironment:
     began = time.monotonic()
     flavour = accelerator_of(nvidia_gpus())
     requirement = require or own_requirement()
@@ -233,7 +234,7 @@ def _build(job: RunningJob, target: Path, require: list[str], check: list[str]) 
     }
 
 
-def _downloading(built: dict[str, Any], name: str, commit: str) -> dict[str, Any]:
+def _downloading(built: BuiltEnvironment, name: str, commit: str) -> BuiltEnvironment:
     """Begin the download that was agreed to with the environment, in the environment."""
     job = job_control.submit(
         Workspace(),

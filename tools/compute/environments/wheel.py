@@ -17,7 +17,6 @@ import zipfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from .... import __version__
 
@@ -110,13 +109,13 @@ def _only_with(extra: str, need: str) -> str:
 
 def _from_installation() -> tuple[str, str]:
     installed = importlib.metadata.distribution("nlp-skills")
-    groups: dict[str, dict[str, Any]] = {}
+    groups: dict[str, dict[str, str]] = {}
     for point in sorted(installed.entry_points, key=lambda point: (point.group, point.name)):
         groups.setdefault(point.group, {})[point.name] = point.value
     return installed.read_text("METADATA") or "", _entry_points(groups)
 
 
-def _entry_points(groups: dict[str, dict[str, Any]]) -> str:
+def _entry_points(groups: dict[str, dict[str, str]]) -> str:
     return "\n".join(
         f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in points.items())
         for group, points in groups.items()

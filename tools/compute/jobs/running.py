@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -206,7 +206,7 @@ def new_job_id(kind: str) -> str:
 
 def run_job(
     kind: str,
-    work: Callable[[RunningJob], dict[str, Any]],
+    work: Callable[[RunningJob], Mapping[str, Any]],
     *,
     entry: list[str],
     arguments: list[str],
@@ -217,7 +217,7 @@ def run_job(
 
     Arguments:
         kind: the stage or task (`regenerate`, `validate`, `convert`, `train`, `evaluate`, `deploy`, …).
-        work: gets the `RunningJob`, returns the JSON-serialisable result.
+        work: gets the `RunningJob`, returns the JSON-serialisable result (see `JobResult`).
         entry: what to run to do this again: `["scripts/04_train.py"]` or `["-m", "nlp_skills.tools…"]`.
         arguments: the command-line arguments it ran with; never a secret.
         task: the task's folder, if the job belongs to one.
@@ -254,10 +254,10 @@ class _Run:
         self._job = job
         self._terminated = False
 
-    def finish(self, work: Callable[[RunningJob], dict[str, Any]]) -> int:
+    def finish(self, work: Callable[[RunningJob], Mapping[str, Any]]) -> int:
         state: JobState
         error: NlpSkillsError | None = None
-        result: dict[str, Any] = {}
+        result: Mapping[str, Any] = {}
         folder = self._job.folder
         try:
             with self._signals():
@@ -314,7 +314,7 @@ def _somebody_else_runs(folder: JobFolder) -> bool:
     return process is not None and process.pid not in (os.getpid(), os.getppid())
 
 
-def _say_how_it_ended(result: dict[str, Any], error: NlpSkillsError | None) -> None:
+def _say_how_it_ended(result: Mapping[str, Any], error: NlpSkillsError | None) -> None:
     """Tell the person at the terminal what a client's model would have told them."""
     if error:
         print(f"\n{redact(str(error))}", file=sys.stderr, flush=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from ....resources.answer import NextStep
 from ....resources.foundation.errors import MissingRequirement, NlpSkillsError
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text
 from ....resources.foundation.wording import written_as
 from ....resources.job import JobFolder, active_job
@@ -89,7 +90,7 @@ class Sky(LinkedMachine):
         stoppable = self.infra.partition("/")[0].lower() in _STOPPABLE and not self.spot
         return self.when_idle or ("stop" if stoppable else "down")
 
-    def sky_resources(self) -> dict[str, Any]:
+    def sky_resources(self) -> JsonObject:
         """The machine in SkyPilot's words."""
         asked = {
             "infra": self.infra or None,
@@ -101,7 +102,7 @@ class Sky(LinkedMachine):
         }
         return {**{key: value for key, value in asked.items() if value is not None}, "disk_size": self.disk_gb}
 
-    def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: dict[str, Any]) -> SetUp | JobFolder:
+    def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: JsonObject) -> SetUp | JobFolder:
         """It is kept; SkyPilot is installed after a yes; and its price is looked up as a job."""
         keep_machine(workspace, name, self)
         if known := offer.load_offer(workspace, name, self):

@@ -12,6 +12,7 @@ from ....resources import spending
 from ....resources.answer import NextStep
 from ....resources.foundation.access import AccessError
 from ....resources.foundation.errors import MachineError, MachineUnreachable, MissingRequirement, NlpSkillsError
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text, several
 from ....resources.foundation.wording import written_as
 from ....resources.job import JobFolder
@@ -72,7 +73,7 @@ class Ssh(LinkedMachine):
             link.connect(fingerprint)
             yield connect_machine(link, self.folder, self.python)
 
-    def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: dict[str, Any]) -> SetUp | JobFolder:
+    def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: JsonObject) -> SetUp | JobFolder:
         """Its host key is asked first; then it is kept, and what would be installed there is told or done."""
         fingerprint = str(extra.get("fingerprint") or "")
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from ....resources.foundation.errors import MachineError, MissingRequirement
 from ....resources.foundation.files import describing_disk_errors
@@ -71,13 +71,26 @@ def config_files() -> list[str]:
     return [str(own)] if own.is_file() else []
 
 
-def address(alias: str) -> dict[str, Any]:
+class Address(TypedDict):
+    """A host as asyncssh takes it."""
+
+    host: str
+    username: NotRequired[str]
+    port: NotRequired[int]
+
+
+def address(alias: str) -> Address:
     """`user@host:port` in its parts, as asyncssh takes them."""
     user, _, place = alias.rpartition("@")
     host, colon, port = place.rpartition(":")
     if not (colon and port.isdigit()) or ":" in host:  # an IPv6 address has no port here
         host, port = place, ""
-    return {"host": host, **({"username": user} if user else {}), **({"port": int(port)} if port else {})}
+    parts: Address = {"host": host}
+    if user:
+        parts["username"] = user
+    if port:
+        parts["port"] = int(port)
+    return parts
 
 
 def jump_hosts(options: asyncssh.SSHClientConnectionOptions) -> list[str]:

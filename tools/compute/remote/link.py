@@ -11,7 +11,7 @@ import contextlib
 import json
 import shlex
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -165,7 +165,7 @@ class Link:
             )
         return home, fit[0]
 
-    def verb(self, python: str, script: str, verb: str, folder: str, given: dict[str, Any]) -> Any:
+    def verb(self, python: str, script: str, verb: str, folder: str, given: Mapping[str, object]) -> Any:
         """Do a verb of `agent/` there; its answer as `agent/messages.py` has it.
 
         Raises:

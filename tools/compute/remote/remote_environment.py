@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 from ....resources.foundation.errors import WorkspaceError
 from ....resources.foundation.language import Text
@@ -18,6 +17,7 @@ from ..environments.environment import SPARE_BYTES, sizes_of
 from ..environments.pins import pins_of_here
 from ..hardware import Accelerator
 from ..jobs import job_control
+from ..jobs.result import BuiltRemotely
 from ..jobs.running import RunningJob
 from ..jobs.words import size
 from ..machine import LinkedMachine
@@ -67,7 +67,7 @@ def _flavour(remote: RemoteMachine) -> Accelerator:
     return "cuda" if remote.machine.gpus else "cpu"
 
 
-def build(job: RunningJob, name: str, machine: LinkedMachine, extra: str, check: list[str]) -> dict[str, Any]:
+def build(job: RunningJob, name: str, machine: LinkedMachine, extra: str, check: list[str]) -> BuiltRemotely:
     """Build it there, and say what stands in the end."""
     with open_remote_job(job, name, machine, Meter(None, job.folder.id, name, None)) as there:
         wheel = job.folder.root / WHEEL_NAME

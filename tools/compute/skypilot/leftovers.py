@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ....resources.foundation.files import sha256_bytes
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text
 from ....resources.job import ACTIVE_STATES, JobFolder, job_folders
 from ....resources.workspace import Workspace
@@ -54,7 +55,7 @@ def leftovers(workspace: Workspace, program: Program) -> Iterator[CheckResult]:
         yield _check_cluster(one, owners.get(str(one["name"])))
 
 
-def _check_cluster(cluster: dict[str, Any], job: JobFolder | None) -> CheckResult:
+def _check_cluster(cluster: JsonObject, job: JobFolder | None) -> CheckResult:
     name, state = cluster["name"], str(cluster["status"])
     hours = (datetime.now(UTC).timestamp() - float(cluster.get("launched_at") or 0)) / 3600
     where = f"{name} ({cluster.get('cloud')}, {state}, {hours:.1f} h)"

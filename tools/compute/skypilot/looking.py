@@ -6,12 +6,13 @@ SkyPilot is installed first where the person agreed; nothing is rented.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ....resources.foundation.language import Text
 from ....resources.job import JobFolder
 from ....resources.workspace import Workspace
 from ..jobs import job_control
+from ..jobs.result import PriceFound
 from ..jobs.running import RunningJob
 from .leftovers import leftovers
 from .offer import describe_offer, keep, look_up
@@ -31,7 +32,7 @@ def look_for(workspace: Workspace, name: str, install: bool) -> JobFolder:
     return job_control.submit(workspace, KIND, ENTRY, arguments, python=sys.executable, resumable=True)
 
 
-def look(job: RunningJob, name: str, machine: Sky, may_install: bool) -> dict[str, Any]:
+def look(job: RunningJob, name: str, machine: Sky, may_install: bool) -> PriceFound:
     """What SkyPilot offers for the machine, kept for the trainings of the next hour; what was left running is told.
 
     Raises:

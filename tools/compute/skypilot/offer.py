@@ -6,7 +6,7 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
@@ -14,6 +14,7 @@ from ....resources.catalogue import gpu_of
 from ....resources.foundation.clock import now
 from ....resources.foundation.errors import MachineError
 from ....resources.foundation.files import read_json, sha256_bytes, write_json
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text
 from ....resources.spending import amount
 from ....resources.workspace import Workspace
@@ -215,7 +216,7 @@ def _as_asked(offer: Offer, machine: Sky) -> bool:
 
 
 def settings_hash(machine: Sky) -> str:
-    content: dict[str, Any] = machine.model_dump(mode="json")
+    content: JsonObject = machine.model_dump(mode="json")
     return sha256_bytes(json.dumps(content, sort_keys=True).encode())[:16]
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ....resources.foundation.clock import now
 from ....resources.foundation.errors import BudgetError, Cancelled, MachineError, NlpSkillsError, WorkspaceError
 from ....resources.foundation.files import dump_yaml, write_atomic
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text
 from ....resources.job import JobFolder
 from ....resources.job_event import append_event
@@ -15,6 +16,7 @@ from ....resources.spending import amount
 from ....resources.workspace import Workspace
 from ..jobs import job_control
 from ..jobs.rented import GIVE_BACK, Record, giving_back
+from ..jobs.result import GivenBack
 from ..jobs.running import RunningJob
 from ..remote.lease import Lease, Meter, goes_on
 from ..remote.link import Link
@@ -100,7 +102,7 @@ class Rental(Lease):
 
     def status(self) -> str | None:
         """`UP`, `INIT`, `STOPPED` as SkyPilot finds it now; None where there is no such machine any more."""
-        found: list[dict[str, Any]] = self.program.ask_json("status", "--refresh", self.host)
+        found: list[JsonObject] = self.program.ask_json("status", "--refresh", self.host)
         return str(found[0]["status"]) if found else None
 
     def ready(self, remote_job: RemoteJob) -> None:
@@ -311,7 +313,7 @@ def give_back_later(name: str, job: JobFolder) -> None:
     )
 
 
-def give_back(job: RunningJob, owner: JobFolder, name: str, machine: Sky, meter: Meter, keep: Keep) -> dict[str, Any]:
+def give_back(job: RunningJob, owner: JobFolder, name: str, machine: Sky, meter: Meter, keep: Keep) -> GivenBack:
     """End what runs there, bring home what shall be kept, and give the machine back.
 
     Raises:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ....resources.foundation.files import dump_yaml, write_atomic
+from ....resources.foundation.json_object import JsonObject
 from ....resources.workspace import Workspace
 from ..environments.pins import pins_of_here
 from ..remote.remote import WHEEL_NAME, build_own_wheel, environment_key
@@ -85,7 +86,7 @@ def write_task_file(
     return path
 
 
-def content(machine: Sky, run: str, seconds: float | None = None, dearest: float | None = None) -> dict[str, Any]:
+def content(machine: Sky, run: str, seconds: float | None = None, dearest: float | None = None) -> JsonObject:
     """What SkyPilot is asked for, without the files."""
     limit = min(machine.longest_hours * 3600, seconds or float("inf")) if machine.longest_hours else None
     options = (
@@ -103,7 +104,7 @@ def content(machine: Sky, run: str, seconds: float | None = None, dearest: float
     }
 
 
-def resources(machine: Sky, dearest: float | None = None) -> dict[str, Any]:
+def resources(machine: Sky, dearest: float | None = None) -> JsonObject:
     """The machine itself, with what ends it when it stands idle."""
     bound = {"max_hourly_cost": round(dearest, 4)} if dearest else {}
     idle = (
