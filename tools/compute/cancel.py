@@ -31,9 +31,10 @@ def _stop_remote(folder: JobFolder, name: str) -> None:
     except MachineError as error:
         raise type(error)(
             Text(
-                f"The job is cancelled here, but it may still run on {name}: {error.problem.en}",
-                f"這裡的工作已取消，但在 {name} 上可能還在執行：{error.problem.zh}",
-            ),
+                f"The job is cancelled here, but it may still run on {name}: ",
+                f"這裡的工作已取消，但在 {name} 上可能還在執行：",
+            )
+            + error.problem,
             Text(
                 f"Call manage_job(job_id={folder.id!r}, action='cancel') again once {name} answers.",
                 f"等 {name} 恢復連線後，請再呼叫一次 manage_job(job_id={folder.id!r}, action='cancel')。",

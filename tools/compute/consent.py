@@ -7,7 +7,7 @@ import sys
 from ...resources.answer import NextStep
 from ...resources.foundation.errors import TrainingError
 from ...resources.foundation.json_object import JsonObject
-from ...resources.foundation.language import Text
+from ...resources.foundation.language import SENTENCES, Text
 from ...resources.job import ACTIVE_STATES, JobFolder, active_job, job_folders
 from ...resources.workspace import Workspace
 from .answers import SetUp, What, asks, stands
@@ -67,10 +67,8 @@ def set_up_base_model(workspace: Workspace, name: str | None, confirm: bool) -> 
         if lacking:
             plan |= {"environment": lacking.model_dump()}
             first = _environment_words(lacking)
-            words = Text(
-                f"Two downloads before training, one yes for both. {first.en} {words.en}",
-                f"訓練之前要下載兩樣東西，同意一次即可。{first.zh}{words.zh}",
-            )
+            both = Text("Two downloads before training, one yes for both.", "訓練之前要下載兩樣東西，同意一次即可。")
+            words = SENTENCES.join([both, first, words])
         return asks(plan, words, "base_model", name)
     if lacking:
         return _build(workspace, ["--base-model", name, "--commit", offered.commit])

@@ -296,7 +296,9 @@ def _ask(client: httpx.Client, address: str, name: str) -> httpx.Response:
 
 def _unreachable(why: Text) -> MissingRequirement:
     return MissingRequirement(
-        Text(f"The hub {endpoint()} cannot be reached: {why.en}.", f"無法連上模型庫 {endpoint()}：{why.zh}。"),
+        Text("The hub {hub} cannot be reached: {why}.", "無法連上模型庫 {hub}：{why}。").format(
+            hub=endpoint(), why=why
+        ),
         Text(
             "Check the network or HF_ENDPOINT and try again; a model folder on this machine works without a hub.",
             "請檢查網路或 HF_ENDPOINT 後再試；也可以直接使用這台機器上的模型資料夾。",

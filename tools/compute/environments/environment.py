@@ -162,9 +162,7 @@ def _build(job: RunningJob, target: Path, require: list[str], check: list[str]) 
 
     def tell(stage: int, message: Text) -> None:
         written = size(max(0, free_before - free_disk(target.parent)))
-        job.progress(
-            stage, _STAGES, Text(f"{message.en} ({written} written)", f"{message.zh}（已寫入 {written}）"), even=False
-        )
+        job.progress(stage, _STAGES, message + Text(f" ({written} written)", f"（已寫入 {written}）"), even=False)
 
     tried: list[str] = []
     uv = find_uv()

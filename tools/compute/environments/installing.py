@@ -127,7 +127,7 @@ def run_all(commands: list[Command], tell: Callable[[int, Text], None]) -> str |
         with _running(command, environment, said) as process:
             while process.poll() is None:
                 latest = said[-1][:100] if said else ""
-                tell(stage, Text(f"{message.en}: {latest}", f"{message.zh}：{latest}") if latest else message)
+                tell(stage, message + Text(f": {latest}", f"：{latest}") if latest else message)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_POLL_SECONDS)
         if process.returncode:

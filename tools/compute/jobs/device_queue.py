@@ -272,7 +272,8 @@ def describe_place(place: Place) -> Text:
     """The place in words."""
     device = Text("the GPU", " GPU") if place.device == "gpu" else Text("the processor", "處理器")
     ahead = ", ".join(Path(folder).name for folder in place.ahead)
-    return Text(
-        f"waiting for {device.en}, number {place.position} in the queue, after {ahead}",
-        f"等待{device.zh}，排在第 {place.position} 位，前面是 {ahead}",
+    said = Text(
+        "waiting for {device}, number {position} in the queue, after {ahead}",
+        "等待{device}，排在第 {position} 位，前面是 {ahead}",
     )
+    return said.format(device=device, position=place.position, ahead=ahead)

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 
 from ....resources.answer import HIDDEN, JobAnswer, JobView, NextStep
-from ....resources.foundation.language import Text, several
+from ....resources.foundation.language import SENTENCES, Text, several
 from ....resources.job import ACTIVE_STATES, JobFolder, JobState, Progress, job_folders
 from ....resources.task import TaskFolder
 from ....resources.workspace import Workspace
@@ -120,15 +120,16 @@ def list_answer(
     running = next((line for state in reversed(ACTIVE_STATES) for line in page if line.state == state), None)
     if running:
         state = STATE_WORDS[running.state]
-        say = Text(f"Job {running.id} is {state.en}; wait for it.", f"工作 {running.id} {state.zh}，請等它完成。")
+        say = Text("Job {job} is {state}; wait for it.", "工作 {job} {state}，請等它完成。").format(
+            job=running.id, state=state
+        )
         step = NextStep(say=str(say), tool="job_status", arguments={"job_id": running.id})
     else:
         step = _ask_coach(task.name if task else None)
     message = Text(
         f"{several(len(found), 'job')}, {len(page)} shown.", f"共 {len(found)} 個工作，顯示 {len(page)} 個。"
     )
-    if still := rented_and_idle(found):
-        message = Text(f"{message.en} {still.en}", f"{message.zh}{still.zh}")
+    message = SENTENCES.join([message, rented_and_idle(found)])
     return JobStatus(message=str(message), next_step=step, jobs=page, total=len(found), next_offset=more)
 
 
@@ -198,13 +199,15 @@ def _describe_queued(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
     line = progress_line(view.progress)
     left = [JobEvents(JobFolder(Path(ahead))).progress().eta_seconds for ahead in view.place.ahead[:1]]
     soon = (
-        Text(f" The one at work has about {duration(left[0])} left.", f"正在執行的大約還要 {duration(left[0])}。")
+        Text(f"The one at work has about {duration(left[0])} left.", f"正在執行的大約還要 {duration(left[0])}。")
         if left and left[0]
-        else Text("", "")
+        else None
     )
-    message = Text(
-        f"Job {view.id} ({view.kind}) is queued: {line}.{soon.en}",
-        f"工作 {view.id}（{view.kind}）排隊中：{line}。{soon.zh}",
+    message = SENTENCES.join(
+        [
+            Text(f"Job {view.id} ({view.kind}) is queued: {line}.", f"工作 {view.id}（{view.kind}）排隊中：{line}。"),
+            soon,
+        ]
     )
     wait = _ask_again(left[0] if left else None)
     say = Text(

@@ -153,19 +153,9 @@ class Sky(LinkedMachine):
             found = program.require_program(name, self.infra)
             return [*leftovers.access(found, name, self), *leftovers.leftovers(Workspace(), found)]
         except MissingRequirement as error:
-            return [
-                CheckResult(
-                    "warning",
-                    Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
-                    error.fix,
-                )
-            ]
+            return [CheckResult("warning", Text(f"Machine {name}: ", f"機器 {name}：") + error.problem, error.fix)]
         except NlpSkillsError as error:
-            return [
-                CheckResult(
-                    "broken", Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"), error.fix
-                )
-            ]
+            return [CheckResult("broken", Text(f"Machine {name}: ", f"機器 {name}：") + error.problem, error.fix)]
 
     def _answer_with_offer(self, workspace: Workspace, name: str, known: Offer) -> SetUp:
         words = describe_offer(name, known)

@@ -149,11 +149,7 @@ class Ssh(LinkedMachine):
             MissingRequirement,
         ) as error:
             return [
-                CheckResult(
-                    "broken",
-                    Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
-                    _mend(name, error),
-                )
+                CheckResult("broken", Text(f"Machine {name}: ", f"機器 {name}：") + error.problem, _mend(name, error))
             ]
 
     def _check_results(self, name: str, remote: RemoteMachine) -> Iterator[CheckResult]:
@@ -190,9 +186,7 @@ class Ssh(LinkedMachine):
         try:
             remote.require_worker()
         except NlpSkillsError as error:
-            yield CheckResult(
-                "warning", Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"), error.fix
-            )
+            yield CheckResult("warning", Text(f"Machine {name}: ", f"機器 {name}：") + error.problem, error.fix)
             return
         yield CheckResult(
             "ok",
@@ -202,7 +196,7 @@ class Ssh(LinkedMachine):
             ),
         )
         for warning in hardware.warnings():
-            yield CheckResult("warning", Text(f"Machine {name}: {warning.en}", f"機器 {name}：{warning.zh}"))
+            yield CheckResult("warning", Text(f"Machine {name}: ", f"機器 {name}：") + warning)
 
 
 def _asks_to_install(name: str, remote: RemoteMachine, download: int, disk: int) -> SetUp:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ....resources import spending
 from ....resources.foundation.errors import BudgetError, Cancelled, MachineUnreachable, NlpSkillsError
-from ....resources.foundation.language import Text
+from ....resources.foundation.language import SENTENCES, Text
 from ....resources.spending import Cost
 from ....resources.task import TaskFolder
 
@@ -90,9 +90,14 @@ class Meter:
                 "The last checkpoint is kept.",
                 f"已停止：這個工作花了 {spent} {currency}，{self.task.name} 的預算不允許再花。最後的檢查點已保留。",
             ),
-            Text(
-                f"{more.en} After raising it, {again} carries on from the last checkpoint.",
-                f"{more.zh}提高之後，{again} 會從最後的檢查點接續。",
+            SENTENCES.join(
+                [
+                    more,
+                    Text(
+                        f"After raising it, {again} carries on from the last checkpoint.",
+                        f"提高之後，{again} 會從最後的檢查點接續。",
+                    ),
+                ]
             ),
             field="budget",
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ....resources.foundation.language import Text
+from ....resources.foundation.language import SENTENCES, Text
 from ....resources.job import JobFolder
 from ....resources.workspace import Workspace
 from ..jobs import job_control
@@ -46,12 +46,7 @@ def look(job: RunningJob, name: str, machine: Sky, may_install: bool) -> PriceFo
     keep(workspace, name, offer)
     left = [standing for standing in leftovers(workspace, program) if standing.state != "ok"]
     for standing in left:
-        job.warn(
-            Text(
-                f"{standing.says.en} {standing.mends.en if standing.mends else ''}",
-                f"{standing.says.zh}{standing.mends.zh if standing.mends else ''}",
-            )
-        )
+        job.warn(SENTENCES.join([standing.says, standing.mends]))
     return {
         "machine": name,
         "offer": offer.model_dump(mode="json", exclude={"settings"}),

@@ -120,9 +120,9 @@ def _other_pricing(name: str, machine: Sky, row: dict[str, str], price: float) -
     where = f"{row['INFRA']} {row['INSTANCE']}"
     return MachineError(
         Text(
-            f"{name} is to be rented {asked.en}, and SkyPilot offers {where} {offered.en} ({price} USD an hour).",
-            f"{name} 設定為{asked.zh}租用，但 SkyPilot 提供的是{offered.zh}的 {where}（每小時 {price} 美元）。",
-        ),
+            "{name} is to be rented {asked}, and SkyPilot offers {where} {offered} ({price} USD an hour).",
+            "{name} 設定為{asked}租用，但 SkyPilot 提供的是{offered}的 {where}（每小時 {price} 美元）。",
+        ).format(name=name, asked=asked, where=where, offered=offered, price=price),
         Text(
             f"Choose with set_up(what='machine', name={name!r}, settings={{'spot': …}}), or another infra.",
             f"請用 set_up(what='machine', name={name!r}, settings={{'spot': …}}) 選擇，或換 infra。",
