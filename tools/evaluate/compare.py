@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ...resources.version import VersionFolder
 from ..compute.jobs.running import RunningJob, run_job
 from ..data.benchmark import benchmark_names, frozen_benchmark
 from .deciding import Decision, Pair, is_tried_model
+from .measuring import take_each
 from .metric import Metric, answers_of, metrics_for
 from .significance import Difference, correct_difference, holm
 from .tried import predictor
@@ -57,9 +59,13 @@ def compare(a: VersionFolder, b: VersionFolder) -> Comparison:
         EvaluationError: they are one version, or have no benchmark in common.
     """
     pair = Pair(a, b)
-    decided, known = pair.decide(), metrics_for(pair.kind, [answer for model in pair.models[:2] for answer in model])
+    decided = pair.decide()
+    both = [answer for model in pair.models[:2] for answer in model]
+    taken = [take_each(pair.kind, both, pair.labels, partial(pair.scores.values, model=model))[0] for model in (0, 1)]
+    # An added metric that fails of one of them says nothing of the two.
+    known = {name: one for name, one in metrics_for(pair.kind).items() if all(name in figures for figures in taken)}
     differences = pair.scores.differences(known)
-    values = [_values(pair, known, model) for model in (0, 1)]
+    values = [_values(pair, known, figures) for figures in taken]
     needed, right = decided.needed, decided.right
     found = {
         "a": a.name,
@@ -97,12 +103,12 @@ def _changes(a: VersionFolder, b: VersionFolder) -> list[Change]:
     return [] if is_tried_model(a) or is_tried_model(b) else changes_between(a, b)
 
 
-def _values(pair: Pair, metrics: Mapping[str, Metric], model: int) -> dict[str, float]:
+def _values(pair: Pair, metrics: Mapping[str, Metric], figures: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """Each metric's value, per-class ones by `f1.label`."""
     values: dict[str, float] = {}
-    for kind, found in pair.scores.values(metrics, model).items():
-        names = [f"{kind}.{label}" for label in pair.labels] if metrics[kind].per_class else [kind]
-        values |= {name: round(value, 6) for name, value in zip(names, found, strict=True)}
+    for kind, metric in metrics.items():
+        names = [f"{kind}.{label}" for label in pair.labels] if metric.per_class else [kind]
+        values |= {name: round(value, 6) for name, value in zip(names, figures[kind], strict=True)}
     return values
 
 

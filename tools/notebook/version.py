@@ -70,8 +70,11 @@ class Version:
         Raises:
             NlpSkillsError: as `evaluation`.
         """
-        found = self.evaluation().metrics
-        return [MetricRow(name, figure.value, figure.low, figure.high) for name, figure in found.items()]
+        record = self.evaluation()
+        return [
+            *(MetricRow(name, figure.value, figure.low, figure.high) for name, figure in record.metrics.items()),
+            *(MetricRow(name, None, None, None) for name in record.not_measured),
+        ]
 
     def predictions(self) -> list[AnswerLine]:
         """Its answers to the benchmark, one row each (`text`, `gold`, `predicted`, `correct`, …), for `pandas.DataFrame`.

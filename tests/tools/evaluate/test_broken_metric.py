@@ -69,6 +69,11 @@ async def test_metrics_that_raise_or_give_no_number_are_named_and_all_others_sta
     assert record.metrics["fine"].value == record.metrics["accuracy"].value
     assert record.verdict.metric == "macro_f1" and record.verdict.met is False
     assert set(answer["job"]["result"]["not_measured"]) == set(BAD)
+    versions(task, tiny, parent="v1")
+    await call(task, "evaluate", task="news", version="v2")
+    compared = await call(task, "compare_versions", task="news", a="v1", b="v2")
+    metrics = compared["job"]["result"]["metrics"]
+    assert not set(BAD) & set(metrics) and {"fine", "macro_f1"} <= set(metrics)
     assert set(record.baselines["majority"].to_dict()) >= {"accuracy", "macro_f1", "fine"}
 
 
