@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.attacks.conftest import TASK, Attack, Network, Victim
-from tests.attacks.test_answers import excel
+from tests.attacks.test_answers_swelling import excel
 from tests.attacks.test_secrets import _write_unlabelled
 from tests.tools.data.misbehaving import as_json, as_page
 
