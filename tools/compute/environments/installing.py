@@ -152,8 +152,8 @@ def _running(command: list[str], environment: dict[str, str], said: list[str]) -
         )
     except OSError as error:
         raise JobError(
-            Text(
-                f"{command[0]} cannot be run: {reason_of(error).en}.", f"無法執行 {command[0]}：{reason_of(error).zh}。"
+            Text("{program} cannot be run: {reason}.", "無法執行 {program}：{reason}。").format(
+                program=command[0], reason=reason_of(error)
             ),
             Text("Call manage_job(action='resume') once it stands.", "排除後請呼叫 manage_job(action='resume')。"),
         ) from error

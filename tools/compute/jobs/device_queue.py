@@ -169,9 +169,8 @@ def _queue_ticket(job: RunningJob, request: DeviceRequest) -> Iterator[Path]:
     except OSError as error:
         raise WorkspaceError(
             Text(
-                f"The job queue {queue_folder()} cannot be written: {reason_of(error).en}.",
-                f"無法寫入排隊用的資料夾 {queue_folder()}：{reason_of(error).zh}。",
-            ),
+                "The job queue {folder} cannot be written: {reason}.", "無法寫入排隊用的資料夾 {folder}：{reason}。"
+            ).format(folder=queue_folder(), reason=reason_of(error)),
             Text(
                 f"Set {FOLDER_VARIABLE} to a folder you own, then call manage_job(action='resume').",
                 f"請把 {FOLDER_VARIABLE} 設成你有權限的資料夾，再呼叫 manage_job(action='resume')。",

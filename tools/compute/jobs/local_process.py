@@ -129,9 +129,8 @@ def _write_if_absent(path: Path, record: Mapping[str, Any]) -> None:
 
 def _not_started(folder: JobFolder, spec: JobSpec, error: OSError) -> NlpSkillsError:
     described = MissingRequirement(
-        Text(
-            f"The job could not be started with {spec.python}: {reason_of(error).en}.",
-            f"無法用 {spec.python} 啟動工作：{reason_of(error).zh}。",
+        Text("The job could not be started with {python}: {reason}.", "無法用 {python} 啟動工作：{reason}。").format(
+            python=spec.python, reason=reason_of(error)
         ),
         Text(
             "If the worker environment was removed, build it again with set_up(what='environment').",

@@ -159,9 +159,8 @@ def _still_running(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
     wait = _ask_again(view.progress.eta_seconds)
     line = progress_line(view.progress)
     state = STATE_WORDS[view.state]
-    message = Text(
-        f"Job {view.id} ({view.kind}) is {state.en}{f': {line}' if line else '.'}",
-        f"工作 {view.id}（{view.kind}）{state.zh}{f'：{line}' if line else '。'}",
+    message = Text("Job {id} ({kind}) is {state}{so_far}", "工作 {id}（{kind}）{state}{so_far}").format(
+        id=view.id, kind=view.kind, state=state, so_far=Text(f": {line}", f"：{line}") if line else Text(".", "。")
     )
     say = Text(
         f"It goes on by itself, even if this window closes. Ask again in {wait} seconds; "
@@ -178,9 +177,11 @@ def _unreachable(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
     if cut is None:  # it answers again by now
         return _still_running(folder, view)
     said = cut_in_words(cut)
-    message = Text(
-        f"Job {view.id} ({view.kind}): {said.en}.{f' Last seen: {line}.' if line else ''}",
-        f"工作 {view.id}（{view.kind}）：{said.zh}。{f'中斷前的進度：{line}。' if line else ''}",
+    message = Text("Job {id} ({kind}): {said}.{last_seen}", "工作 {id}（{kind}）：{said}。{last_seen}").format(
+        id=view.id,
+        kind=view.kind,
+        said=said,
+        last_seen=Text(f" Last seen: {line}.", f"中斷前的進度：{line}。") if line else "",
     )
     say = Text(
         f"Ask again in 60 seconds. If {cut.machine} is off or its network is down, fix that: until {cut.until} it is tried "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -219,10 +219,10 @@ def _asks_to_install(name: str, remote: RemoteMachine, download: int, disk: int)
     return asks(plan, words, "machine", name)
 
 
-def _mend(name: str, error: Any) -> Text:
+def _mend(name: str, error: NlpSkillsError) -> Text:
     if isinstance(error, UnknownHostKey):
         return Text(
             f"In the client, ask for set_up(what='machine', name={name!r}).",
             f"請在用戶端要求執行 set_up(what='machine', name={name!r})。",
         )
-    return Text(error.fix.en, error.fix.zh)
+    return error.fix

@@ -244,8 +244,8 @@ def describe_offer(name: str, known: Offer) -> Text:
         else Text("on demand", "隨選價格")
     )
     return Text(
-        f"{name}: SkyPilot would rent {known.format_offer()} for {price} USD an hour ({kind.en}; as of {known.seen}). Nothing is "
-        "rented before a training is confirmed.",
-        f"{name}：SkyPilot 會租用 {known.format_offer()}，每小時 {price} 美元（{kind.zh}；{known.seen} 查得）。"
+        "{name}: SkyPilot would rent {offered} for {price} USD an hour ({kind}; as of {seen}). "
+        "Nothing is rented before a training is confirmed.",
+        "{name}：SkyPilot 會租用 {offered}，每小時 {price} 美元（{kind}；{seen} 查得）。"
         "在你確認訓練之前，不會租用任何東西。",
-    )
+    ).format(name=name, offered=known.format_offer(), price=price, kind=kind, seen=known.seen)

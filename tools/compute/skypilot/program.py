@@ -90,9 +90,8 @@ class Program:
                 raise _silent(arguments[0]) from error
             except OSError as error:
                 raise MachineError(
-                    Text(
-                        f"{self.command[0]} cannot be started: {reason_of(error).en}.",
-                        f"無法啟動 {self.command[0]}：{reason_of(error).zh}。",
+                    Text("{program} cannot be started: {reason}.", "無法啟動 {program}：{reason}。").format(
+                        program=self.command[0], reason=reason_of(error)
                     ),
                     Text(
                         "Install SkyPilot again with set_up(what='machine', name=…, confirm=True).",

@@ -195,9 +195,8 @@ class Rental(Lease):
                 )
             )
             remote_job.job.warn(
-                Text(
-                    f"{self.name} stays rented ({self.host}); {ends.en}.",
-                    f"{self.name} 仍在租用（{self.host}）；{ends.zh}。",
+                Text("{name} stays rented ({host}); {ends}.", "{name} 仍在租用（{host}）；{ends}。").format(
+                    name=self.name, host=self.host, ends=ends
                 )
             )
             return
