@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from nlp_skills.resources.browsing.listing import list_tasks, task_row
-from nlp_skills.resources.foundation.files import write_json, write_yaml
+from nlp_skills.resources.foundation.files import read_json, write_json, write_yaml
 from nlp_skills.resources.promotion import Current, save_current
 from nlp_skills.resources.score import best_version, lower_is_better
 from nlp_skills.resources.task import TaskFolder
@@ -88,6 +88,19 @@ def test_the_best_version_is_chosen_on_the_newest_benchmark_only(
     best = best_version(task)
     assert best is not None and best[:2] == ("v2", 0.81)
     assert task_row(task).versions == 4
+
+
+def test_a_result_that_was_changed_into_something_else_is_told_and_never_ranked(
+    make_task: MakeTask, make_version: MakeVersion
+) -> None:
+    task = make_task("reviews")
+    make_version(task, 0.9)
+    file = make_version(task, 0.8).results_file
+    content = read_json(file)
+    content["evaluations"][0]["metrics"]["macro_f1"]["value"] = "high"
+    write_json(file, content)
+    row = task_row(task)
+    assert row.best_score is None and row.problem is not None and "macro_f1" in row.problem
 
 
 def test_a_row_holds_the_best_score_in_the_tasks_own_metric_against_its_goal(
