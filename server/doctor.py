@@ -24,7 +24,8 @@ from ..resources.workspace import Workspace
 from ..tools.compute.hardware import Machine, describe_machine
 from ..tools.compute.jobs.device_queue import jobs_ahead
 from ..tools.compute.machine import LOCAL, State
-from ..tools.compute.named_machines import named_machine, named_machines
+from ..tools.compute.machines_file import named_machines
+from ..tools.compute.named_machines import named_machine
 from ..tools.compute.worker import WORKER_VARIABLE
 from . import abilities
 from .added_kinds import added_kinds

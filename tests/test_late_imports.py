@@ -60,7 +60,7 @@ LATE = {
     "prompts/flows.py": START,
     "tools/*/tool.py": START,
     "tools/notebook/*.py": "`import nlp_skills` in a notebook is light; each verb loads its own",
-    "tools/compute/named_machines.py": START,
+    "tools/compute/machines_file.py": START,
     "tools/tasks/reading_answer.py": START,
     "tools/tasks/task_answer.py": START,
     "tools/tasks/update.py": SELDOM,

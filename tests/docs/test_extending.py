@@ -27,7 +27,8 @@ from nlp_skills.server.access_command import allow_script
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
 from nlp_skills.tools.compute.jobs import local_process
-from nlp_skills.tools.compute.named_machines import keep_machine, make_machine
+from nlp_skills.tools.compute.machines_file import keep_machine
+from nlp_skills.tools.compute.named_machines import make_machine
 from nlp_skills.tools.data.task_kind import _told_apart
 from nlp_skills.tools.tasks.project import generate
 from tests.docs.extending import files_of, install_example

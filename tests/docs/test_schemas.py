@@ -18,7 +18,7 @@ from nlp_skills.resources.schemas.kinds import as_text
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.machines.ssh import Ssh
-from nlp_skills.tools.compute.named_machines import keep_machine
+from nlp_skills.tools.compute.machines_file import keep_machine
 from nlp_skills.tools.tasks.project import fill_project
 from nlp_skills.tools.tasks.schemas import schemas
 from nlp_skills.tools.train.method import make_method

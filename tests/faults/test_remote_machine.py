@@ -21,7 +21,7 @@ from nlp_skills.tools.compute.environments.environment import sizes_of
 from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.compute.jobs.view import job_answer
 from nlp_skills.tools.compute.machines.ssh import Ssh
-from nlp_skills.tools.compute.named_machines import keep_machine
+from nlp_skills.tools.compute.machines_file import keep_machine
 from nlp_skills.tools.compute.remote import remote_environment
 from tests.tools.compute.conftest import task as task
 from tests.tools.compute.conftest import workspace as workspace

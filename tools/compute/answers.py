@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from ...resources.answer import Answer, JobView, NextStep
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ...resources.job import JobState, Progress
 
@@ -16,7 +17,7 @@ What = Literal["environment", "base_model", "machine"]
 class SetUp(Answer):
     """What `set_up` found or did: the plan waits for a yes, `job` is under way, `path` already exists."""
 
-    plan: dict[str, Any] = Field(default_factory=dict)
+    plan: JsonObject = Field(default_factory=dict)  # what it takes, as each thing or kind of machine tells it
     job: JobView | None = None
     path: str | None = None
 
@@ -42,7 +43,7 @@ class JobStatus(Answer):
     next_offset: int | None = None
 
 
-def asks(plan: dict[str, Any], words: Text, what: What, name: str | None) -> SetUp:
+def asks(plan: JsonObject, words: Text, what: What, name: str | None) -> SetUp:
     """The plan, to be agreed to."""
     say = Text(
         "Tell the person the size and the licence or place, and call again with confirm=true after their yes.",

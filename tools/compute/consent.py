@@ -16,7 +16,8 @@ from .environments.base_model import cached_model, check_causal_model
 from .hardware import describe_machine
 from .jobs import job_control
 from .jobs.words import size
-from .named_machines import machine_kinds, make_machine, named_machine, named_machines
+from .machines_file import named_machines
+from .named_machines import machine_kinds, make_machine, named_machine
 from .worker import built_worker, find_worker, worker_python
 
 

@@ -22,7 +22,7 @@ from nlp_skills.tools.compute.cancel import cancel_job
 from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.compute.jobs.events import JobEvents
 from nlp_skills.tools.compute.machines.ssh import Ssh
-from nlp_skills.tools.compute.named_machines import keep_machine
+from nlp_skills.tools.compute.machines_file import keep_machine
 from nlp_skills.tools.compute.remote.job_files import send_file
 from nlp_skills.tools.compute.remote.remote_job import RemoteJob
 from tests.tools.compute.remote_task import FAR_WORK

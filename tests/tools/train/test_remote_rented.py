@@ -25,7 +25,8 @@ from nlp_skills.tools.compute.jobs.rented import Record
 from nlp_skills.tools.compute.jobs.view import list_answer
 from nlp_skills.tools.compute.machines.sky import Sky
 from nlp_skills.tools.compute.machines.ssh import Ssh
-from nlp_skills.tools.compute.named_machines import keep_machine, named_machine
+from nlp_skills.tools.compute.machines_file import keep_machine
+from nlp_skills.tools.compute.named_machines import named_machine
 from nlp_skills.tools.compute.skypilot import offer
 from nlp_skills.tools.train.checkpoints import sealed_checkpoints
 from nlp_skills.tools.train.planning import plan_training

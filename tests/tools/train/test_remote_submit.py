@@ -29,7 +29,7 @@ from nlp_skills.tools.compute.cancel import cancel_job
 from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.compute.jobs.events import JobEvents
 from nlp_skills.tools.compute.machines.ssh import Ssh
-from nlp_skills.tools.compute.named_machines import keep_machine
+from nlp_skills.tools.compute.machines_file import keep_machine
 from nlp_skills.tools.train.planning import plan_training
 from nlp_skills.tools.train.remote_submit import submit_remote
 from tests.tools.compute.sshd import HOME, Proxy, left_running

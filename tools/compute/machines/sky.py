@@ -16,7 +16,7 @@ from ....resources.workspace import Workspace
 from ..answers import SetUp, asks
 from ..jobs.words import size
 from ..machine import CheckResult, LinkedMachine, Prospect
-from ..named_machines import keep_machine
+from ..machines_file import keep_machine
 from ..remote.lease import Lease, Meter
 from ..skypilot import leftovers, looking, offer, program
 from ..skypilot.offer import describe_offer

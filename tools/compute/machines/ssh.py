@@ -20,7 +20,7 @@ from ....resources.workspace import Workspace
 from ..answers import SetUp, asks, stands
 from ..jobs.words import size
 from ..machine import CheckResult, LinkedMachine, Prospect
-from ..named_machines import keep_machine
+from ..machines_file import keep_machine
 from ..remote.host_keys import ChangedHostKey, UnknownHostKey
 from ..remote.lease import Lease, Meter
 from ..remote.link import Link

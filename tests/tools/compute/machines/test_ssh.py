@@ -23,7 +23,8 @@ from nlp_skills.server.cli import main as command_line
 from nlp_skills.server.settings import Settings
 from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.compute.machines.ssh import Ssh
-from nlp_skills.tools.compute.named_machines import keep_machine, named_machine
+from nlp_skills.tools.compute.machines_file import keep_machine
+from nlp_skills.tools.compute.named_machines import named_machine
 from nlp_skills.tools.compute.remote import remote_environment
 from nlp_skills.tools.compute.remote.remote import environment_key
 from tests.tools.compute.sshd import ACCOUNT, Proxy, Sshd, left_running

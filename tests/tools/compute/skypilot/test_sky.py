@@ -21,7 +21,8 @@ from nlp_skills.tools.compute.consent import set_up_machine
 from nlp_skills.tools.compute.jobs import job_control
 from nlp_skills.tools.compute.jobs.rented import GIVE_BACK, Record
 from nlp_skills.tools.compute.machines.sky import Sky
-from nlp_skills.tools.compute.named_machines import keep_machine, make_machine, named_machine
+from nlp_skills.tools.compute.machines_file import keep_machine
+from nlp_skills.tools.compute.named_machines import make_machine, named_machine
 from nlp_skills.tools.compute.skypilot import offer, task_file
 from nlp_skills.tools.compute.skypilot.leftovers import cluster_name
 from nlp_skills.tools.compute.skypilot.program import find_program
