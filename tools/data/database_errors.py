@@ -128,7 +128,9 @@ def describe_database_error(error: BaseException, where: str, field: str, shown:
         ),
         (
             OSError,
-            Text(f"{where} cannot be reached: {reason.en}.", f"無法連上 {where}：{reason.zh}。"),
+            Text("{where} cannot be reached: {reason}.", "無法連上 {where}：{reason}。").format(
+                where=where, reason=reason
+            ),
             Text(
                 "Check that the server runs, and host, port and firewall.",
                 "請確認伺服器已啟動，並檢查主機、連接埠與防火牆。",

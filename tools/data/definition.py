@@ -171,7 +171,7 @@ def add_rotation_notice(moved: list[str]) -> Iterator[None]:
         yield
     except NlpSkillsError as error:
         if notice := rotate_notice(moved):
-            error.fix = Text(f"{error.fix.en} {notice.en}", f"{error.fix.zh}{notice.zh}")
+            error.fix = Text("{fix} {notice}", "{fix}{notice}").format(fix=error.fix, notice=notice)
         raise
 
 

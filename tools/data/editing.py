@@ -54,7 +54,9 @@ def _parse_line(line: bytes, file: Path, number: int) -> Row:
 
 def _unreadable(file: Path, number: int, what: Text) -> DataError:
     return DataError(
-        Text(f"Line {number} of {file} {what.en}.", f"{file} 第 {number} 行{what.zh}。"),
+        Text("Line {number} of {file} {what}.", "{file} 第 {number} 行{what}。").format(
+            number=number, file=file, what=what
+        ),
         Text(
             'Each line is one row such as {"text": "…", "label": "…"}. Correct the line; nothing was overwritten.',
             '每一行是一列，例如 {"text": "…", "label": "…"}。請修正該行；沒有任何內容被覆寫。',
@@ -74,7 +76,9 @@ def _canonical(row: Row, file: Path, line: int) -> Row:
         identity = kind.id_of(fields)
     except Unfit as unfit:
         if problem := kind.problems.get(unfit.code):
-            raise _unreadable(file, line, Text(f"cannot be used: {problem.en}", f"不能使用：{problem.zh}")) from unfit
+            raise _unreadable(
+                file, line, Text("cannot be used: {problem}", "不能使用：{problem}").format(problem=problem)
+            ) from unfit
         fields = {name: as_text(row.get(name)) for name in (*kind.roles, *(n for n in kind.optional if row.get(n)))}
         identity = row_id(as_text(row.get("text")), as_text(row.get("entity")))
     rest = {key: value for key, value in row.items() if key not in (*fields, "id", "line")}

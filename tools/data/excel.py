@@ -117,7 +117,7 @@ def _sheet(workbook: Any, name: str | None, path: Path, field: str, note: Note, 
             sheets = all_as_data(workbook.sheetnames[:20])
             raise DataSourceError(
                 Text(f"{path} has no sheet {name[:60]!r}.", f"{path} 沒有名為「{name[:60]}」的工作表。"),
-                Text(f"Its sheets are: {sheets.en}.", f"現有工作表：{sheets.zh}。"),
+                Text("Its sheets are: {sheets}.", "現有工作表：{sheets}。").format(sheets=sheets),
                 field=f"{field}.sheet",
             )
         return workbook[name]
@@ -142,9 +142,9 @@ def _sheet(workbook: Any, name: str | None, path: Path, field: str, note: Note, 
         names = all_as_data([one.title for one in rest[:10]])
         note(
             Text(
-                f"Sheet {read.en} is read; the workbook also has {names.en} (sheet: … names another).",
-                f"讀取的是工作表{read.zh}；活頁簿裡還有：{names.zh}（可用 sheet 指定）。",
-            )
+                "Sheet {read} is read; the workbook also has {names} (sheet: … names another).",
+                "讀取的是工作表{read}；活頁簿裡還有：{names}（可用 sheet 指定）。",
+            ).format(read=read, names=names)
         )
     return chosen
 
@@ -342,7 +342,9 @@ def _too_many_rows(path: Path, field: str) -> DataError:
 
 def _too_much(path: Path, what: Text, field: str) -> DataError:
     return DataError(
-        Text(f"{path} {what.en}; it cannot be read as it is.", f"{path} {what.zh}，無法直接讀取。"),
+        Text("{path} {what}; it cannot be read as it is.", "{path} {what}，無法直接讀取。").format(
+            path=path, what=what
+        ),
         Text(
             "Open it in Excel, or the program it comes from, and save the sheet as 'CSV UTF-8'.",
             "請用 Excel 或產生它的程式開啟，另存成「CSV UTF-8」。",

@@ -250,7 +250,7 @@ def _line(text: str, row: int, number: int) -> bytes:
 def no_rows(task: TaskFolder, source: SourceKind, number: int) -> DataError:
     origin = as_data(source.origin(task.root), 300)
     return DataError(
-        Text(f"{origin.en} has no rows.", f"{origin.zh}沒有任何資料列。"),
+        Text("{origin} has no rows.", "{origin}沒有任何資料列。").format(origin=origin),
         Text("Check the file or the query; the earlier data is untouched.", "請檢查檔案或查詢；先前的資料沒有變動。"),
         field=f"sources[{number}]",
     )

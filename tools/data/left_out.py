@@ -114,9 +114,9 @@ class LeftOut:
                 "rows_left_out",
                 self.count,
                 Text(
-                    f"{said.en} That is more than quality.max_left_out ({most:.0%}) allows, so nothing was changed.",
-                    f"{said.zh}超過 quality.max_left_out 允許的 {most:.0%}，因此沒有更動任何內容。",
-                ),
+                    "{said} That is more than quality.max_left_out ({most:.0%}) allows, so nothing was changed.",
+                    "{said}超過 quality.max_left_out 允許的 {most:.0%}，因此沒有更動任何內容。",
+                ).format(said=said, most=most),
             )
         ]
 
@@ -152,7 +152,9 @@ class LeftOut:
         """`48 have no label (rows 3–50)`."""
         rows, count = self._rows(number, records), len(records)
         if gone := self._describe_missing_column(number, reason, records):
-            return Text(f"{count:,} {gone.en} ({rows.en})", f"{count:,} 列{gone.zh}（{rows.zh}）")
+            return Text("{count:,} {gone} ({rows})", "{count:,} 列{gone}（{rows}）").format(
+                count=count, gone=gone, rows=rows
+            )
         why = self._why(reason)
         if reason in task_kind(self.task.type).problems:
             return Text(
@@ -167,7 +169,7 @@ class LeftOut:
         if problem := task_kind(self.task.type).problems.get(reason):
             return problem
         title = role_title(reason)
-        return Text(f"no {title.en}", f"沒有{title.zh}")
+        return Text("no {title}", "沒有{title}").format(title=title)
 
     def _describe_remedy(self, number: int, reason: str, records: Sequence[int]) -> Text:
         if self._describe_missing_column(number, reason, records):
@@ -185,9 +187,9 @@ class LeftOut:
             )
         [name], way_out = shown_columns([column], self.task), unlabelled_way_out([reason])
         return Text(
-            f"Fill in the column {name} there, or delete what is no data (totals, notes), and prepare again.{way_out.en}",
-            f"請補上這些列的「{name}」欄（合計、備註之類不是資料的列請刪除），再準備一次。{way_out.zh}",
-        )
+            "Fill in the column {name} there, or delete what is no data (totals, notes), and prepare again.{way_out}",
+            "請補上這些列的「{name}」欄（合計、備註之類不是資料的列請刪除），再準備一次。{way_out}",
+        ).format(name=name, way_out=way_out)
 
     def _describe_missing_column(self, number: int, reason: str, records: Sequence[int]) -> Text | None:
         """What to say of records that lack the whole column, which others have."""
@@ -213,7 +215,7 @@ class LeftOut:
         new = shown_columns([name for name in instead if name not in sound], self.task)[:_RUNS_NAMED]
         [name] = shown_columns([column], self.task)
         there = Text(f", but {', '.join(new)} instead", f"，改成了 {'、'.join(new)}") if new else Text("", "")
-        return Text(f"have no column {name}{there.en}", f"沒有「{name}」欄{there.zh}")
+        return Text("have no column {name}{there}", "沒有「{name}」欄{there}").format(name=name, there=there)
 
     def _rows(self, number: int, records: Sequence[int]) -> Text:
         return rows_in_words(

@@ -27,7 +27,7 @@ def near_findings(placed: Placed, tick: Tick = lambda: None) -> list[Finding]:
             finding(
                 "near_duplicates_not_checked",
                 len(placed),
-                Text(f"{error.problem.en} {error.fix.en}", f"{error.problem.zh}{error.fix.zh}"),
+                Text("{problem} {fix}", "{problem}{fix}").format(problem=error.problem, fix=error.fix),
             )
         ]
     groups = [[placed[number] for number in group] for group in numbers]

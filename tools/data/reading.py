@@ -229,7 +229,9 @@ def _object(value: Any, path: Path, number: int, field: str, unit: Text = _LINE)
 def broken_file_error(path: Path, number: int, what: Text, fix: Text, field: str, unit: Text = _LINE) -> DataError:
     """The error of a file that is broken at a line or element."""
     return DataError(
-        Text(f"{unit.en} {number} of {path} {what.en}.", f"{path} 第 {number} {unit.zh}{what.zh}。"),
+        Text("{unit} {number} of {path} {what}.", "{path} 第 {number} {unit}{what}。").format(
+            unit=unit, number=number, path=path, what=what
+        ),
         fix,
         field=f"{field}.path",
         details={"line": number},

@@ -96,7 +96,7 @@ def regenerate(
                 result = run_stages(request)
     if notice := rotate_notice(moved):
         said = Text(**result["message"])
-        result["message"] = Text(f"{said.en}\n{notice.en}", f"{said.zh}\n{notice.zh}")._asdict()
+        result["message"] = Text("{said}\n{notice}", "{said}\n{notice}").format(said=said, notice=notice)._asdict()
     return result
 
 

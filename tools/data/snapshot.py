@@ -159,10 +159,7 @@ def validation_error(task: TaskFolder, report: ValidationReport, place: Text | N
     )
     mend, pairs = _MEND.get(first.code, _MEND_ROWS), _describe_meant_labels(task, report)
     return DataError(
-        Text(
-            f"{f'{place.en}: ' if place else ''}{first.text.en}{also.en}{example.en}",
-            f"{f'{place.zh}：' if place else ''}{first.text.zh}{also.zh}{example.zh}",
-        ),
+        (Text("{place}: ", "{place}：").format(place=place) if place else Text("", "")) + first.text + also + example,
         Text(
             f"{listed.en}{mend.en.format(path=path, pairs=pairs or _OLD_NEW.en)}{accept.en.format(code=first.code)}",
             f"{listed.zh}{mend.zh.format(path=path, pairs=pairs or _OLD_NEW.zh)}{accept.zh.format(code=first.code)}",

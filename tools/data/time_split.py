@@ -115,7 +115,7 @@ def _no_times(policy: SplitPolicy, groups: Mapping[str, Sequence[Row]], found: i
             else Text("", "")
         )
         fix = Text(
-            f"{why.en}Write dates with the year first: 2026-01-03 or 2026/1/3.",
-            f"{why.zh}日期請把年寫在最前面：2026-01-03 或 2026/1/3。",
-        )
+            "{why}Write dates with the year first: 2026-01-03 or 2026/1/3.",
+            "{why}日期請把年寫在最前面：2026-01-03 或 2026/1/3。",
+        ).format(why=why)
     return DataSourceError(problem, fix, field="split.time")

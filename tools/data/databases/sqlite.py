@@ -113,9 +113,8 @@ def _not_utf8(connection: sqlite3.Connection, file: Path, query: Query) -> DataS
     where = Text(f"The texts in column {names} of {file} are not UTF-8", f"{file} 的「{names}」欄不是 UTF-8")
     if query.encoding:
         return DataSourceError(
-            Text(
-                f"{where.en}, and not all of them are {query.encoding} either.",
-                f"{where.zh}，也不全是 {query.encoding}。",
+            Text("{where}, and not all of them are {encoding} either.", "{where}，也不全是 {encoding}。").format(
+                where=where, encoding=query.encoding
             ),
             Text(
                 "Name another encoding, or leave it out to see what they look like.",
@@ -125,7 +124,7 @@ def _not_utf8(connection: sqlite3.Connection, file: Path, query: Query) -> DataS
         )
     likely, first = likely_encodings(odd), possible(odd)[0]
     return DataSourceError(
-        Text(f"{where.en}; they look like {likely.en}.", f"{where.zh}，看起來是 {likely.zh}。"),
+        Text("{where}; they look like {likely}.", "{where}，看起來是 {likely}。").format(where=where, likely=likely),
         Text(
             f"If that is right, set encoding: {first} on the source, and look at the preview with the person; or have the "
             "database's texts converted to UTF-8.",

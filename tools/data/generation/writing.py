@@ -218,7 +218,7 @@ class Writing:
         """What was rejected of a label, and why; empty where nothing was."""
         found = self._rejected_by_label.get(label)
         said = self._in_words(found) if found else Text("", "")
-        return Text(f", rejected: {said.en}", f"，剔除：{said.zh}") if found else said
+        return Text(", rejected: {said}", "，剔除：{said}").format(said=said) if found else said
 
     def reasons(self) -> Text:
         """Why rows were rejected, the commonest first."""

@@ -192,9 +192,9 @@ class LlmGeneratedSource(SourceKind):
             if self.api_key is not None:
                 raise
             error.fix = Text(
-                f"{error.fix.en} Or name a local endpoint as base_url; or let the model in this chat write the rows.",
-                f"{error.fix.zh}也可以把 base_url 設為本機端點，或請這個對話的模型寫。",
-            )
+                "{fix} Or name a local endpoint as base_url; or let the model in this chat write the rows.",
+                "{fix}也可以把 base_url 設為本機端點，或請這個對話的模型寫。",
+            ).format(fix=error.fix)
             raise
 
     def _of_label(self, run: Writing, task: Task, label: str, wanted: int, checks: RowChecks) -> Iterator[list[Record]]:
@@ -218,9 +218,9 @@ class LlmGeneratedSource(SourceKind):
         of = Text(f" for {label}", f"寫「{label}」時") if label else Text("", "")
         raise DataSourceError(
             Text(
-                f"{self.model} gave {USELESS_IN_A_ROW} answers in a row without a usable row{of.en} ({run.reasons().en}).",
-                f"{self.model} {of.zh}連續 {USELESS_IN_A_ROW} 次回答都沒有可用的資料（{run.reasons().zh}）。",
-            ),
+                "{model} gave {useless_in_a_row} answers in a row without a usable row{of} ({reasons}).",
+                "{model} {of}連續 {useless_in_a_row} 次回答都沒有可用的資料（{reasons}）。",
+            ).format(model=self.model, useless_in_a_row=USELESS_IN_A_ROW, of=of, reasons=run.reasons()),
             Text(
                 "Say in prompt_template what a row looks like, or use a larger model; the answers are in "
                 "data/generation.",

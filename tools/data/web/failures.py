@@ -47,9 +47,9 @@ class Failure(Exception):
                 Outage(
                     Text(f"{where} did not answer in time.", f"{where} 沒有在時限內回應。"),
                     Text(
-                        f"Try again later, or ask for less at once; {_UNTOUCHED.en}.",
-                        f"請稍後再試，或一次要少一點；{_UNTOUCHED.zh}。",
-                    ),
+                        "Try again later, or ask for less at once; {untouched}.",
+                        "請稍後再試，或一次要少一點；{untouched}。",
+                    ).format(untouched=_UNTOUCHED),
                     field=field,
                 )
             )
@@ -91,7 +91,9 @@ class Failure(Exception):
         return cls(
             Outage(
                 Text(f"{where} broke the connection in the middle of an answer.", f"{where} 在回應途中斷線。"),
-                Text(f"Call the same tool again; {_UNTOUCHED.en}.", f"請再呼叫同一個工具；{_UNTOUCHED.zh}。"),
+                Text("Call the same tool again; {untouched}.", "請再呼叫同一個工具；{untouched}。").format(
+                    untouched=_UNTOUCHED
+                ),
                 field=field,
             )
         )
@@ -127,12 +129,12 @@ def status_error(answer: Answer, where: str, field: str) -> DataSourceError:
             f"{where} keeps saying that it is asked too often (429).", f"{where} 一直回應請求太頻繁（429）。"
         )
         fix = Text(
-            f"Set a lower requests_per_second or try later; {_UNTOUCHED.en}.",
-            f"請調低 requests_per_second，或稍後再試；{_UNTOUCHED.zh}。",
-        )
+            "Set a lower requests_per_second or try later; {untouched}.",
+            "請調低 requests_per_second，或稍後再試；{untouched}。",
+        ).format(untouched=_UNTOUCHED)
     elif status >= 500:
         problem = Text(f"{where} keeps failing ({status}).", f"{where} 持續發生錯誤（{status}）。")
-        fix = Text(f"Try again later; {_UNTOUCHED.en}.", f"請稍後再試；{_UNTOUCHED.zh}。")
+        fix = Text("Try again later; {untouched}.", "請稍後再試；{untouched}。").format(untouched=_UNTOUCHED)
     else:
         problem = Text(f"{where} does not accept the request ({status}).", f"{where} 不接受這個請求（{status}）。")
         fix = Text(
@@ -153,9 +155,9 @@ def asked_to_wait(error: DataSourceError, seconds: float) -> DataSourceError:
     return type(error)(
         error.problem,
         Text(
-            f"It asks to be left alone until {hour}: call the same tool again then; {_UNTOUCHED.en}.",
-            f"對方要求 {hour} 之後再試：請到時再呼叫同一個工具；{_UNTOUCHED.zh}。",
-        ),
+            "It asks to be left alone until {hour}: call the same tool again then; {untouched}.",
+            "對方要求 {hour} 之後再試：請到時再呼叫同一個工具；{untouched}。",
+        ).format(hour=hour, untouched=_UNTOUCHED),
         field=error.field,
         details={**error.details, "again": then.isoformat(timespec="minutes")},
     )

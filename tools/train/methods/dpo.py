@@ -100,11 +100,11 @@ class Dpo(Method):
         return ComputeCost(answers=2, forward=1)
 
     def describe_settings(self, rows: int) -> Text:
-        times = "once" if self.epochs == 1 else f"{self.epochs} times"
+        times = Text("once" if self.epochs == 1 else f"{self.epochs} times", f"{self.epochs} 輪")
         return Text(
-            f"preferences (dpo, beta {self.beta:g}), {{what}}, {rows} pairs {times} at learning rate {self.learning_rate:g}",
-            f"偏好訓練（dpo，beta {self.beta:g}）、{{what}}，{rows} 組配對訓練 {self.epochs} 輪，學習率 {self.learning_rate:g}",
-        ).format(what=self.describe_method())
+            "preferences (dpo, beta {beta:g}), {what}, {rows} pairs {times} at learning rate {rate:g}",
+            "偏好訓練（dpo，beta {beta:g}）、{what}，{rows} 組配對訓練 {times}，學習率 {rate:g}",
+        ).format(beta=self.beta, what=self.describe_method(), rows=rows, times=times, rate=self.learning_rate)
 
     @classmethod
     def describe_scores(cls, training: TrainingFigures) -> Text:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from ....resources.foundation.errors import TrainingError
-from ....resources.foundation.language import Text, several
+from ....resources.foundation.language import Text, number_of, several
 from ....resources.model_info import TrainingFigures
 from ....resources.task import Task, TaskType
 from ...data.control_tokens import plain_messages, tokens_of
@@ -152,13 +152,18 @@ class Grpo(Method):
         )
 
     def describe_settings(self, rows: int) -> Text:
-        times = "once" if self.epochs == 1 else f"{self.epochs} times"
+        times = Text("once" if self.epochs == 1 else f"{self.epochs} times", f"{self.epochs} 輪")
         return Text(
-            f"rewards (grpo: {{rewards}}), {{what}}, {several(rows, 'question')} {times}, {self.num_generations} answers each, "
-            f"at learning rate {self.learning_rate:g}",
-            f"獎勵訓練（grpo：{{rewards}}）、{{what}}，{rows} 個問題訓練 {self.epochs} 輪、每題 {self.num_generations} 個回答，"
-            f"學習率 {self.learning_rate:g}",
-        ).format(rewards=", ".join(self.rewards or []), what=self.describe_method())
+            "rewards (grpo: {rewards}), {what}, {questions} {times}, {answers} answers each, at learning rate {rate:g}",
+            "獎勵訓練（grpo：{rewards}）、{what}，{questions} 個問題訓練 {times}、每題 {answers} 個回答，學習率 {rate:g}",
+        ).format(
+            rewards=", ".join(self.rewards or []),
+            what=self.describe_method(),
+            questions=number_of(rows, "question"),
+            times=times,
+            answers=self.num_generations,
+            rate=self.learning_rate,
+        )
 
     @classmethod
     def describe_scores(cls, training: TrainingFigures) -> Text:

@@ -146,9 +146,9 @@ class Sft(Method):
             else Text(f"{exact or 0:.0%} answered exactly", f"完全答對 {exact or 0:.0%}")
         )
         return Text(
-            f"On the validation rows: {{share}}, loss {loss:.3f} (step {step}).",
-            f"驗證資料：{{share}}、損失 {loss:.3f}（第 {step} 步）。",
-        ).format(share=share)
+            "On the validation rows: {share}, loss {loss:.3f} (step {step}).",
+            "驗證資料：{share}、損失 {loss:.3f}（第 {step} 步）。",
+        ).format(share=share, loss=loss, step=step)
 
     @classmethod
     def default_learning_rate(cls, lora: bool, tiny: bool) -> tuple[float, Text]:
