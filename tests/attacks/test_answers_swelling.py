@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from tests.attacks.conftest import TASK, Victim
-from tests.attacks.test_answers import INTERNAL
+from tests.attacks.test_answers import INTERNAL, person, servers, wire
 from tests.attacks.wire import Wire, start_wire
+
+__all__ = ["person", "servers", "wire"]
 
 
 def excel(sheet: Iterator[bytes] | bytes, name: str = "S") -> bytes:

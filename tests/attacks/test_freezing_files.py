@@ -9,7 +9,9 @@ import pytest
 
 from nlp_skills.resources.foundation.files import write_json
 from tests.attacks.conftest import TASK
-from tests.attacks.test_freezing import Running, _task, call_while_pinging
+from tests.attacks.test_freezing import Running, _task, call_while_pinging, running
+
+__all__ = ["running"]
 
 
 def _aliases(depth: int = 9) -> str:

@@ -23,7 +23,9 @@ from nlp_skills.tools.data.preview import preview
 from nlp_skills.tools.data.source import source_kind
 from nlp_skills.tools.data.watching import Watch
 from tests.tools.data.misbehaving import Peer, Said, as_json
-from tests.tools.data.test_llm_generated import Writer, fields, records, refusal
+from tests.tools.data.test_llm_generated import Writer, fields, records, refusal, writer
+
+__all__ = ["writer"]
 
 
 def test_the_same_rows_without_end_stop_the_run(server: Peer, writer: Writer, task: TaskFolder) -> None:

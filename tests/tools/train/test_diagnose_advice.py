@@ -33,8 +33,11 @@ from tests.tools.train.test_diagnose import (
     ask,
     between,
     mostly_wrong,
+    planted,
     read_refusal,
 )
+
+__all__ = ["planted"]
 
 pytestmark = pytest.mark.anyio
 

@@ -24,7 +24,9 @@ from nlp_skills.tools.train.plan import read_plan
 from nlp_skills.tools.train.preflight import require_ready
 from nlp_skills.tools.train.tokenise import TokenisedRow
 from nlp_skills.tools.train.training_context import TrainingContext
-from tests.tools.train.test_planning import plan, write_base
+from tests.tools.train.test_planning import base, plan, write_base
+
+__all__ = ["base"]
 
 
 def test_every_method_documents_itself_and_its_settings() -> None:
