@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from ...resources.answer import NextStep
 from ...resources.foundation.errors import TrainingError
@@ -11,8 +12,8 @@ from ...resources.foundation.language import SENTENCES, Text
 from ...resources.job import ACTIVE_STATES, JobFolder, active_job, job_folders
 from ...resources.workspace import Workspace
 from .answers import SetUp, What, asks, stands
-from .environments import download, environment
-from .environments.base_model import cached_model, check_causal_model
+from .environments import dequantise, download, environment, gguf_base
+from .environments.base_model import cached_model, check_causal_model, find_gguf
 from .hardware import describe_machine
 from .jobs import job_control
 from .jobs.words import size
@@ -50,11 +51,13 @@ def set_up_base_model(workspace: Workspace, name: str | None, confirm: bool) -> 
         raise TrainingError(
             Text("Which base model?", "要下載哪一個基礎模型？"),
             Text(
-                "Give name, a hub id such as Qwen/Qwen3-0.6B or Qwen/Qwen3-4B.",
-                "請提供 name，也就是 Hub 上的名稱，例如 Qwen/Qwen3-0.6B 或 Qwen/Qwen3-4B。",
+                "Give name, a hub id such as Qwen/Qwen3-0.6B or Qwen/Qwen3-4B, or a GGUF file.",
+                "請提供 name：Hub 上的名稱（例如 Qwen/Qwen3-0.6B 或 Qwen/Qwen3-4B），或 GGUF 檔。",
             ),
             field="name",
         )
+    if file := find_gguf(workspace, name):
+        return _set_up_gguf(workspace, file, confirm)
     if running := _same_download(workspace, name, active=True) or _built_for(workspace, name):
         return running
     if folder := cached_model(name):
@@ -80,6 +83,40 @@ def set_up_base_model(workspace: Workspace, name: str | None, confirm: bool) -> 
         "base_model",
         download.ENTRY,
         ["--name", name, "--commit", offered.commit],
+        python=worker_python(workspace),
+        resumable=True,
+    )
+
+
+def _set_up_gguf(workspace: Workspace, file: Path, confirm: bool) -> SetUp | JobFolder:
+    """A GGUF file: its trainable form, what making it takes, or the job that does."""
+    if running := _same_download(workspace, str(file), active=True):
+        return running
+    gguf_base.check_gguf(file)
+    if (folder := gguf_base.converted_folder(file)).is_dir():
+        return stands(
+            Text(f"{file.name} can be trained: {folder}.", f"{file.name} 已可用來訓練：{folder}。"), str(folder)
+        )
+    gguf_base.check_room(file)
+    if not find_worker(workspace):
+        return set_up_environment(workspace, confirm)
+    if not confirm:
+        needed = gguf_base.needed_disk(file)
+        words = Text(
+            f"{file.name} is dequantised once so that it can be trained: at most {size(needed)} of disk at {folder} and "
+            f"a few minutes a gigabyte; the file itself stays as it is. For its licence, see whoever published it.",
+            f"要訓練 {file.name}，得先把量化的權重還原一次：最多占用 {size(needed)} 磁碟空間，每 GB 約需幾分鐘，位置 {folder}；原檔不會更動。"
+            f"授權條款請看模型發布者的說明。",
+        )
+        plan = {"file": str(file), "bytes": needed, "folder": str(folder)}
+        return asks(plan, words, "base_model", str(file))
+    if stopped := _find_stopped_job(workspace, "base_model", str(file)):
+        return job_control.resume(stopped, workspace)
+    return job_control.submit(
+        workspace,
+        "base_model",
+        dequantise.ENTRY,
+        ["--file", str(file)],
         python=worker_python(workspace),
         resumable=True,
     )

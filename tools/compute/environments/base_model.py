@@ -13,20 +13,23 @@ from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text
 from ....resources.paths import expand_home, hub_cache, readable
 from ....resources.workspace import Workspace
+from .gguf_base import check_gguf, converted_folder, is_gguf
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(?:/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 _CAUSAL = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 
 def resolve_base_model(workspace: Workspace, name: str) -> Path:
-    """The folder of a base model: `name` is a folder (relative ones are looked for in the workspace too), or the id of
-    a hub model that stands whole in the cache.
+    """The folder of a base model: `name` is a folder or a GGUF file (relative ones are looked for in the workspace too), or
+    the id of a hub model that stands whole in the cache.
 
     Raises:
         AccessError: nobody has allowed reading that folder.
         TrainingError: there is no such folder, or what it holds is not a causal language model with its tokenizer.
-        MissingRequirement: a hub model that has not been downloaded; names the call that does.
+        MissingRequirement: a hub model that has not been downloaded, or a GGUF file that has not been made trainable; names the call that does.
     """
+    if file := find_gguf(workspace, name):
+        return check_causal_model(_find_converted(file))
     for folder in (expand_home(name), workspace.root / name) if name.strip() else ():
         with contextlib.suppress(OSError):  # a name longer than any disk takes
             if (folder.is_absolute() and not folder.is_relative_to(workspace.root)) or folder.is_dir():
@@ -53,6 +56,48 @@ def resolve_base_model(workspace: Workspace, name: str) -> Path:
         ),
         field="base_model",
         details={"name": name},
+    )
+
+
+def find_gguf(workspace: Workspace, name: str) -> Path | None:
+    """The GGUF file of that name (relative ones are looked for in the workspace too); None where the name is not one's.
+
+    Raises:
+        AccessError: nobody has allowed reading it.
+        TrainingError: there is no such file.
+    """
+    if not is_gguf(name) or expand_home(name).is_dir():
+        return None
+    for file in (expand_home(name), workspace.root / name):
+        with contextlib.suppress(OSError):
+            if file.is_absolute() and not file.is_relative_to(workspace.root):
+                readable(file, "base_model", workspace=workspace.root)
+            if file.is_file():
+                return file.resolve()
+    raise TrainingError(
+        Text(f"There is no GGUF file at {name[:200]!r}.", f"找不到 GGUF 檔「{name[:200]}」。"),
+        Text(
+            "Give its whole path, or put it into the workspace's folder.", "請提供完整路徑，或把檔案放進工作區資料夾。"
+        ),
+        field="base_model",
+    )
+
+
+def _find_converted(file: Path) -> Path:
+    check_gguf(file)
+    if (folder := converted_folder(file)).is_dir():
+        return folder
+    raise MissingRequirement(
+        Text(
+            f"{file.name} must be made trainable first: a GGUF file holds quantised weights.",
+            f"{file.name} 要先轉成可訓練的形式：GGUF 檔存的是量化後的權重。",
+        ),
+        Text(
+            f"Call set_up(what='base_model', name='{file}') once.",
+            f"請呼叫一次 set_up(what='base_model', name='{file}')。",
+        ),
+        field="base_model",
+        details={"name": str(file)},
     )
 
 

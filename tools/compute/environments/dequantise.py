@@ -1,0 +1,158 @@
+"""Make a GGUF file trainable, once: `python -m nlp_skills.tools.compute.environments.dequantise --file …`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ....resources.foundation.errors import MissingRequirement
+from ....resources.foundation.files import describing_disk_errors, write_json
+from ....resources.foundation.language import Text
+from ....resources.foundation.reasons import reason_of
+from ..jobs.running import RunningJob, run_job
+from .fingerprint import file_hash
+from .gguf_base import check_gguf, check_room, converted_folder, unusable
+from .libraries import settle_libraries
+
+ENTRY = ["-m", "nlp_skills.tools.compute.environments.dequantise"]
+_STEPS = 4
+_SAMPLES = ("Sort this message: the parcel came late.\n", "這家公司第三季營收成長 12%。")
+_PROMPT_TOKENS = 32
+_AGREEMENT = 0.05  # in probability: what bfloat16 may move
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m nlp_skills.tools.compute.environments.dequantise", description=__doc__
+    )
+    parser.add_argument("--file", required=True, type=Path, help="the GGUF file")
+    options = parser.parse_args(arguments)
+    return run_job(
+        "base_model", lambda job: _convert(job, options.file), entry=ENTRY, arguments=arguments, resumable=True
+    )
+
+
+def _convert(job: RunningJob, file: Path) -> dict[str, Any]:
+    check_gguf(file)
+    check_room(file)
+    folder = converted_folder(file)
+    if not folder.is_dir():
+        with describing_disk_errors(folder.parent):
+            _dequantise(job, file, folder)
+    job.progress(_STEPS, _STEPS, Text("done", "完成"))
+    return {
+        "name": str(file),
+        "path": str(folder),
+        "bytes": sum(one.stat().st_size for one in folder.iterdir()),
+        "message": {
+            "en": f"{file.name} can be trained now: its weights were dequantised into {folder}.",
+            "zh": f"{file.name} 可以用來訓練了：權重已還原並存到 {folder}。",
+        },
+        "next_step": {
+            "tool": "coach",
+            "arguments": {},
+            "say": {"en": f"Plan the training with base_model {file}.", "zh": f"接著以 {file} 為基礎模型規劃訓練。"},
+        },
+    }
+
+
+def _dequantise(job: RunningJob, file: Path, folder: Path) -> None:
+    settle_libraries()
+    job.progress(0, _STEPS, Text("loading the libraries", "載入函式庫"))
+    try:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        import gguf  # noqa: F401  Transformers reads GGUF files with it
+    except ImportError as error:
+        raise MissingRequirement(
+            Text(
+                f"This interpreter lacks {error.name}, which reads GGUF files.",
+                f"這個 Python 環境缺少讀取 GGUF 檔的 {error.name}。",
+            ),
+            Text(
+                "Build the worker environment anew with set_up(what='environment').",
+                "請用 set_up(what='environment') 重新建立工作環境。",
+            ),
+        ) from error
+    named: dict[str, Any] = {"gguf_file": file.name}
+    job.progress(1, _STEPS, Text("reading the tokenizer", "讀取分詞器"))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(file.parent, **named)
+        job.progress(2, _STEPS, Text("dequantising the weights", "還原權重"))
+        read = AutoModelForCausalLM.from_pretrained(file.parent, dtype=torch.float32, **named)
+    except (ValueError, KeyError, OSError, NotImplementedError, RuntimeError, TypeError, IndexError) as error:
+        raise unusable(
+            file,
+            Text(
+                f"Transformers cannot read it: {reason_of(error).en}", f"Transformers 讀不了它：{reason_of(error).zh}"
+            ),
+            Text(
+                "Download it again if it may be cut short; otherwise use the model's original folder or hub id.",
+                "檔案可能不完整，請重新下載；否則請改用模型原本的資料夾或 Hub 名稱。",
+            ),
+        ) from error
+    _check_tokenizer(file, tokenizer)
+    # What was read is marked as quantised and refuses to be saved; the same weights in a model of its own are not.
+    settings = {key: value for key, value in read.config.to_dict().items() if key != "quantization_config"}
+    model = type(read)(type(read.config)(**settings))
+    model.load_state_dict(read.state_dict())
+    model.tie_weights()
+    model.to(torch.bfloat16)
+    if read.generation_config is not None:
+        model.generation_config = read.generation_config
+    job.progress(3, _STEPS, Text("writing the model folder", "寫出模型資料夾"))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
+    try:
+        model.save_pretrained(part)
+        tokenizer.save_pretrained(part)
+        write_json(part / "gguf.json", {"format": 1, "file": file.name, "sha256": file_hash(file)})
+        _check_weights(file, read, part, tokenizer)
+        part.chmod(0o755)
+        os.replace(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _check_tokenizer(file: Path, tokenizer: Any) -> None:
+    """A tokenizer that was rebuilt wrongly from a GGUF file loses text silently."""
+    for sample in _SAMPLES:
+        if tokenizer.decode(tokenizer.encode(sample, add_special_tokens=False)).strip() != sample.strip():
+            raise unusable(
+                file,
+                Text("the tokenizer inside it does not give text back as it was", "裡面的分詞器無法還原原文"),
+                Text(
+                    "Use the model's original folder or hub id instead of the GGUF file.",
+                    "請改用模型原本的資料夾或 Hub 名稱，不要用 GGUF 檔。",
+                ),
+            )
+
+
+def _check_weights(file: Path, read: Any, part: Path, tokenizer: Any) -> None:
+    """That what was written answers as what was read."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    written = AutoModelForCausalLM.from_pretrained(part, dtype=torch.float32)
+    ids = torch.tensor([tokenizer.encode("".join(_SAMPLES))[:_PROMPT_TOKENS]])
+    with torch.inference_mode():
+        before, after = (model(ids).logits.softmax(-1) for model in (read, written))
+    if not torch.isfinite(before).all() or (before - after).abs().max() > _AGREEMENT:
+        raise unusable(
+            file,
+            Text("its weights do not survive being written anew", "還原後的權重與原檔不一致"),
+            Text(
+                "Use the model's original folder or hub id instead of the GGUF file.",
+                "請改用模型原本的資料夾或 Hub 名稱，不要用 GGUF 檔。",
+            ),
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
