@@ -20,12 +20,12 @@ class Script:
     v1_settings: JsonObject
     data_words: str
     more_words: dict[str, str]
+    agreed: str
     what_next: str
     change: str
     compare: str
     override: str
-    question_text: str
-    question_entity: str
+    new_sentences: tuple[tuple[str, str], ...]  # (sentence, company), for the deployed model
 
     def data(self, path: Path) -> str:
         return self.data_words.format(path=path)
@@ -60,12 +60,16 @@ SCRIPTS: dict[Language, Script] = {
             "file": "Before we touch the settings: there is a second export with more rows, many of them neutral. Let us "
             "change only that.",
         },
+        agreed="Yes, go ahead.",
         what_next="v1 is done. What should I change?",
         change="More rows, neutral ones above all",
         compare="Compare entity-sentiment v1 and v2",
         override="Demonstration: shows deployment and parity whatever the score",
-        question_text="Tern Harbour cut its full-year forecast after losing its largest customer.",
-        question_entity="Tern Harbour",
+        new_sentences=(
+            ("Tern Harbour cut its full-year forecast after losing its largest customer.", "Tern Harbour"),
+            ("Orders at Quillon Foods have doubled since spring, and margins rose with them.", "Quillon Foods"),
+            ("Bexley Rail will publish its quarterly report on Thursday.", "Bexley Rail"),
+        ),
     ),
     "zh-TW": Script(
         wish="我想訓練一個模型",
@@ -90,11 +94,15 @@ SCRIPTS: dict[Language, Script] = {
             "database": "先不動設定：標註資料庫（PostgreSQL）裡還有更多資料，很多是中立的。這次只改這一項。",
             "file": "先不動設定：還有第二份匯出檔，裡面有更多資料，很多是中立的。這次只改這一項。",
         },
+        agreed="好，請進行。",
         what_next="v1 訓練好了，接下來該改什麼？",
         change="增加資料，以中立為主",
         compare="比較 entity-sentiment v1 和 v2",
         override="示範：無論分數高低都展示部署與一致性比對",
-        question_text="河灣電子失去最大客戶，下修全年財測。",
-        question_entity="河灣電子",
+        new_sentences=(
+            ("河灣電子失去最大客戶，下修全年財測。", "河灣電子"),
+            ("青岑食品的訂單從春天以來翻倍，毛利也跟著上升。", "青岑食品"),
+            ("遠帆軌道將於週四公布季報。", "遠帆軌道"),
+        ),
     ),
 }

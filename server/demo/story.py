@@ -22,7 +22,7 @@ from ...resources.task import Prompt
 from ...resources.workspace import Workspace
 from ...tools.compute.worker import worker_python
 from ...tools.data.prompting import chat_messages
-from . import fixtures
+from . import fixtures, real_models
 from .client import Conversation, ToolFailed, conversation
 from .postgres import PostgresServer, find_postgres, running_postgres
 from .script import SCRIPTS, Script
@@ -45,13 +45,23 @@ def main(arguments: list[str] | None = None) -> int:
         default=Path("nlp-skills-demo"),
         help="where the demonstration's task is kept (replaced at each run)",
     )
+    model = parser.add_mutually_exclusive_group()
+    model.add_argument(
+        "--model", choices=[*real_models.NAMES], help="train this pretrained model, fetched once, without asking"
+    )
+    model.add_argument(
+        "--offline-tiny", action="store_true", help="train the tiny model that is built here, without asking"
+    )
     parser.add_argument("--stop-after", choices=["v1", "v2", "deploy"], default="deploy")
     options = parser.parse_args(arguments)
     language: Language = as_language(options.language) or "en"
     told, return_code = Told(), 0
     with speaking(language):
         try:
-            anyio.run(_tell, told, options.workspace.resolve(), language, options.stop_after)
+            chosen = None if options.offline_tiny else real_models.choose(told, language, options.model)
+            if chosen and not options.model and not real_models.try_fetch(chosen, told):
+                chosen = None
+            anyio.run(_tell, told, options.workspace.resolve(), language, options.stop_after, chosen)
         except* (NlpSkillsError, ToolFailed) as failed:
             for problem in failed.exceptions:
                 told.note(f"✗ {problem}")
@@ -59,17 +69,23 @@ def main(arguments: list[str] | None = None) -> int:
     return return_code
 
 
-async def _tell(told: Told, workspace: Path, language: Language, stop_after: str) -> None:
+async def _tell(
+    told: Told, workspace: Path, language: Language, stop_after: str, chosen: real_models.RealModel | None
+) -> None:
     script = SCRIPTS[language]
     _fresh(workspace)
-    told.chapter(
-        Text(
-            "Before the story: a small base model, built offline and cached",
-            "故事開始前：離線建立一個小型基礎模型（會快取）",
-        )
-    )
     worker = worker_python(Workspace(workspace))
-    base_model = await anyio.to_thread.run_sync(fixtures.base_model, worker, told)
+    if chosen:
+        told.chapter(Text("Before the story: a pretrained base model", "故事開始前：準備一個預訓練的基礎模型"))
+        base_model = await anyio.to_thread.run_sync(real_models.fetch, chosen, told)
+    else:
+        told.chapter(
+            Text(
+                "Before the story: a small base model, built offline and cached",
+                "故事開始前：離線建立一個小型基礎模型（會快取）",
+            )
+        )
+        base_model = await anyio.to_thread.run_sync(fixtures.base_model, worker, told)
     first, more = fixtures.exports(language, workspace / "incoming")
     async with conversation(told, workspace, language, worker) as client:
         await _goal(told, client, script)
@@ -103,6 +119,12 @@ async def _first_version(told: Told, client: Conversation, script: Script, first
     told.coach(source["message"])
     told.coach((await client.call("prepare_data", task=TASK))["message"])
     told.chapter(Text("3 · v1: plan, label audit, training", "3 · v1：計畫、標籤稽核、訓練"))
+    if base_model.suffix == ".gguf":
+        asked = await client.call("set_up", what="base_model", name=str(base_model))
+        told.coach(asked["message"])
+        if asked.get("plan"):
+            told.person(script.agreed)
+            told.coach((await client.call("set_up", what="base_model", name=str(base_model), confirm=True))["message"])
     plan = await client.call("plan_training", task=TASK, settings={"base_model": str(base_model), **script.v1_settings})
     told.coach(plan["message"])
     told.coach((await client.call("train", task=TASK))["message"])
@@ -158,17 +180,24 @@ def _fill(server: PostgresServer, export: Path) -> None:
 async def _deployment(told: Told, client: Conversation, script: Script) -> None:
     told.chapter(Text("7 · Deployment, and proof that it answers as evaluated", "7 · 部署，並證明回答與評估時一致"))
     [row] = (await client.call("list_tasks"))["tasks"]
-    deployed = await client.call("deploy", task=TASK, version=row["best_version"], override_reason=script.override)
+    try:
+        deployed = await client.call("deploy", task=TASK, version=row["best_version"])
+    except ToolFailed as refused:
+        told.coach(str(refused))
+        told.person(script.override)
+        deployed = await client.call("deploy", task=TASK, version=row["best_version"], override_reason=script.override)
     told.coach(deployed["message"])
     live = deployed["job"]["result"]
     version = json.loads(await client.read(f"nlp-skills://tasks/{TASK}/versions/{live['version']}"))
-    row = {"text": script.question_text, "entity": script.question_entity}
     prompt = Prompt.model_validate(version["model"]["prompt"])
-    told.person(f"{script.question_text}  ({script.question_entity})")
     async with httpx.AsyncClient(base_url=live["url"], timeout=60.0, trust_env=False) as http:
-        asked = {"model": live["model"], "messages": chat_messages(row, prompt, version["model"]["labels"])}
-        answer = (await http.post("/v1/chat/completions", json=asked)).json()
-    told.model(live["version"], answer["choices"][0]["message"]["content"])
+        for text, entity in script.new_sentences:
+            told.person(f"{text}  ({entity})")
+            messages = chat_messages({"text": text, "entity": entity}, prompt, version["model"]["labels"])
+            answer = (
+                await http.post("/v1/chat/completions", json={"model": live["model"], "messages": messages})
+            ).json()
+            told.model(live["version"], answer["choices"][0]["message"]["content"])
     told.coach((await client.call("deploy", task=TASK, action="undeploy"))["message"])
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.prompt import Prompt
 from rich.table import Table
 
 from ...resources.foundation.json_object import JsonObject
@@ -46,6 +47,11 @@ class Told:
 
     def note(self, said: Text | str) -> None:
         self.console.print(f"  {said}", markup=False)
+
+    def ask(self, question: Text, choices: list[str]) -> str:
+        """What the person chooses on the terminal; the first choice where they only press enter."""
+        self.console.print(str(question), markup=False)
+        return Prompt.ask("  ", console=self.console, choices=choices, default=choices[0])
 
     def table(self, title: Text | str, columns: list[str], rows: list[list[str]]) -> None:
         table = Table(title=str(title), title_justify="left", title_style="bold", header_style="bold")

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
-import subprocess
-import sys
 import tarfile
 import tempfile
 from pathlib import Path, PurePosixPath
 
 from ...resources.foundation.errors import MissingRequirement
-from ...resources.foundation.files import commit_folder, sha256_file
+from ...resources.foundation.files import commit_folder
 from ...resources.foundation.language import Text
 from ...resources.workspace import cache_folder
-from ..compute.jobs.redaction import without_secrets
+from ..compute.environments.package import NotFetched, Package, fetch_package
 from ..compute.jobs.running import RunningJob
 
 VARIABLE = "LLAMA_CPP"
 CONVERTER = "convert_hf_to_gguf.py"
-_PACKAGE, _VERSION = "llama-cpp-python", "0.3.36"
-_SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
+_PACKAGE = Package(
+    "llama-cpp-python", "0.3.36", "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e", source=True
+)
 _BYTES = 76_589_250
 _WANTED = ("convert_hf_to_gguf.py", "LICENSE", "conversion", "gguf-py")  # below vendor/llama.cpp of the source archive
-_FETCH_SECONDS = 900.0
 
 
 def converter_folder(job: RunningJob) -> Path:
@@ -66,7 +63,7 @@ def standing_converter() -> Path | None:
 
 
 def _fetch_converter() -> Path:
-    return cache_folder() / f"llama.cpp-{_VERSION}"
+    return cache_folder() / f"llama.cpp-{_PACKAGE.version}"
 
 
 def _name_place(place: Path) -> Path:
@@ -86,9 +83,10 @@ def _name_place(place: Path) -> Path:
 def _fetch(destination: Path) -> None:
     """Fill `destination` with the converter out of the source archive."""
     with tempfile.TemporaryDirectory(prefix="nlp-skills-llama-cpp-") as place:
-        archive = _download(Path(place))
-        if sha256_file(archive) != _SHA256:
-            raise _not_fetched(f"{archive.name}: sha256 is not {_SHA256}")
+        try:
+            archive = fetch_package(_PACKAGE, Path(place))
+        except NotFetched as error:
+            raise _not_fetched(str(error)) from error
         with tarfile.open(archive) as opened:
             for member in opened:
                 parts = PurePosixPath(member.name).parts
@@ -99,50 +97,6 @@ def _fetch(destination: Path) -> None:
                 path = destination.joinpath(*parts[3:])
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content.read())
-
-
-def _download(place: Path) -> Path:
-    requirement = place / "requirements.txt"
-    requirement.write_text(f"{_PACKAGE}=={_VERSION} --hash=sha256:{_SHA256}\n", encoding="utf-8")
-    command = [
-        *_pip(place),
-        "download",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--no-deps",
-        "--no-binary",
-        _PACKAGE,
-        "--require-hashes",
-        "--requirement",
-        str(requirement),
-        "--dest",
-        str(place),
-    ]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=_FETCH_SECONDS
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _not_fetched(f"no end after {_FETCH_SECONDS:.0f} s") from error
-    found = list(place.glob("*.tar.gz"))
-    if done.returncode or not found:
-        raise _not_fetched(without_secrets((done.stderr.strip().splitlines() or ["?"])[-1])[:300])
-    return found[0]
-
-
-def _pip(place: Path) -> list[str]:
-    """A pip: this environment's, or one in an environment made for the purpose (uv makes them without)."""
-    if importlib.util.find_spec("pip"):
-        return [sys.executable, "-m", "pip"]
-    made = place / "pip"
-    done = subprocess.run(
-        [sys.executable, "-m", "venv", str(made)], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
-    if done.returncode:
-        raise _not_fetched((done.stderr.strip().splitlines() or ["no pip"])[-1][:300])
-    python = made / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    return [str(python), "-m", "pip"]
 
 
 def _not_fetched(why: str) -> MissingRequirement:

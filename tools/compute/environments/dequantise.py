@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from ....resources.foundation.errors import MissingRequirement
-from ....resources.foundation.files import describing_disk_errors, write_json
+from ....resources.foundation.files import commit_folder, write_json
 from ....resources.foundation.language import Text
 from ....resources.foundation.reasons import reason_of
 from ..jobs.running import RunningJob, run_job
@@ -42,8 +39,7 @@ def _convert(job: RunningJob, file: Path) -> dict[str, Any]:
     check_room(file)
     folder = converted_folder(file)
     if not folder.is_dir():
-        with describing_disk_errors(folder.parent):
-            _dequantise(job, file, folder)
+        _dequantise(job, file, folder)
     job.progress(_STEPS, _STEPS, Text("done", "完成"))
     return {
         "name": str(file),
@@ -107,17 +103,15 @@ def _dequantise(job: RunningJob, file: Path, folder: Path) -> None:
     if read.generation_config is not None:
         model.generation_config = read.generation_config
     job.progress(3, _STEPS, Text("writing the model folder", "寫出模型資料夾"))
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
-    try:
+
+    def fill(part: Path) -> None:
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
         write_json(part / "gguf.json", {"format": 1, "file": file.name, "sha256": file_hash(file)})
         _check_weights(file, read, part, tokenizer)
-        part.chmod(0o755)
-        os.replace(part, folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    commit_folder(folder, fill)
 
 
 def _check_tokenizer(file: Path, tokenizer: Any) -> None:
