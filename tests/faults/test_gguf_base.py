@@ -433,7 +433,7 @@ BAD: dict[str, tuple[Make, list[str], list[str]]] = {
         ["no GGUF file at", "not found", "does not exist"],
         ["找不到", "沒有這個", "不存在"],
     ),
-    "a folder with that ending": (_folder, ["folder"], ["資料夾"]),
+    "a folder with that ending": (_folder, ["folder", "not a whole model"], ["資料夾", "不是完整的模型"]),
 }
 _SMALL: list[Path] = []
 # A yes is worth asking for only where the file can become a model: all that its head tells is told before.
@@ -641,6 +641,23 @@ async def test_two_who_convert_at_once_get_one_model(person: Person, files: dict
     assert made["path"] and [str(folder) for folder in person.models()] == [made["path"]]
 
 
+async def test_two_workspaces_with_one_cache_convert_at_once(person: Person, files: dict[str, Path]) -> None:
+    people = [person, Person(person.root.with_name("second")), Person(person.root.with_name("third"))]
+    answers: list[dict[str, Any]] = []
+
+    async def convert(one: Person) -> None:
+        shutil.copy(files["f16"], one.inbox / "model.gguf")
+        answers.append(await one.call("set_up", what="base_model", name=NAMED, confirm=True))
+
+    async with anyio.create_task_group() as group:
+        for one in people:
+            group.start_soon(convert, one)
+    for answer in answers:
+        assert "error" not in answer, answer
+    paths = {(await one.set_up())["path"] for one in people}
+    assert [str(folder) for folder in person.models()] == sorted(paths) and len(paths) == 1
+
+
 @pytest.mark.parametrize("converted", [True, False], ids=["converted", "not converted"])
 async def test_a_file_replaced_after_planning_is_not_trained_on_unsaid(
     standing: Person, files: dict[str, Path], converted: bool
@@ -684,6 +701,17 @@ async def test_a_file_that_is_gone_after_training_is_named(standing: Person, too
     shutil.rmtree(standing.cache)
     said = await standing.refusal(tool, task="mood", version="v1")
     check_words(said, "en", BAD["a missing file"][1], standing.inbox / "model.gguf")
+
+
+@pytest.mark.parametrize("tool", ["evaluate", "reproduce"])
+async def test_a_file_that_was_put_away_after_training_leaves_the_version_usable(standing: Person, tool: str) -> None:
+    """What it was trained on still stands in the cache."""
+    (standing.inbox / "model.gguf").unlink()
+    answer = await standing.call(tool, task="mood", version="v1")
+    if "error" in answer:
+        check_words(str(answer["error"]), "en", BAD["a missing file"][1], standing.inbox / "model.gguf")
+    elif tool == "reproduce":
+        assert answer["job"]["result"]["identical"] is True, answer["message"]
 
 
 async def test_a_model_of_the_cache_that_was_changed_by_hand_is_not_used_unsaid(standing: Person) -> None:
