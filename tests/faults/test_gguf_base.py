@@ -356,14 +356,14 @@ async def test_what_was_dequantised_is_the_model_that_was_quantised(
 
 # ---- Bad files ----
 
-Make = Callable[[Path, bytes], None]
+Make = Callable[[Path, dict[str, Path]], object]
 
 
 def _write(change: Callable[[bytes], bytes]) -> Make:
-    return lambda file, content: file.write_bytes(change(content)) and None
+    return lambda file, files: file.write_bytes(change(files["f16"].read_bytes()))
 
 
-def _folder(file: Path, _content: bytes) -> None:
+def _folder(file: Path, _files: dict[str, Path]) -> None:
     file.mkdir()
     (file / "readme.txt").write_text("a folder", encoding="utf-8")
 
@@ -408,18 +408,14 @@ BAD: dict[str, tuple[Make, list[str], list[str]]] = {
         ["cut short", "damaged", "incomplete", "not a GGUF"],
         ["不完整", "損壞", "截斷", "不是 GGUF"],
     ),
-    "one part of several": (
-        lambda file, content: file.write_bytes(one_of_several(content)) and None,
-        ["part"],
-        ["分割", "分成", "其中一", "部分", "分檔"],
-    ),
+    "one part of several": (_write(one_of_several), ["part"], ["分割", "分成", "其中一", "部分", "分檔"]),
     "an architecture that cannot be read": (
         _write(lambda content: of_architecture(content, b"rwkv7")),
         ["rwkv7"],
         ["rwkv7"],
     ),
     "heads that are misread": (
-        lambda file, _: shutil.copy(_SMALL[0], file) and None,
+        lambda file, files: shutil.copy(files["small_heads"], file),
         ["qwen3", "shape", "size"],
         ["qwen3", "形狀", "大小"],
     ),
@@ -429,23 +425,25 @@ BAD: dict[str, tuple[Make, list[str], list[str]]] = {
         ["版本", "較新"],
     ),
     "a missing file": (
-        lambda _file, _content: None,
+        lambda _file, _files: None,
         ["no GGUF file at", "not found", "does not exist"],
         ["找不到", "沒有這個", "不存在"],
     ),
-    "a folder with that ending": (_folder, ["folder", "not a whole model"], ["資料夾", "不是完整的模型"]),
+    "a folder with that ending": (
+        _folder,
+        ["is a folder", "not a whole model"],
+        ["是資料夾", "是一個資料夾", "不是完整的模型"],
+    ),
 }
-_SMALL: list[Path] = []
 # A yes is worth asking for only where the file can become a model: all that its head tells is told before.
 _SEEN_LATER = {"heads that are misread"}
 
 
 @pytest.fixture
 def bad(request: pytest.FixtureRequest, person: Person, files: dict[str, Path]) -> tuple[str, Path]:
-    _SMALL[:] = [files["small_heads"]]
     name = str(request.param)
     file = person.inbox / ("model-00001-of-00003.gguf" if name == "one part of several" else "model.gguf")
-    BAD[name][0](file, files["f16"].read_bytes())
+    BAD[name][0](file, files)
     return name, file
 
 
@@ -470,7 +468,8 @@ async def test_a_bad_file_gets_one_clear_error_and_leaves_nothing(
     speaker = person.speaking(language)
     said = await speaker.refusal("set_up", what="base_model", name=f"inbox/{file.name}", confirm=True)
     assert person.models() == [], "no half folder"
-    check_words(said, language, BAD[name][1 if language == "en" else 2], file)
+    _, en, zh = BAD[name]
+    check_words(said, language, en if language == "en" else zh, file)
 
 
 @pytest.mark.parametrize("bad", [name for name in BAD if name not in _SEEN_LATER], indirect=True)
@@ -496,7 +495,7 @@ async def test_a_plan_on_a_bad_file_says_so_and_is_not_trained(
     ):
         make, en, zh = BAD[name]
         file = person.inbox / f"{hashlib.sha256(name.encode()).hexdigest()[:6]}.gguf"
-        make(file, files["f16"].read_bytes())
+        make(file, files)
         answer = await speaker.call("plan_training", task="mood", settings={**SETTINGS, "base_model": str(file)})
         told = str(answer.get("error") or answer["message"])
         if _NOT_FOR_PEOPLE.search(told) or not any(word in told for word in (en if language == "en" else zh)):
