@@ -13,10 +13,12 @@ from .version import VersionFolder
 
 # Settings that shape how a run is done and not what comes of it; they follow from the data and the machine.
 _OPERATIONAL = {"save_every", "threads", "num_processes", "activation_checkpointing"}
+_BASE_FILE = "base_model_sha256"
 
 # The settings people talk about, in their words; any other setting goes by its own name.
 _WORDS = {
     "base_model": Text("base model", "基礎模型"),
+    _BASE_FILE: Text("base model's file (SHA-256)", "基礎模型檔案（SHA-256）"),
     "method": Text("method", "訓練方法"),
     "lora_r": Text("LoRA rank", "LoRA rank"),
     "lora_alpha": Text("LoRA alpha", "LoRA alpha"),
@@ -86,6 +88,8 @@ def setting_changes(before: JsonObject, after: JsonObject) -> list[Change]:
     found = []
     for path in dict.fromkeys([*old, *new]):
         if another and (path not in old or path not in new):  # settings that only one of the methods has
+            continue
+        if path == _BASE_FILE and old.get("base_model") != new.get("base_model"):  # another name says it already
             continue
         if old.get(path) != new.get(path) and path not in _OPERATIONAL:
             found.append(Change(old.get(path), new.get(path), _setting_text(path, old.get(path), new.get(path)), path))

@@ -266,6 +266,7 @@ def _hashes(folder: VersionFolder, model: ModelInfo, evaluation: Evaluation | No
     found = {
         "config": sha256_bytes(folder.config_file.read_bytes()),
         "base_model": model.base_model.hash,
+        "base_model_file": model.base_model.file_hash,
         "model": sha256_bytes(json.dumps(files, sort_keys=True).encode()) if files else None,
         "predictions": evaluation.predictions_hash if evaluation else None,
     }

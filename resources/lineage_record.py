@@ -71,7 +71,7 @@ class Lineage(Record):
         cloned_from: of the first versions of a task that was cloned.
         results: the newest evaluation's metrics by name; beside them `intervals`, `benchmark`, `benchmark_hash`, `evaluated`.
         changes: what is new in it: sentences that were found, then a person's own.
-        hashes: of `config`, `base_model`, `model` and `predictions`.
+        hashes: of `config`, `base_model`, `base_model_file` (the GGUF file), `model` and `predictions`.
     """
 
     version: str

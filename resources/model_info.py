@@ -18,12 +18,14 @@ class BaseVersion(Part):
 
 class BaseModelInfo(Part):
     """The base model: what it is called in the plan, where it stood, the hash of its content and of each file.
-    `version` names the one it was merged from, where it is no base model of elsewhere."""
+    `version` names the one it was merged from, where it is no base model of elsewhere; `file_hash` is the SHA-256 of the
+    GGUF file it was made of, where it was made of one."""
 
     name: str = ""
     path: str = ""
     hash: str | None = None
     files: dict[str, str] = Field(default_factory=dict)
+    file_hash: str | None = None
     version: BaseVersion | None = None
 
 

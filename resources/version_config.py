@@ -31,6 +31,7 @@ class VersionConfig(Record):
         parent: the version it was made from.
         changes: a person's own words for what is new.
         expects: what a diagnosis expects of it.
+        base_model_sha256: of the GGUF file that the base model was made of; None for another base model.
     """
 
     name: str | None = None
@@ -40,6 +41,7 @@ class VersionConfig(Record):
     created: str | None = None
     expects: Expectation | None = None
     base_model: str = ""
+    base_model_sha256: str | None = None
     labels: list[Any] = Field(default_factory=list)
     prompt: Prompt | None = None
     seed: int | None = None

@@ -97,13 +97,16 @@ def commit_folder(final: Path, fill: Callable[[Path], None]) -> None:
 
 
 @contextlib.contextmanager
-def lock(path: Path) -> Iterator[None]:
+def lock(path: Path, patience: float = LOCK_TIMEOUT_SECONDS) -> Iterator[None]:
     """Hold the lock of `path` (a file or folder) against other processes.
 
+    Arguments:
+        patience: seconds to wait for it; below 0: as long as it takes.
+
     Raises:
-        ConflictError: somebody else held it for `LOCK_TIMEOUT_SECONDS`.
+        ConflictError: somebody else held it for that long.
     """
-    held = FileLock(str(path.with_name(f".{path.name}.lock")), timeout=LOCK_TIMEOUT_SECONDS)
+    held = FileLock(str(path.with_name(f".{path.name}.lock")), timeout=patience)
     try:
         with describing_disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,8 @@ from ...resources.job import ACTIVE_STATES, JobFolder, active_job, job_folders
 from ...resources.workspace import Workspace
 from .answers import SetUp, What, asks, stands
 from .environments import dequantise, download, environment, gguf_base
-from .environments.base_model import cached_model, check_causal_model, find_gguf
+from .environments.base_model import cached_model, check_causal_model, find_folder, find_gguf
+from .environments.fingerprint import file_hash
 from .hardware import describe_machine
 from .jobs import job_control
 from .jobs.words import size
@@ -58,6 +59,9 @@ def set_up_base_model(workspace: Workspace, name: str | None, confirm: bool) -> 
         )
     if file := find_gguf(workspace, name):
         return _set_up_gguf(workspace, file, confirm)
+    if folder := find_folder(workspace, name):
+        check_causal_model(folder)
+        return stands(Text(f"{name} is a model's folder: {folder}.", f"{name} 是模型資料夾：{folder}。"), str(folder))
     if running := _same_download(workspace, name, active=True) or _built_for(workspace, name):
         return running
     if folder := cached_model(name):
@@ -92,23 +96,32 @@ def _set_up_gguf(workspace: Workspace, file: Path, confirm: bool) -> SetUp | Job
     """A GGUF file: its trainable form, what making it takes, or the job that does."""
     if running := _same_download(workspace, str(file), active=True):
         return running
-    gguf_base.check_gguf(file)
-    if (folder := gguf_base.converted_folder(file)).is_dir():
+    sha256 = file_hash(file)
+    if folder := gguf_base.find_converted(sha256):
         return stands(
             Text(f"{file.name} can be trained: {folder}.", f"{file.name} 已可用來訓練：{folder}。"), str(folder)
         )
-    gguf_base.check_room(file)
+    header = gguf_base.check_gguf(file)
+    gguf_base.check_room(file, header)
     if not find_worker(workspace):
         return set_up_environment(workspace, confirm)
     if not confirm:
-        needed = gguf_base.needed_disk(file)
+        needed, place = gguf_base.needed_disk(header), gguf_base.converted_folder(sha256)
         words = Text(
-            f"{file.name} is dequantised once so that it can be trained: at most {size(needed)} of disk at {folder} and "
-            f"a few minutes a gigabyte; the file itself stays as it is. For its licence, see whoever published it.",
-            f"要訓練 {file.name}，得先把量化的權重還原一次：最多占用 {size(needed)} 磁碟空間，每 GB 約需幾分鐘，位置 {folder}；原檔不會更動。"
-            f"授權條款請看模型發布者的說明。",
-        )
-        plan = {"file": str(file), "bytes": needed, "folder": str(folder)}
+            "{name} ({described}) is dequantised once so that it can be trained: at most {needed} of disk at {place} and "
+            "a few minutes a gigabyte; the file itself stays as it is.",
+            "要訓練 {name}（{described}），得先把權重還原一次：最多占用 {needed} 磁碟空間，每 GB 約需幾分鐘，位置 {place}；"
+            "原檔不會更動。",
+        ).format(name=file.name, described=gguf_base.describe_header(header), needed=size(needed), place=place)
+        plan = {
+            "file": str(file),
+            "bytes": needed,
+            "folder": str(place),
+            "architecture": header.architecture,
+            "parameters": header.parameters,
+            "quantization": header.main_type,
+            "licence": header.licence,
+        }
         return asks(plan, words, "base_model", str(file))
     if stopped := _find_stopped_job(workspace, "base_model", str(file)):
         return job_control.resume(stopped, workspace)

@@ -202,7 +202,7 @@ def base_path(info: ModelInfo) -> Path:
             ),
             field="version",
         )
-    return resolve_base_model(Workspace(), info.base_model.name)
+    return resolve_base_model(Workspace(), info.base_model.name, info.base_model.file_hash)
 
 
 def load_for_inference(

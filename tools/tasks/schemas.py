@@ -22,7 +22,7 @@ from ..data.source import SOURCES
 from ..train.method import METHODS
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
-_PLAN_HEAD = ("format", "name", "created", "parent", "changes", "expects")
+_PLAN_HEAD = ("format", "name", "created", "parent", "changes", "expects", "base_model_sha256")
 
 
 def schemas() -> dict[str, JsonObject]:

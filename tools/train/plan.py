@@ -30,7 +30,7 @@ from .training_context import TrainingContext
 from .trl_names import written_as_ours
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
-_HEAD = ("format", "name", "method", "parent", "created", "changes", "expects")
+_HEAD = ("format", "name", "method", "parent", "created", "changes", "expects", "base_model_sha256")
 NO_PARENT = "none"
 
 
@@ -38,7 +38,7 @@ NO_PARENT = "none"
 class Plan:
     """What to train: a method with its settings, on which version it builds, and the person's own words on why.
 
-    `expects` is a diagnosis's prediction; `renamed` says which settings were given under a name of TRL's.
+    `expects` is a diagnosis's prediction; `base_model_sha256` the hash of the GGUF file that it was made on; `renamed` says which settings were given under a name of TRL's.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Plan:
     changes: list[str] = field(default_factory=list)
     created: str = field(default_factory=now)
     expects: Expectation | None = None
+    base_model_sha256: str | None = None
     renamed: list[Text] = field(default_factory=list)
 
     def content(self) -> JsonObject:
@@ -61,6 +62,7 @@ class Plan:
             "changes": list(self.changes),
             **({"expects": self.expects.to_dict()} if self.expects else {}),
             "method": self.method,
+            **({"base_model_sha256": self.base_model_sha256} if self.base_model_sha256 else {}),
             **settings,
         }
 
@@ -174,6 +176,7 @@ def read_plan(task: TaskFolder, name: str) -> Plan:
         changes=[str(words) for words in content.get("changes") or []],
         created=str(content.get("created") or now()),
         expects=_read_expectation(content.get("expects")),
+        base_model_sha256=str(content["base_model_sha256"]) if content.get("base_model_sha256") else None,
         renamed=renamed,
     )
 

@@ -16,6 +16,7 @@ from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.version_config import Expectation, settings_of
 from ...resources.workspace import Workspace
+from ..compute.environments.base_model import hash_of_gguf
 from ..compute.jobs.words import duration
 from ..evaluate.diagnosis import diagnose
 from .answers import PlanAnswer
@@ -62,7 +63,10 @@ def plan_training(
         or (building_on.config().base_model if building_on else "")
         or usual_base_model(workspace)
     )
-    seen = survey(workspace, task, base_model)
+    file_hash = hash_of_gguf(workspace, base_model)
+    if file_hash is None and building_on and base_model == building_on.config().base_model:
+        file_hash = building_on.config().base_model_sha256  # the file was put away, what was made of it may stand
+    seen = survey(workspace, task, base_model, recorded=file_hash)
     plan, reasons = make_plan(
         name or "",
         given,
@@ -81,6 +85,7 @@ def plan_training(
             ),
             **reasons,
         }
+    plan = replace(plan, base_model_sha256=file_hash)
     if name:
         write_plan(task, plan)
     else:

@@ -21,6 +21,7 @@ from ...resources.spending import Cost
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
+from ..compute.environments.base_model import check_unchanged
 from ..compute.hardware import Machine, describe_machine
 from ..compute.jobs.device_queue import jobs_ahead
 from ..compute.machine import Prospect
@@ -98,11 +99,17 @@ class Preflight:
         return self._snapshot
 
 
-def survey(workspace: Workspace, task: TaskFolder, base_model: str, remote: Machine | None = None) -> Preflight:
-    """Data and base model alone, for the defaults of a plan."""
+def survey(
+    workspace: Workspace, task: TaskFolder, base_model: str, remote: Machine | None = None, recorded: str | None = None
+) -> Preflight:
+    """Data and base model alone, for the defaults of a plan.
+
+    Arguments:
+        recorded: the hash of the GGUF file that the plan was made on.
+    """
     findings: list[Finding] = []
     snapshot = try_finding(findings, "data", lambda: current_snapshot(task))
-    base = try_finding(findings, "base_model", lambda: read_base_model(outward_folder(workspace, base_model)))
+    base = try_finding(findings, "base_model", lambda: read_base_model(outward_folder(workspace, base_model, recorded)))
     if remote:  # a hub model is downloaded there
         findings = [finding for finding in findings if not isinstance(finding.error, MissingRequirement)]
     machine = remote or describe_machine(workspace)
@@ -120,8 +127,9 @@ def check(
     """
     method, machine = plan.settings, remote or describe_machine(workspace)
     in_the_job = job is not None and remote is None
-    seen = survey(workspace, task, method.base_model, remote)
-    findings, snapshot = list(seen.findings), seen._snapshot
+    seen = survey(workspace, task, method.base_model, remote, plan.base_model_sha256)
+    findings, snapshot = _check_base_file(workspace, plan), seen._snapshot
+    findings += seen.findings
     try_finding(findings, "benchmark", lambda: frozen_benchmark(task))
     if job is None and not remote:
         try_finding(findings, "worker", lambda: worker_python(workspace))
@@ -210,6 +218,14 @@ def _context(
     )
 
 
+def _check_base_file(workspace: Workspace, plan: Plan) -> list[Finding]:
+    """That a GGUF file still holds what it did when it was planned with."""
+    findings: list[Finding] = []
+    if recorded := plan.base_model_sha256:
+        try_finding(findings, "base_model_file", lambda: check_unchanged(workspace, plan.settings.base_model, recorded))
+    return findings
+
+
 def _check_names(plan: Plan) -> list[Finding]:
     """That settings were given under a name of TRL's."""
     if not plan.renamed:
@@ -243,7 +259,7 @@ def ask_worker(workspace: Workspace, task: TaskFolder, plan: Plan) -> list[Findi
     it is still at."""
     with ThreadPoolExecutor(1) as beside:
         checking = beside.submit(check_trl_in_worker, workspace, task, plan.settings, _CHECKING_SECONDS)
-        counting = count_rows(workspace, task, plan.settings.base_model, _COUNTING_SECONDS)
+        counting = count_rows(workspace, task, plan.settings.base_model, _COUNTING_SECONDS, plan.base_model_sha256)
         at_it = ((_STILL_COUNTING, counting), (_STILL_CHECKING, checking.result()))
     return [finding for finding, still in at_it if still]
 

@@ -27,6 +27,7 @@ from ...resources.task import TaskFolder, TaskType
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
 from ..compute.environments.base_model import HUB_NAME, resolve_base_model
+from ..compute.environments.gguf_base import is_gguf
 from ..compute.jobs import job_control
 from ..compute.jobs.result import GivenBack
 from ..compute.jobs.running import RunningJob, run_job
@@ -202,21 +203,24 @@ def _remote_task(folder: VersionFolder) -> RemoteTask:
     command = [*remote_worker.ENTRY, task.name, folder.name]
     if _is_hub_name(name):
         return RemoteTask(files, [*command, "--hub", name])
-    base = _standing_base(name)
+    base = _standing_base(name, folder.config().base_model_sha256)
     return RemoteTask(
         {**files, **{f"base/{file.name}": file for file in _base_files(base)}}, [*command, "--base", "base"]
     )
 
 
-def _standing_base(name: str) -> Path:
+def _standing_base(name: str, recorded: str | None) -> Path:
     """The base model's folder here; this process may have no library to merge a version's model with.
+
+    Arguments:
+        recorded: the hash of the GGUF file of that name, where it is one's.
 
     Raises:
         NlpSkillsError: it is not on this machine, or a version's model was not merged yet.
     """
     chosen = named_version(Workspace(), name)
     if chosen is None:
-        return resolve_base_model(Workspace(), name)
+        return resolve_base_model(Workspace(), name, recorded)
     merged = merged_place(chosen)
     if not merged.is_dir():
         call = f"deploy(task={chosen.task.name!r}, version={chosen.name!r}, target='merged')"
@@ -232,7 +236,7 @@ def _standing_base(name: str) -> Path:
 
 
 def _is_hub_name(name: str) -> bool:
-    if named_version(Workspace(), name):
+    if named_version(Workspace(), name) or is_gguf(name):
         return False
     standing = any(folder.is_dir() for folder in (expand_home(name), Workspace().root / name))
     return bool(HUB_NAME.fullmatch(name)) and not standing

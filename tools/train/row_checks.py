@@ -61,11 +61,13 @@ def check_labels(task: TaskFolder, snapshot: Snapshot) -> list[Finding]:
     ]
 
 
-def count_rows(workspace: Workspace, task: TaskFolder, base_model: str, seconds: float) -> bool:
+def count_rows(
+    workspace: Workspace, task: TaskFolder, base_model: str, seconds: float, recorded: str | None = None
+) -> bool:
     """Have the worker count the tokens of the rows for that base model, where both stand here. Whether it is still at it
     after so many seconds."""
     try:
-        base = read_base_model(outward_folder(workspace, base_model))
+        base = read_base_model(outward_folder(workspace, base_model, recorded))
         request, python = request_for_rows(task, current_snapshot(task), base), find_worker(workspace)
     except NlpSkillsError:  # what lacks is a finding of its own
         return False

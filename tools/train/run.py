@@ -33,7 +33,9 @@ from ...resources.spending import Cost
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder, reserve_version, version
 from ...resources.workspace import Workspace
+from ..compute.environments.base_model import hash_of_gguf
 from ..compute.environments.fingerprint import model_files as model_hashes
+from ..compute.environments.gguf_base import hash_of_origin
 from ..compute.environments.libraries import settle_libraries
 from ..compute.hardware import Machine, describe_machine
 from ..compute.jobs.device_queue import DeviceRequest, acquire_devices, devices_of
@@ -119,8 +121,10 @@ def reserve(
     snapshot, context = checked.snapshot, checked.context
     settings, _ = resolve_settings(plan.settings, context)
     prompt = task_prompt(definition)
+    file_hash = plan.base_model_sha256 or hash_of_gguf(Workspace(), plan.settings.base_model)
     config = {
         **plan.content(),
+        **({"base_model_sha256": file_hash} if file_hash else {}),
         **settings.model_dump(mode="json", exclude_none=True),
         "labels": list(definition.labels) or sorted(snapshot.label_counts["train"]),
         "prompt": {"system": prompt.system, "user": prompt.user},
@@ -174,7 +178,8 @@ def train_version(
 def _base_model(job: RunningJob, folder: VersionFolder, base_folder: Path | None) -> BaseModel:
     """The base model on this machine, if it is the one the version began with."""
     job.progress(0, None, Text("Checking the base model's files", "檢查基礎模型檔案"))
-    base = read_base_model(base_folder or base_folder_of(Workspace(), folder.config().base_model))
+    config = folder.config()
+    base = read_base_model(base_folder or base_folder_of(Workspace(), config.base_model, config.base_model_sha256))
     if folder.environment_file.is_file() and folder.environment().base_model_hash != base.content_hash:
         raise TrainingError(
             Text(
@@ -277,6 +282,8 @@ def _commit(
     base_model = BaseModelInfo(
         name=config.base_model, path=base_name, hash=base.content_hash, files=model_hashes(base.folder)
     )
+    if file_hash := hash_of_origin(base.folder):
+        base_model.file_hash = file_hash
     if earlier := origin(Workspace(), config.base_model):
         base_model.version = earlier
     ModelInfo(

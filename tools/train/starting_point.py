@@ -61,28 +61,34 @@ def whole_name(workspace: Workspace, task: TaskFolder, name: str) -> str:
     return name
 
 
-def outward_folder(workspace: Workspace, name: str) -> Path:
+def outward_folder(workspace: Workspace, name: str, recorded: str | None = None) -> Path:
     """A folder that says how large the base model of that name is: its own, or the one that a version was trained on,
     while it is not merged yet.
+
+    Arguments:
+        recorded: the hash that the GGUF file of that name had when its name was written down.
 
     Raises:
         NlpSkillsError: it is not on this machine.
     """
     chosen = named_version(workspace, name)
     if chosen is None:
-        return resolve_base_model(workspace, name)
+        return resolve_base_model(workspace, name, recorded)
     merged = merged_place(chosen)
     return merged if merged.is_dir() else base_path(chosen.model_info())
 
 
-def base_folder_of(workspace: Workspace, name: str) -> Path:
+def base_folder_of(workspace: Workspace, name: str, recorded: str | None = None) -> Path:
     """The base model of that name, a version's adapter merged into its own base on first need. For jobs.
+
+    Arguments:
+        recorded: the hash that the GGUF file of that name had when its name was written down.
 
     Raises:
         NlpSkillsError: it is not on this machine, or the version's files are not the committed ones.
     """
     chosen = named_version(workspace, name)
-    return merged_model(chosen) if chosen else resolve_base_model(workspace, name)
+    return merged_model(chosen) if chosen else resolve_base_model(workspace, name, recorded)
 
 
 def origin(workspace: Workspace, name: str) -> BaseVersion | None:

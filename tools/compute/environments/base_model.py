@@ -7,35 +7,40 @@ import json
 import re
 from pathlib import Path
 
-from ....resources.foundation.errors import MissingRequirement, TrainingError
+from ....resources.foundation.errors import MissingRequirement, NlpSkillsError, TrainingError
 from ....resources.foundation.files import read_json
 from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text
 from ....resources.paths import expand_home, hub_cache, readable
 from ....resources.workspace import Workspace
-from .gguf_base import check_gguf, converted_folder, is_gguf
+from .fingerprint import file_hash
+from .gguf_base import check_gguf, check_same_file, find_converted, is_gguf
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(?:/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 _CAUSAL = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 
-def resolve_base_model(workspace: Workspace, name: str) -> Path:
+def resolve_base_model(workspace: Workspace, name: str, recorded: str | None = None) -> Path:
     """The folder of a base model: `name` is a folder or a GGUF file (relative ones are looked for in the workspace too), or
     the id of a hub model that stands whole in the cache.
 
+    Arguments:
+        recorded: the SHA-256 that the GGUF file of that name had when its name was written down.
+
     Raises:
         AccessError: nobody has allowed reading that folder.
-        TrainingError: there is no such folder, or what it holds is not a causal language model with its tokenizer.
+        TrainingError: there is no such folder, what it holds is not a causal language model with its tokenizer, or the GGUF
+            file was replaced.
         MissingRequirement: a hub model that has not been downloaded, or a GGUF file that has not been made trainable; names the call that does.
     """
+    if recorded and (converted := find_converted(recorded)):
+        return check_causal_model(converted)
     if file := find_gguf(workspace, name):
-        return check_causal_model(_find_converted(file))
-    for folder in (expand_home(name), workspace.root / name) if name.strip() else ():
-        with contextlib.suppress(OSError):  # a name longer than any disk takes
-            if (folder.is_absolute() and not folder.is_relative_to(workspace.root)) or folder.is_dir():
-                readable(folder, "base_model", workspace=workspace.root)
-            if folder.is_dir():
-                return check_causal_model(folder.resolve())
+        if recorded:
+            check_same_file(file, recorded)
+        return check_causal_model(_converted(file))
+    if folder := find_folder(workspace, name):
+        return check_causal_model(folder)
     if not HUB_NAME.fullmatch(name) or ".." in name:
         raise TrainingError(
             Text(f"There is no base model at {name[:200]!r}.", f"找不到基礎模型「{name[:200]}」。"),
@@ -59,6 +64,21 @@ def resolve_base_model(workspace: Workspace, name: str) -> Path:
     )
 
 
+def find_folder(workspace: Workspace, name: str) -> Path | None:
+    """The folder of that name; None where there is none.
+
+    Raises:
+        AccessError: nobody has allowed reading it.
+    """
+    for folder in _places(workspace, name):
+        with contextlib.suppress(OSError):  # a name longer than any disk takes
+            if (folder.is_absolute() and not folder.is_relative_to(workspace.root)) or folder.is_dir():
+                readable(folder, "base_model", workspace=workspace.root)
+            if folder.is_dir():
+                return folder.resolve()
+    return None
+
+
 def find_gguf(workspace: Workspace, name: str) -> Path | None:
     """The GGUF file of that name (relative ones are looked for in the workspace too); None where the name is not one's.
 
@@ -66,14 +86,17 @@ def find_gguf(workspace: Workspace, name: str) -> Path | None:
         AccessError: nobody has allowed reading it.
         TrainingError: there is no such file.
     """
-    if not is_gguf(name) or expand_home(name).is_dir():
+    if not is_gguf(name):
         return None
-    for file in (expand_home(name), workspace.root / name):
+    for file in _places(workspace, name):
         with contextlib.suppress(OSError):
-            if file.is_absolute() and not file.is_relative_to(workspace.root):
-                readable(file, "base_model", workspace=workspace.root)
-            if file.is_file():
-                return file.resolve()
+            # Where a relative name leads is known only when its links and its `..` are followed.
+            if file.is_absolute() or file.is_file():
+                target = readable(file, "base_model", workspace=workspace.root, suffixes=(".gguf",))
+                if target.is_dir():
+                    return None
+                if target.is_file():
+                    return target
     raise TrainingError(
         Text(f"There is no GGUF file at {name[:200]!r}.", f"找不到 GGUF 檔「{name[:200]}」。"),
         Text(
@@ -83,10 +106,34 @@ def find_gguf(workspace: Workspace, name: str) -> Path | None:
     )
 
 
-def _find_converted(file: Path) -> Path:
-    check_gguf(file)
-    if (folder := converted_folder(file)).is_dir():
+def hash_of_gguf(workspace: Workspace, name: str) -> str | None:
+    """The SHA-256 of the GGUF file of that name; None where the name is not one's, or nothing can be read there."""
+    try:
+        file = find_gguf(workspace, name)
+    except NlpSkillsError:
+        return None
+    return file_hash(file) if file else None
+
+
+def check_unchanged(workspace: Workspace, name: str, recorded: str) -> None:
+    """Raises:
+    TrainingError: the GGUF file of that name holds something else than it did when `recorded` was its hash.
+    """
+    file = None
+    with contextlib.suppress(NlpSkillsError):  # one that is gone or cannot be read is said where it is needed
+        file = find_gguf(workspace, name)
+    if file:
+        check_same_file(file, recorded)
+
+
+def _places(workspace: Workspace, name: str) -> tuple[Path, ...]:
+    return (expand_home(name), workspace.root / expand_home(name)) if name.strip() else ()
+
+
+def _converted(file: Path) -> Path:
+    if folder := find_converted(file_hash(file)):
         return folder
+    check_gguf(file)
     raise MissingRequirement(
         Text(
             f"{file.name} must be made trainable first: a GGUF file holds quantised weights.",

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-from ....resources.foundation.errors import MissingRequirement
-from ....resources.foundation.files import commit_folder, write_json
+from ....resources.foundation.errors import MissingRequirement, TrainingError
+from ....resources.foundation.files import commit_folder, lock, write_atomic, write_json
 from ....resources.foundation.language import Text
 from ....resources.foundation.reasons import reason_of
+from ....resources.workspace import cache_folder
 from ..jobs.running import RunningJob, run_job
 from .fingerprint import file_hash
-from .gguf_base import check_gguf, check_room, converted_folder, unusable
+from .gguf_base import FILE_OF_ORIGIN, USE_ORIGINAL, check_gguf, check_room, converted_folder, unusable
+from .gguf_header import GgufHeader
 from .libraries import settle_libraries
 
 ENTRY = ["-m", "nlp_skills.tools.compute.environments.dequantise"]
@@ -21,6 +25,8 @@ _STEPS = 4
 _SAMPLES = ("Sort this message: the parcel came late.\n", "這家公司第三季營收成長 12%。")
 _PROMPT_TOKENS = 32
 _AGREEMENT = 0.05  # in probability: what bfloat16 may move
+_LONGEST_REASON = 200
+_OF_SHAPES = re.compile(r"size mismatch|mismatched|shape|view size", re.IGNORECASE)
 
 
 def main(arguments: list[str]) -> int:
@@ -35,11 +41,15 @@ def main(arguments: list[str]) -> int:
 
 
 def _convert(job: RunningJob, file: Path) -> dict[str, Any]:
-    check_gguf(file)
-    check_room(file)
-    folder = converted_folder(file)
-    if not folder.is_dir():
-        _dequantise(job, file, folder)
+    header, sha256 = check_gguf(file), file_hash(file)
+    check_room(file, header)
+    folder = converted_folder(sha256)
+    job.progress(0, _STEPS, Text("waiting for whoever converts it already", "等待另一個正在進行的轉換"))
+    with lock(cache_folder() / "locks" / f"gguf-{folder.name}", patience=-1):
+        for draft in folder.parent.glob(f".{folder.name}.*"):  # of one that was killed: nobody else is at it
+            shutil.rmtree(draft, ignore_errors=True)
+        if not folder.is_dir():
+            _dequantise(job, file, header, sha256, folder)
     job.progress(_STEPS, _STEPS, Text("done", "完成"))
     return {
         "name": str(file),
@@ -57,14 +67,13 @@ def _convert(job: RunningJob, file: Path) -> dict[str, Any]:
     }
 
 
-def _dequantise(job: RunningJob, file: Path, folder: Path) -> None:
+def _dequantise(job: RunningJob, file: Path, header: GgufHeader, sha256: str, folder: Path) -> None:
     settle_libraries()
     job.progress(0, _STEPS, Text("loading the libraries", "載入函式庫"))
     try:
+        import gguf  # noqa: F401  Transformers reads GGUF files with it
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        import gguf  # noqa: F401  Transformers reads GGUF files with it
     except ImportError as error:
         raise MissingRequirement(
             Text(
@@ -81,25 +90,20 @@ def _dequantise(job: RunningJob, file: Path, folder: Path) -> None:
     try:
         tokenizer = AutoTokenizer.from_pretrained(file.parent, **named)
         job.progress(2, _STEPS, Text("dequantising the weights", "還原權重"))
-        read = AutoModelForCausalLM.from_pretrained(file.parent, dtype=torch.float32, **named)
+        read, loading = AutoModelForCausalLM.from_pretrained(
+            file.parent, dtype=torch.float32, output_loading_info=True, **named
+        )
     except (ValueError, KeyError, OSError, NotImplementedError, RuntimeError, TypeError, IndexError) as error:
-        raise unusable(
-            file,
-            Text(
-                f"Transformers cannot read it: {reason_of(error).en}", f"Transformers 讀不了它：{reason_of(error).zh}"
-            ),
-            Text(
-                "Download it again if it may be cut short; otherwise use the model's original folder or hub id.",
-                "檔案可能不完整，請重新下載；否則請改用模型原本的資料夾或 Hub 名稱。",
-            ),
-        ) from error
+        raise _unreadable(file, header, error) from error
+    if missing := sorted(loading["missing_keys"]):  # these would be random
+        raise unusable(file, Text(f"it lacks the weights {missing[0]}", f"它缺少 {missing[0]} 這組權重"), USE_ORIGINAL)
     _check_tokenizer(file, tokenizer)
     # What was read is marked as quantised and refuses to be saved; the same weights in a model of its own are not.
     settings = {key: value for key, value in read.config.to_dict().items() if key != "quantization_config"}
     model = type(read)(type(read.config)(**settings))
     model.load_state_dict(read.state_dict())
     model.tie_weights()
-    model.to(torch.bfloat16)
+    model.to(getattr(torch, header.trainable_type))
     if read.generation_config is not None:
         model.generation_config = read.generation_config
     job.progress(3, _STEPS, Text("writing the model folder", "寫出模型資料夾"))
@@ -107,11 +111,33 @@ def _dequantise(job: RunningJob, file: Path, folder: Path) -> None:
     def fill(part: Path) -> None:
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
-        write_json(part / "gguf.json", {"format": 1, "file": file.name, "sha256": file_hash(file)})
+        # All that decides what the model is comes from the file's content; its name is for people alone.
+        write_json(part / FILE_OF_ORIGIN, {"format": 1, "sha256": sha256})
+        write_atomic(part / "README.md", f"Dequantised from {file.name} (sha256 {sha256}) for training.\n")
         _check_weights(file, read, part, tokenizer)
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     commit_folder(folder, fill)
+
+
+def _unreadable(file: Path, header: GgufHeader, error: Exception) -> TrainingError:
+    """Why Transformers could not build a model of the file, in a person's words where we know them."""
+    if _OF_SHAPES.search(str(error)):
+        return unusable(
+            file,
+            Text(
+                f"the shapes of the weights in it do not fit what Transformers builds for {header.architecture}",
+                f"裡面權重的形狀與 Transformers 為 {header.architecture} 建立的不符",
+            ),
+            USE_ORIGINAL,
+        )
+    reason = reason_of(error)
+    first = Text(*((said.strip().splitlines() or ["?"])[0][:_LONGEST_REASON] for said in reason))
+    return unusable(
+        file,
+        Text("Transformers cannot read it ({why})", "Transformers 讀不了它（{why}）").format(why=first),
+        USE_ORIGINAL,
+    )
 
 
 def _check_tokenizer(file: Path, tokenizer: Any) -> None:
@@ -121,10 +147,7 @@ def _check_tokenizer(file: Path, tokenizer: Any) -> None:
             raise unusable(
                 file,
                 Text("the tokenizer inside it does not give text back as it was", "裡面的分詞器無法還原原文"),
-                Text(
-                    "Use the model's original folder or hub id instead of the GGUF file.",
-                    "請改用模型原本的資料夾或 Hub 名稱，不要用 GGUF 檔。",
-                ),
+                USE_ORIGINAL,
             )
 
 
@@ -139,12 +162,7 @@ def _check_weights(file: Path, read: Any, part: Path, tokenizer: Any) -> None:
         before, after = (model(ids).logits.softmax(-1) for model in (read, written))
     if not torch.isfinite(before).all() or (before - after).abs().max() > _AGREEMENT:
         raise unusable(
-            file,
-            Text("its weights do not survive being written anew", "還原後的權重與原檔不一致"),
-            Text(
-                "Use the model's original folder or hub id instead of the GGUF file.",
-                "請改用模型原本的資料夾或 Hub 名稱，不要用 GGUF 檔。",
-            ),
+            file, Text("its weights do not survive being written anew", "還原後的權重與原檔不一致"), USE_ORIGINAL
         )
 
 
