@@ -16,7 +16,7 @@ from ....resources.foundation.reasons import reason_of
 from ....resources.workspace import cache_folder
 from ..jobs.running import RunningJob, run_job
 from .fingerprint import file_hash
-from .gguf_base import FILE_OF_ORIGIN, USE_ORIGINAL, check_gguf, check_room, converted_folder, unusable
+from .gguf_base import FILE_OF_ORIGIN, USE_ORIGINAL, check_gguf, check_room, check_same_file, converted_folder, unusable
 from .gguf_header import GgufHeader
 from .libraries import settle_libraries
 
@@ -109,6 +109,7 @@ def _dequantise(job: RunningJob, file: Path, header: GgufHeader, sha256: str, fo
     job.progress(3, _STEPS, Text("writing the model folder", "寫出模型資料夾"))
 
     def fill(part: Path) -> None:
+        check_same_file(file, sha256)  # what was read while somebody wrote it is neither the old file nor the new
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
         # All that decides what the model is comes from the file's content; its name is for people alone.
