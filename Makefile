@@ -51,7 +51,7 @@ setup: .venv/.installed .worker/.installed ## Install both environments
 
 comma := ,
 
-demo: setup ## The whole story on the terminal, in English; asks once which model to train
+demo: setup ## The whole story in a terminal, in English; asks once which model to train
 	.venv/bin/nlp-skills demo --language en
 
 demo-zh: setup ## 同一個故事，用中文說

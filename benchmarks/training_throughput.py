@@ -190,7 +190,7 @@ def loss_difference(trainer: Any, batches: int = 10) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", type=Path, help="base model; the demonstration's where left out")
+    parser.add_argument("--base", type=Path, help="base model; the demonstration's if left out")
     parser.add_argument("--language", choices=["en", "zh-TW"], default="zh-TW")
     parser.add_argument("--rows", type=int, default=400)
     parser.add_argument("--repeats", type=int, default=3)

@@ -130,7 +130,8 @@ class JobFolder:
         except TaskError as error:
             raise JobError(
                 Text(
-                    f"{self.spec_file} is not a job's description any more.", f"{self.spec_file} 已不是有效的工作描述。"
+                    f"{self.spec_file} is no longer a valid job description.",
+                    f"{self.spec_file} 已不是有效的工作描述。",
                 ),
                 Text(
                     "Delete that job's folder; nothing else depends on it.",

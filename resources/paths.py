@@ -169,9 +169,9 @@ def writable(path: Path, field: str, *, workspace: Path) -> Path:
     if _is_below(target, roots) and not _is_credential(target):
         return target
     raise AccessError(
-        Text(f"{target} lies outside of the folders that may be written to.", f"{target} 不在可以寫入的資料夾裡。"),
+        Text(f"{target} is outside the folders that may be written to.", f"{target} 不在可以寫入的資料夾裡。"),
         Text(
-            f"Name a path below {workspace}; or the person allows another folder on the terminal: nlp-skills allow DIR.",
+            f"Name a path below {workspace}; or the person allows another folder in a terminal: nlp-skills allow DIR.",
             f"請改用 {workspace} 底下的路徑；或請使用者在終端機執行：nlp-skills allow 資料夾。",
         ),
         field=field,
@@ -259,7 +259,8 @@ def _check_length(path: Path, field: str) -> None:
     ):
         raise AccessError(
             Text(
-                "No disk keeps such a path: it is too long, or holds a NUL.", "路徑太長或含有 NUL 字元，磁碟無法使用。"
+                "The path is too long or contains a NUL, so no disk can store it.",
+                "路徑太長或含有 NUL 字元，磁碟無法使用。",
             ),
             Text("Give the path of the file itself.", "請提供檔案本身的路徑。"),
             field=field,
@@ -297,11 +298,11 @@ def _is_credential(path: Path) -> bool:
 def _hidden_path_error(path: Path, folder: Path, field: str) -> AccessError:
     return AccessError(
         Text(
-            f"{path} lies in a hidden folder, where programs keep what is theirs; no question in the chat opens one.",
+            f"{path} lies in a hidden folder, where programs keep their own files; it cannot be opened from the chat.",
             f"{path} 在隱藏資料夾裡，那是程式存放自己東西的地方，對話裡的詢問不會開放。",
         ),
         Text(
-            f"Copy it to a visible folder, or the person types on the terminal: nlp-skills allow {folder}",
+            f"Copy it to a visible folder, or the person types in a terminal: nlp-skills allow {folder}",
             f"請複製到一般的資料夾；或請使用者在終端機輸入：nlp-skills allow {folder}",
         ),
         field=field,

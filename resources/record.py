@@ -97,7 +97,7 @@ class Record(Part):
         if not isinstance(content, Mapping):
             raise cls.error_type(
                 Text(f"{path} holds no fields.", f"{path} 沒有任何欄位。"),
-                Text("Restore it from a copy.", "請從備份還原這個檔案。"),
+                Text("Restore it from a backup.", "請從備份還原這個檔案。"),
                 field=path.name,
             )
         found = content.get("format", 1)
@@ -130,7 +130,7 @@ class Record(Part):
             kind = "YAML" if is_yaml else "JSON"
             raise cls.error_type(
                 Text(f"{path} cannot be read as {kind}.", f"{path} 不是有效的 {kind}。"),
-                Text("Restore it from a copy.", "請從備份還原這個檔案。"),
+                Text("Restore it from a backup.", "請從備份還原這個檔案。"),
                 field=path.name,
             ) from error
         return cls.parse(content, path)

@@ -79,8 +79,8 @@ def require_model(version: VersionFolder) -> None:
             "{version} 的模型已不在這裡：{why}（{day}）。設定、資料與結果都還在。",
         ).format(version=version.name, why=why, day=day),
         Text(
-            f"Train it again from its snapshot with {call}; where the same comes out, the model is put back in its "
-            "place. Or use another version.",
+            f"Train it again from its snapshot with {call}; if the result is identical, the model is put back in "
+            f"place. Or use another version.",
             f"請用 {call} 依快照重新訓練；結果相同時，模型會放回原處。也可以改用其他版本。",
         ),
         field="version",

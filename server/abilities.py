@@ -132,14 +132,14 @@ def roads(python: str, libraries: Mapping[str, Any]) -> Iterator[CheckResult]:
     lacking = sorted(extra for extra, needs in _extras().items() if not all(libraries.get(need) for need in needs))
     there = sorted(set(_extras()) - set(lacking))
     shown = ", ".join(["PostgreSQL", "SQLite", "CSV/JSONL", *there])
-    yield CheckResult("ok", Text(f"Open here: {shown}", f"這裡可用：{shown}"))
+    yield CheckResult("ok", Text(f"Available here: {shown}", f"這裡可用：{shown}"))
     if lacking:
         names = ",".join(lacking)
         yield CheckResult(
             "ok",
             Text(
-                f"Not installed, for when it is needed: {', '.join(lacking)} "
-                f"({python} -m pip install 'nlp-skills[{names}]')",
+                f"Not installed, install when needed: {', '.join(lacking)} ({python} -m pip install "
+                f"'nlp-skills[{names}]')",
                 f"尚未安裝，需要時再裝：{'、'.join(lacking)}（{python} -m pip install 'nlp-skills[{names}]'）",
             ),
         )
@@ -173,7 +173,7 @@ def deployment(libraries: Mapping[str, Any]) -> Iterable[CheckResult]:
         Text(f"GGUF: converter {converter}", f"GGUF：轉換程式 {converter}")
         if converter
         else Text(
-            f"GGUF: {CONVERTER} is fetched when first needed (77 MB)",
+            f"GGUF: {CONVERTER} is downloaded when first needed (77 MB)",
             f"GGUF：{CONVERTER} 會在第一次需要時取得（77 MB）",
         ),
     )

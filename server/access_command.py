@@ -63,7 +63,7 @@ def allow_script(file: Path) -> int:
         )
     digest = sha256_file(path)
     if place := bring_in(path):
-        print(Text(f"{place} is in its task again.", f"{place} 已放回任務。"))
+        print(Text(f"{place} is back in its task.", f"{place} 已放回任務。"))
     if (place or path).suffix == ".py":
         grant([Need(kind="script", subject=digest)], file=str(place or path))
         print(
@@ -121,7 +121,7 @@ def take_back(what: str) -> int:
         if grants.model_dump_json() == before:
             raise AccessError(
                 Text(f"{what} was not allowed.", f"{what} 本來就沒有授權。"),
-                Text("nlp-skills allow lists what is.", "執行 nlp-skills allow 可列出目前的授權。"),
+                Text("nlp-skills allow lists what is allowed.", "執行 nlp-skills allow 可列出目前的授權。"),
                 field="remove",
             )
     print(Text(f"{what} is no longer allowed.", f"已收回 {what} 的授權。"))

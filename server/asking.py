@@ -100,12 +100,12 @@ def question_in_error(error: NlpSkillsError, arguments: Mapping[str, Any]) -> Fo
         return _consent(str(error.problem), {**arguments, "confirm": True})
     if error.field == "override_reason":
         ask = Text(
-            "If you want it nevertheless, write why; the reason is kept. Leave it empty to stop here.",
+            "To go ahead anyway, say why; the reason is kept. Leave it empty to stop here.",
             "如果還是要做，請寫下理由（會留下紀錄）；留空就停在這裡。",
         )
         return _free_text(
             f"{error.problem}\n{ask}",
-            str(Text("Why nevertheless", "為什麼還是要做")),
+            str(Text("Why go ahead anyway", "為什麼還是要做")),
             "",
             lambda reason: {**arguments, "override_reason": reason},
         )

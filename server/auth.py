@@ -98,7 +98,7 @@ def serve_http(server: MCPServer[Any], settings: HttpSettings) -> None:
     )
     print(
         Text(
-            "A client takes this (the token is kept; --rotate-token makes another):",
+            "Client configuration (the token is kept; --rotate-token makes a new one):",
             "用戶端設定如下（權杖會保留；--rotate-token 可換新）：",
         ),
         file=sys.stderr,
@@ -109,5 +109,5 @@ def serve_http(server: MCPServer[Any], settings: HttpSettings) -> None:
 
 def _refusal_text() -> Text:
     return Text(
-        "A bearer token is needed: the one the server was started with.", "需要伺服器啟動時設定的 Bearer 權杖。"
+        "A bearer token is required: the one the server was started with.", "需要伺服器啟動時設定的 Bearer 權杖。"
     )

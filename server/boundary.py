@@ -329,7 +329,7 @@ def explain_failure(error: BaseException, name: str) -> str:
         Text(
             f"{name} failed on an internal error ({kind}); nothing was left half done.\n"
             f"→ Try once more. If it happens again, report it with reference {reference} from the server's log.",
-            f"{name} 遇到我們這邊的錯誤（{kind}）而停止，沒有留下做到一半的東西。\n"
+            f"{name} 發生內部錯誤（{kind}）而停止，沒有留下做到一半的東西。\n"
             f"→ 請再試一次；若再發生，請附上伺服器紀錄中的編號 {reference} 回報。",
         )
     )

@@ -34,9 +34,10 @@ _ABOUT = Text(
     "陪你從一個想法走到經過評估、可以部署、可以重現的微調模型。",
 )
 _LONG = Text(
-    "Say what hurts; the coach asks one question at a time, connects your data, plans the training with reasons, trains "
-    "on your machine, measures beside simple baselines, and deploys with proof. Everything stands in one folder of yours. "
-    "The first start downloads the server's libraries; training asks before it builds its own environment (about 2 GB).",
+    "Say what the problem is; the coach asks one question at a time, connects your data, plans the training with "
+    "reasons, trains on your machine, measures beside simple baselines, and deploys with proof. Everything is kept in "
+    "one folder of yours. The first start downloads the server's libraries; training asks before it builds its own "
+    "environment (about 2 GB).",
     "說出你的困擾，教練一次只問一個問題：接上資料、說明理由並規劃訓練、在你的電腦上訓練、和簡單的方法一起評估，再部署並證明回答一致。"
     "所有內容都放在你自己的一個資料夾裡。第一次啟動會下載伺服器需要的函式庫；訓練環境（約 2 GB）會先徵求你同意才建立。",
 )
@@ -153,14 +154,14 @@ def manifest() -> JsonObject:
             "workspace": {
                 "type": "directory",
                 "title": "Folder for your tasks · 放任務的資料夾",
-                "description": "Data, versions and models stand there. 資料、版本與模型都放在這裡。",
+                "description": "Data, versions and models are kept there. 資料、版本與模型都放在這裡。",
                 "required": False,
                 "default": "${HOME}/nlp-skills",
             },
             "language": {
                 "type": "string",
                 "title": "Language · 語言",
-                "description": "en or zh-TW, where your own words do not say. 看不出你用的語言時的預設：en 或 zh-TW。",
+                "description": "en or zh-TW, used when your own words do not show it. 看不出你用的語言時的預設：en 或 zh-TW。",
                 "required": False,
                 "default": "en",
             },

@@ -170,38 +170,38 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--http", action="store_true", help="Streamable HTTP at /mcp instead of stdio · 改用 HTTP")
     serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1 · 預設只限本機")
     serve.add_argument("--port", type=int, default=8765, help="default 8765")
-    serve.add_argument("--rotate-token", action="store_true", help="make another token; the old one ends · 換新的權杖")
+    serve.add_argument("--rotate-token", action="store_true", help="make a new token; the old one expires · 換新的權杖")
     serve.add_argument(
         "--allow-host",
         action="append",
         default=[],
         metavar="HOST",
-        help="a further Host header to accept (reverse proxy) · 另外接受的 Host",
+        help="another Host header to accept (reverse proxy) · 另外接受的 Host",
     )
     serve.add_argument(
         "--allow-origin",
         action="append",
         default=[],
         metavar="ORIGIN",
-        help="a further Origin header to accept (web page) · 另外接受的 Origin",
+        help="another Origin header to accept (web page) · 另外接受的 Origin",
     )
 
-    commands.add_parser("demo", help="the whole story, offline, in a few minutes · 離線示範完整流程")
+    commands.add_parser("demo", help="the whole workflow, offline, in a few minutes · 離線示範完整流程")
     doctor = commands.add_parser(
         "doctor",
-        help="what this and each named machine can do, and what fixes it · 檢查每台機器能做什麼、缺什麼、怎麼補",
+        help="what this machine and each named one can do, and how to fix it · 檢查每台機器能做什麼、缺什麼、怎麼補",
     )
     doctor.add_argument("--json", action="store_true", help="for programs · 輸出 JSON")
     _speaks(doctor)
     watch = commands.add_parser("watch", help="show all jobs live · 即時顯示所有工作")
-    watch.add_argument("--once", action="store_true", help="show them once and end · 只顯示一次")
+    watch.add_argument("--once", action="store_true", help="show them once and exit · 只顯示一次")
     _speaks(watch)
 
     secret = commands.add_parser("secret", help="passwords and keys, kept out of every file · 管理密碼與金鑰")
     actions = secret.add_subparsers(dest="action", required=True, metavar="ACTION")
     for action, says in (
         ("set", "type it in, hidden · 輸入（不顯示）"),
-        ("remove", "forget it · 刪除"),
+        ("remove", "delete it · 刪除"),
         ("allow", "let a secret or environment variable go to a host · 允許送往某個主機"),
     ):
         named = actions.add_parser(action, help=says)
@@ -252,7 +252,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     into.add_argument("--client", metavar="CLIENT", help="claude-desktop, claude-code, vscode, cursor · 用戶端")
     into.add_argument("--project", type=Path, metavar="DIR", help="for one project only · 只給這個專案用")
-    into.add_argument("--remove", action="store_true", help="take it out again · 移除")
+    into.add_argument("--remove", action="store_true", help="remove it again · 移除")
     into.add_argument("--yes", action="store_true", help="do not ask · 不詢問")
     into.add_argument("--print", action="store_true", help="only print what to paste · 只印出要貼上的內容")
     _speaks(into)
@@ -266,7 +266,7 @@ def _parser() -> argparse.ArgumentParser:
         "bundle", help="build nlp-skills.mcpb for Claude Desktop into DIR · 產生桌面版擴充套件"
     )
     for built in (plugin, bundle):
-        built.add_argument("folder", type=Path, metavar="DIR", help="a new or an earlier built folder · 資料夾")
+        built.add_argument("folder", type=Path, metavar="DIR", help="a new folder, or one built earlier · 資料夾")
         _speaks(built)
     hook = commands.add_parser("hook", help="what the plugin's hooks run, JSON on stdin · 外掛的 hooks 使用")
     hook.add_argument("event", choices=HOOKS)

@@ -260,7 +260,7 @@ def read_configuration(client: Client, named: Path) -> ConfigurationFile:
     """The configuration of `client` at the path it looks at; missing is fine.
 
     Raises:
-        ClientError: it cannot be read, a folder stands in its place, or its link leads in a circle.
+        ClientError: it cannot be read, there is a folder in its place, or its link leads in a circle.
     """
     bare = ConfigurationFile(client, named, named, None)
     try:
@@ -268,11 +268,11 @@ def read_configuration(client: Client, named: Path) -> ConfigurationFile:
         return ConfigurationFile(client, named, path, _content(path))
     except (OSError, RuntimeError) as error:
         kind = (
-            Text("a folder stands in its place", "那裡是一個資料夾")
+            Text("there is a folder in its place", "那裡是一個資料夾")
             if named.is_dir()
             else Text(f"it cannot be read ({error})", f"無法讀取（{error}）")
         )
-        raise bare.problem(kind, Text("Put that right, then run this again.", "請先處理，再執行一次。")) from error
+        raise bare.problem(kind, Text("Fix that, then run this again.", "請先處理，再執行一次。")) from error
 
 
 def merge_entry(standing: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> JsonObject:

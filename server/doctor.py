@@ -275,7 +275,7 @@ def _line(machine: Machine) -> Iterator[Finding]:
         yield Finding(
             "ok",
             Text(
-                f"Running or queued: {ahead}; a training started now waits for its turn",
+                f"Running or queued: {ahead}; a training started now waits in the queue",
                 f"執行或排隊中：{ahead}；現在開始的訓練會排隊",
             ),
         )
@@ -315,7 +315,7 @@ def _machine(workspace: Workspace, name: str) -> list[Finding]:
 
 def _secrets() -> Finding:
     place = secrets.place()
-    return Finding("ok", Text("Secrets go to {place}.", "密鑰存放在{place}。").format(place=place))
+    return Finding("ok", Text("Secrets are stored in {place}.", "密鑰存放在{place}。").format(place=place))
 
 
 def _clients() -> Iterator[Finding]:
@@ -333,7 +333,7 @@ def _clients() -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 Text(
-                    f"{standing.client.title} starts {standing.command}, which is not there.",
+                    f"{standing.client.title} starts {standing.command}, which does not exist.",
                     f"{standing.client.title} 要啟動 {standing.command}，但那裡沒有檔案。",
                 ),
                 Text(f"Run: {again}", f"請執行：{again}"),

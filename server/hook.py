@@ -180,8 +180,8 @@ def _bring_up_to_date(folder: VersionFolder) -> Iterator[Text]:
     lineage = track_version(folder).to_dict()
     if restored := ", ".join(name for name, value in written.items() if lineage.get(name) != value):
         yield Text(
-            f"{folder.lineage_file}: {restored} put back: what a version says of itself comes from its own files.\n"
-            "→ Your own words belong into changes or into a field of your own; a new setting makes a new version.",
+            f"{folder.lineage_file}: {restored} restored: a version's record comes from its own files.\n"
+            "→ Put your own notes in changes or in a field of your own; a new setting makes a new version.",
             f"{folder.lineage_file}：{restored} 已還原，版本的紀錄來自它自己的檔案。\n"
             "→ 你自己的話請寫進 changes 或自訂的欄位；要改設定請建立新版本。",
         )

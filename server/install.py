@@ -200,7 +200,9 @@ def _show(file: ConfigurationFile, after: str | None, own: list[list[str]]) -> N
     print(redact(file.difference(after)))
     for command in own:
         shown = " ".join("'{…}'" if part.startswith("{") else part for part in command)
-        print(Text(f"{file.client.title} makes it itself: {shown}", f"由 {file.client.title} 自己執行：{shown}"))
+        print(
+            Text(f"{file.client.title} makes this change itself: {shown}", f"由 {file.client.title} 自己執行：{shown}")
+        )
     if after is not None and (warning := passing_warning()):
         print(f"[ ! ] {warning}")
 
@@ -216,7 +218,7 @@ def _ask(folders: list[Path]) -> Agreement:
     """One question for the change and, where they were never asked for, the folders people keep files in."""
     if not sys.stdin.isatty():
         print(
-            Text("Nobody can be asked here: add --yes to make this change.", "這裡無法詢問：要更動請加上 --yes。"),
+            Text("There is nobody to ask here: add --yes to make this change.", "這裡無法詢問：要更動請加上 --yes。"),
             file=sys.stderr,
         )
         return Agreement(change=False)
@@ -274,7 +276,7 @@ def _run(client: Client, commands: list[list[str]], file: ConfigurationFile, ent
 def _tell(client: Client, file: ConfigurationFile, backup: Path | None, remove: bool) -> None:
     print(Text(f"\nDone: {file.named}", f"\n完成：{file.named}"))
     if backup:
-        print(Text(f"The file as it was: {backup}", f"原本的檔案：{backup}"))
+        print(Text(f"Backup of the original file: {backup}", f"原本的檔案：{backup}"))
     if remove:
         print(
             Text(

@@ -50,8 +50,8 @@ def passing_warning(interpreter: str = sys.executable) -> Text | None:
     if not any(part.startswith(_UVX_CACHES) for part in parts):
         return None
     return Text(
-        "This runs from uv's cache, which `uv cache clean` empties; for a start command that lasts run "
-        "`uv tool install nlp-skills` and install again.",
+        "This runs from uv's cache, which `uv cache clean` empties; for a permanent start command run `uv tool install "
+        "nlp-skills` and install again.",
         "目前是從 uv 的快取執行，`uv cache clean` 之後就會消失；要有長久可用的啟動指令，請先執行 "
         "`uv tool install nlp-skills`，再安裝一次。",
     )

@@ -38,7 +38,7 @@ def tell_of_permission(folders: list[Path]) -> None:
     """Say how those folders are allowed, where nobody could be asked."""
     print(
         Text(
-            f"Data files outside of the workspace's inbox are asked for when they are needed. To allow a folder now: "
+            f"Access to data files outside the workspace's inbox is asked for when needed. To allow a folder now: "
             f"nlp-skills allow {folders[0]}",
             f"工作區 inbox 以外的資料檔，會在需要時再詢問。要先允許某個資料夾：nlp-skills allow {folders[0]}",
         )

@@ -85,7 +85,7 @@ Follow the flow of the language they write in. Its calls go to the MCP server `{
 _AGENT = f"""\
 You work for the assistant who speaks with the person; you cannot speak with the person yourself. Where the flow says to ask
 and wait, end with that question, in the person's language, and the exact next call. Calls go to the MCP server
-`{SERVER_NAME}`; leave out arguments and <angle brackets> you were told nothing about.
+`{SERVER_NAME}`; leave out arguments and <angle brackets> you know nothing about.
 你替正在和對方說話的助理工作，不能直接和對方說話。流程要你發問並等待的地方，就以那個問題（用對方的語言）和接下來一字不差的呼叫作結。\
 所有呼叫都送到 MCP 伺服器 `{SERVER_NAME}`；沒有告訴你的參數與 <角括號> 就省略。
 """
@@ -206,7 +206,7 @@ def _flow_texts(name: str) -> str:
     """The flow in both languages, its live state replaced by the call that brings it."""
     flow, call = next(flow for flow in flows.ALL if flow.name == name), CALLS[name]
     state = Text(
-        "(Call `{call}` now: what it answers stands here.)", "（現在呼叫 `{call}`：它的回答就是這裡的內容。）"
+        "(Call `{call}` now: its answer is what belongs here.)", "（現在呼叫 `{call}`：它的回答就是這裡的內容。）"
     ).format(call=call)
     return (
         "\n".join(

@@ -55,11 +55,11 @@ def forget(name: str) -> int:
         raise SecretError(
             Text(f"No secret {name!r} is stored.", f"沒有儲存名為「{name}」的密鑰。"),
             Text(
-                f"Stored are: {known}." if known else "Nothing is stored.",
+                f"Stored: {known}." if known else "Nothing is stored.",
                 f"已儲存的有：{known}。" if known else "目前沒有儲存任何密鑰。",
             ),
             field="name",
         )
     forget_typed(name)
-    print(Text(f"{name} is forgotten.", f"已刪除 {name}。"))
+    print(Text(f"{name} was deleted.", f"已刪除 {name}。"))
     return 0

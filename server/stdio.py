@@ -110,7 +110,7 @@ def check_line(line: bytes) -> str:
         raise Unreadable(
             INVALID_REQUEST,
             Text(
-                "A message is one JSON object a line; lists of messages are not taken.",
+                "A message is one JSON object per line; lists of messages are not accepted.",
                 "一行必須是一個 JSON 物件；不接受成批的訊息。",
             ),
         )
@@ -131,7 +131,7 @@ def check_line(line: bytes) -> str:
         raise Unreadable(
             INVALID_PARAMS,
             Text(
-                "The message holds half a character (a lone surrogate); send whole text.",
+                "The message contains an incomplete character (a lone surrogate); send complete text.",
                 "訊息裡有不完整的字元（單獨的 surrogate），請送完整的文字。",
             ),
             number,

@@ -92,7 +92,7 @@ def read(workspace: Workspace, uri: str) -> Reading:
             return read_address(workspace, address, variables)
     kinds = "\n".join(f"  {address.template}" for address in ADDRESSES)
     raise UnknownResource(
-        Text(f"Nothing stands at {uri[:200]!r}.", f"「{uri[:200]}」不是有效的位址。"),
+        Text(f"There is nothing at {uri[:200]!r}.", f"「{uri[:200]}」不是有效的位址。"),
         Text(
             f"Knowledge is found by words: read_resource(search='…'). These are the addresses:\n{kinds}",
             f"知識可以用關鍵字找：read_resource(search='…')。可用的位址：\n{kinds}",

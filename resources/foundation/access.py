@@ -1,7 +1,7 @@
 """What the person has allowed outside their tasks: folders and files to read, hosts to reach, secrets for hosts, scripts;
 and where the rows of an on-premise task may go.
 
-Granted by the person alone, on the terminal or in a form that their client shows, never by an argument of a tool. Kept in
+Granted by the person alone, in a terminal or in a form that their client shows, never by an argument of a tool. Kept in
 one file of the account, beside the secrets, where no task and no tool writes.
 """
 
@@ -184,9 +184,9 @@ def _kept_grants() -> Grants:
         return Grants()
     except (OSError, ValidationError) as error:
         raise AccessError(
-            Text(f"The file of permissions {grants_file()} cannot be read.", f"無法讀取授權檔 {grants_file()}。"),
+            Text(f"The permissions file {grants_file()} cannot be read.", f"無法讀取授權檔 {grants_file()}。"),
             Text(
-                "Check who owns it, or delete it and allow again what is needed.", "請檢查檔案權限，或刪除後重新授權。"
+                "Check who owns it, or delete it and grant the permissions again.", "請檢查檔案權限，或刪除後重新授權。"
             ),
             field="grants.json",
         ) from error
@@ -229,7 +229,7 @@ def forget_typed(name: str) -> None:
 
 
 def require(error: AccessError) -> None:
-    """Raise `error` unless the person has allowed all it needs, or does so on the terminal now."""
+    """Raise `error` unless the person has allowed all it needs, or does so in a terminal now."""
     needs = error.needs
     if needs:
         grants = read_grants()
@@ -264,7 +264,7 @@ def refusal(needs: Iterable[Need], field: str, inbox: Path | None = None) -> Acc
         )
         fixes.append(
             Text(
-                "Drag {short} into {inbox} and say “done”. (Or on the terminal: nlp-skills allow FOLDER.)",
+                "Drag {short} into {inbox} and say “done”. (Or in a terminal: nlp-skills allow FOLDER.)",
                 "請把 {short} 拖進 {inbox}，再跟我說「好了」。（也可以在終端機執行：nlp-skills allow 資料夾）",
             ).format(short=short, inbox=inbox)
         )
@@ -273,13 +273,13 @@ def refusal(needs: Iterable[Need], field: str, inbox: Path | None = None) -> Acc
         commands = "; ".join(f"nlp-skills allow --host {host}" for host in hosts)
         problems.append(
             Text(
-                "{names} is inside a private network, and nobody has allowed reaching it.",
+                "{names} is inside a private network, and nobody has allowed access to it.",
                 "{names} 在內部網路裡，還沒有人允許連線。",
             ).format(names=names)
         )
         fixes.append(
             Text(
-                f"If it is your own server, type on the terminal: {commands}",
+                f"If it is your own server, type in a terminal: {commands}",
                 f"如果是你自己的伺服器，請在終端機輸入：{commands}",
             )
         )
@@ -293,7 +293,7 @@ def refusal(needs: Iterable[Need], field: str, inbox: Path | None = None) -> Acc
         )
         fixes.append(
             Text(
-                f"If that is where it belongs, type on the terminal: {commands}",
+                f"If that is where it belongs, type in a terminal: {commands}",
                 f"如果確實要送到那裡，請在終端機輸入：{commands}",
             )
         )
@@ -302,15 +302,14 @@ def refusal(needs: Iterable[Need], field: str, inbox: Path | None = None) -> Acc
         command = f"nlp-skills allow --rows-of {need.subject}" + (f" --host {need.host}" if need.host else "")
         fixes.append(
             Text(
-                f"If the rows may leave, type on the terminal: {command}",
-                f"如果資料可以離開，請在終端機輸入：{command}",
+                f"If the rows may leave, type in a terminal: {command}", f"如果資料可以離開，請在終端機輸入：{command}"
             )
         )
     return AccessError(SENTENCES.join(problems), SENTENCES.join(fixes), field=field, needs=needs)
 
 
 def let_person_answer() -> None:
-    """From here on a question may be asked on the terminal: a person started this process there by hand."""
+    """From here on a question may be asked in a terminal: a person started this process there by hand."""
     global _terminal
     _terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
@@ -342,7 +341,7 @@ def _leaving(need: Need) -> Text:
 def _agrees(error: AccessError) -> bool:
     print(error.problem, file=sys.stderr)
     print(
-        Text("Allow it? It is remembered. [y/N] ", "要允許嗎？會記住這個決定。[y/N] "),
+        Text("Allow it? The choice is remembered. [y/N] ", "要允許嗎？會記住這個決定。[y/N] "),
         end="",
         file=sys.stderr,
         flush=True,

@@ -161,7 +161,7 @@ def _check_measure(text: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in sizes:
-                raise yaml.YAMLError(f"the alias *{event.anchor} stands inside of what it names")
+                raise yaml.YAMLError(f"the alias *{event.anchor} is inside the node it refers to")
             size = sizes[event.anchor]
         elif isinstance(event, yaml.ScalarEvent):
             size = 1
@@ -181,7 +181,7 @@ def _check_measure(text: str) -> None:
         open_nodes[-1][1] += size
         total = sum(node[1] for node in open_nodes) if size > 1 else total + 1
         if total > _MOST_NODES:
-            raise yaml.YAMLError(f"it holds more than {_MOST_NODES:,} values; rows belong into a data file")
+            raise yaml.YAMLError(f"it holds more than {_MOST_NODES:,} values; rows belong in a data file")
 
 
 def write_yaml(path: Path, value: Any, head: str = "") -> None:

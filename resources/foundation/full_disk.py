@@ -49,12 +49,12 @@ def _disk_error(path: object, number: int) -> WorkspaceError:
     if number == errno.EFBIG:
         return WorkspaceError(
             Text(
-                "The disk is full, or files there may grow no larger: {written}.",
+                "The disk is full, or the file size limit was reached: {written}.",
                 "磁碟已滿，或檔案已達這裡允許的大小上限：{written}。",
             ).format(written=written),
             Text(
-                "Free some space, or lift the limit on the size of files (ulimit -f; a disk formatted as FAT32 takes 4 GB a file). "
-                "Then call the same tool again; what was saved before is still there.",
+                "Free some space, or raise the file size limit (ulimit -f; a FAT32 disk allows 4 GB per file). Then "
+                "call the same tool again; what was saved before is still there.",
                 "請清出空間，或放寬檔案大小的限制（ulimit -f；FAT32 格式的磁碟單檔上限 4 GB），再呼叫同一個工具；先前存好的內容都還在。",
             ),
         )

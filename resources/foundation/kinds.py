@@ -302,7 +302,7 @@ class Registry(Generic[Kind]):
             meant = meant + SENTENCES if meant.en.startswith("Did") else Text("", "")
         elif strangers:  # one of them may be the one that is missing, by another name
             shown = ", ".join(one[:40] for one in strangers)
-            meant = Text(f"It does not know {shown}. ", f"它沒有 {shown} 這個欄位。")
+            meant = Text(f"Unknown: {shown}. ", f"它沒有 {shown} 這個欄位。")
         else:
             meant = Text("", "")
         listed = ", ".join(fields)
@@ -310,7 +310,7 @@ class Registry(Generic[Kind]):
             Text("{field}: {said}.", "{field}：{said}。").format(field=wrong.field, said=wrong.said),
             meant + Text(f"The fields of {owner} are: {listed}.", f"{owner} 的欄位有：{listed}。")
             if fields
-            else Text(f"{owner} takes no settings.", f"{owner} 沒有設定。"),
+            else Text(f"{owner} has no settings.", f"{owner} 沒有設定。"),
             field=wrong.field,
         )
 
@@ -353,9 +353,9 @@ class Registry(Generic[Kind]):
         kind = kind_of_module(loaded, self._base) if isinstance(loaded, ModuleType) else loaded
         if not (isinstance(kind, type) and issubclass(kind, self._base)):
             wanted = f"{self._base.__module__}.{self._base.__name__}"
-            raise plugin.refusal_error(Text(f"it is no subclass of {wanted}", f"它不是 {wanted} 的子類別"))
+            raise plugin.refusal_error(Text(f"it is not a subclass of {wanted}", f"它不是 {wanted} 的子類別"))
         if not isinstance(getattr(kind, "title", Text("", "")), Text):
-            raise plugin.refusal_error(Text("its title is no Text(en, zh)", "它的 title 不是 Text(en, zh)"))
+            raise plugin.refusal_error(Text("its title is not a Text(en, zh)", "它的 title 不是 Text(en, zh)"))
         if lacking := [*sorted(getattr(kind, "__abstractmethods__", ())), *_unset(kind, self._named)]:
             shown = ", ".join(lacking)
             raise plugin.refusal_error(Text(f"it does not define {shown}", f"它沒有定義 {shown}"))
@@ -381,7 +381,7 @@ def _how_to_install() -> Text:
     command = f"{sys.executable} -m pip install PACKAGE"
     if runs_plugin_files():
         return Text(
-            f" If it comes from a package of yours, install it where jobs run, too: {command}",
+            f" If it comes from a package of yours, install it where jobs run as well: {command}",
             f"如果它來自你安裝的套件，執行工作的環境也要安裝：{command}",
         )
     return Text(

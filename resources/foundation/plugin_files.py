@@ -140,7 +140,7 @@ class PluginFile(NamedTuple):
     def refusal_error(self, why: Text) -> PluginError:
         """The error that says why it cannot be used."""
         return PluginError(
-            Text("{name} of {origin} cannot be used: {why}.", "{origin}的 {name} 無法使用：{why}。").format(
+            Text("{name} from {origin} cannot be used: {why}.", "{origin}的 {name} 無法使用：{why}。").format(
                 name=self.name, origin=self.origin, why=why
             ),
             Text(
@@ -154,13 +154,13 @@ class PluginFile(NamedTuple):
         digest = sha256_bytes(self.content)
         return AccessError(
             Text(
-                f"{self.name} comes from {self.path} (SHA-256 {digest[:12]}…), which no package installed. In jobs it runs "
-                "with everything you may do on this computer, so read it first. Run it?",
+                f"{self.name} comes from {self.path} (SHA-256 {digest[:12]}…), which was not installed by a package. "
+                f"In jobs it runs with the same rights as you on this computer, so read it first. Run it?",
                 f"{self.name} 來自 {self.path}（SHA-256 {digest[:12]}…），不是由套件安裝的。它在工作裡執行時能做你在這台電腦上能做的"
                 "任何事，請先看過內容。要執行嗎？",
             ),
             Text(
-                f'The person agrees on the terminal: nlp-skills allow --script "{self.path}". Or do without {self.name}.',
+                f'The person agrees in a terminal: nlp-skills allow --script "{self.path}". Or do without {self.name}.',
                 f'請使用者在終端機同意：nlp-skills allow --script "{self.path}"。或改用 {self.name} 以外的項目。',
             ),
             field=f"plugins/{self.path.name}",

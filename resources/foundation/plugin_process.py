@@ -72,13 +72,13 @@ def ask_file(
     kind = subject if isinstance(subject, type) else type(subject)
     returned = _returned(kind, method)
     if "Generator" in str(returned) or "Iterator" in str(returned):
-        raise file.refusal_error(Text("it is run in jobs only", "它只在工作裡執行"))
+        raise file.refusal_error(Text("it only runs in jobs", "它只在工作裡執行"))
     settings = None if isinstance(subject, type) else _settings_of(subject)
     request = _Request(group, file.name, method, settings, given, named, spoken_language(), session_paths().split("\n"))
     try:
         asked = pickle.dumps(request)
     except Exception as error:  # what a call is given stands in this process alone
-        raise file.refusal_error(Text("it is run in jobs only", "它只在工作裡執行")) from error
+        raise file.refusal_error(Text("it only runs in jobs", "它只在工作裡執行")) from error
     answer = _process_of(file).ask(asked, method)
     if "raised" in answer:
         raise _error_from(answer["raised"]) or file.refusal_error(Text(*answer["why"]))

@@ -82,7 +82,7 @@ class Plugin(NamedTuple):
     def refusal_error(self, why: Text) -> PluginError:
         """The error that says why it cannot be used."""
         return PluginError(
-            Text("{name} of {origin} cannot be used: {why}.", "{origin}的 {name} 無法使用：{why}。").format(
+            Text("{name} from {origin} cannot be used: {why}.", "{origin}的 {name} 無法使用：{why}。").format(
                 name=self.name, origin=self.origin, why=why
             ),
             Text(
@@ -116,7 +116,7 @@ def misnamed_error(plugin: Plugin, groups: Collection[str]) -> PluginError:
     meant = suggest(group, [PREFIX + one for one in groups], cutoff=0.5)
     return PluginError(
         Text(
-            "{plugin} of {origin} stands in the entry-point group {group!r}, which is not read.",
+            "{plugin} of {origin} is in the entry-point group {group!r}, which is not read.",
             "{origin}把 {plugin} 寫在進入點群組「{group}」，沒有人會讀這個群組。",
         ).format(plugin=plugin.name, origin=plugin.origin, group=group[:60]),
         Text(

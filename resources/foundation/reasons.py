@@ -16,10 +16,10 @@ _REASONS = {
     errno.EROFS: Text("the file system is read-only", "檔案系統是唯讀的"),
     errno.ENOSPC: Text("the disk is full", "磁碟已滿"),
     errno.EDQUOT: Text("the disk quota is used up", "磁碟配額已用完"),
-    errno.EFBIG: Text("the disk is full, or files there may grow no larger", "磁碟已滿，或檔案已達允許的大小上限"),
+    errno.EFBIG: Text("the disk is full, or the file size limit was reached", "磁碟已滿，或檔案已達允許的大小上限"),
     errno.EISDIR: Text("it is a folder", "它是資料夾"),
     errno.ENOTDIR: Text("a part of the path is a file", "路徑中有一段是檔案"),
-    errno.ENOEXEC: Text("it is no program of this machine", "它不是這台機器能執行的程式"),
+    errno.ENOEXEC: Text("it is not a program this machine can run", "它不是這台機器能執行的程式"),
     errno.ENAMETOOLONG: Text("the name is too long", "名稱太長"),
     errno.EMFILE: Text("too many files are open", "開啟的檔案太多"),
     errno.ENOMEM: Text("there is not enough memory", "記憶體不足"),
@@ -31,7 +31,7 @@ _REASONS = {
     errno.EHOSTUNREACH: Text("the host cannot be reached", "無法連到主機"),
     errno.ENETUNREACH: Text("the network cannot be reached", "無法連上網路"),
 }
-_NO_SUCH_HOST = Text("there is no host of that name", "找不到這個主機名稱")
+_NO_SUCH_HOST = Text("there is no host with that name", "找不到這個主機名稱")
 # Classes of httpx, which most callers do not import; the first that an error is an instance of counts.
 _NETWORK = {
     "TimeoutException": Text("there was no answer in time", "沒有在時限內回應"),

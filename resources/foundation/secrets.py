@@ -105,7 +105,7 @@ def host_of(address: str) -> str:
     if _is_ambiguous(stood):
         raise AccessError(
             Text(
-                "The address can be read in two ways, and would lead to another host than it seems to.",
+                "The address is ambiguous: it may lead to a different host than it seems to.",
                 "這個網址有兩種讀法，實際連到的主機可能和看起來的不同。",
             ),
             Text(
@@ -123,11 +123,11 @@ def host_of(address: str) -> str:
     if _STAND_IN in host:
         raise AccessError(
             Text(
-                "A secret stands in the host's name, which is looked up in public.",
+                "The host name contains a secret, and host names are looked up in public.",
                 "主機名稱裡有密鑰，查詢時會公開出去。",
             ),
             Text(
-                "Write the host itself; secrets belong into user, password, path, headers or parameters.",
+                "Write the host itself; secrets belong in user, password, path, headers or parameters.",
                 "請直接寫主機名稱；密鑰只能放在帳號、密碼、路徑、標頭或參數。",
             ),
             field="host",
@@ -294,7 +294,7 @@ def _read() -> _Store:
         return {"format": 1, "keychain": [], "values": {}}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SecretError(
-            Text(f"The store of secrets {_file()} cannot be read.", f"無法讀取密鑰檔 {_file()}。"),
+            Text(f"The secret store {_file()} cannot be read.", f"無法讀取密鑰檔 {_file()}。"),
             Text(
                 "Check who owns it, or delete it and enter the secrets again.", "請檢查檔案權限，或刪除後重新輸入密鑰。"
             ),
@@ -372,7 +372,7 @@ def _keychain_delete(name: str) -> None:
             keychain.delete_password(_SERVICE, name)
         except KeyringError as error:
             raise SecretError(
-                Text(f"The keychain did not let go of {name}.", f"系統鑰匙圈無法刪除 {name}。"),
+                Text(f"The keychain did not delete {name}.", f"系統鑰匙圈無法刪除 {name}。"),
                 Text("Unlock it and try again.", "請先解鎖鑰匙圈再試一次。"),
                 field=name,
             ) from error

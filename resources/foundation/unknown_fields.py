@@ -32,7 +32,7 @@ class Unknown(NamedTuple):
         meant = Text(f"Did you mean {self.near}? ", f"你是不是要用 {self.near}？") if self.near else Text("", "")
         if self.given:
             meant = Text(
-                "{meant}That stands there already: put what is meant into it, or call this one something else. ",
+                "{meant}That field already exists: put the value there, or rename this one. ",
                 "{meant}那個欄位已經有了：請把內容寫進去，或把這個欄位改名。",
             ).format(meant=meant)
         return Text("{meant}Its fields are: {fields}.", "{meant}可用的欄位：{fields}。").format(
@@ -46,7 +46,7 @@ def unknown_field_warnings(unknown: Sequence[Unknown], where: str) -> list[Text]
     return (
         [
             Text(
-                f"{where}: nothing knows {names}; kept as it is, without effect.",
+                f"{where}: no such field: {names}; kept as it is, without effect.",
                 f"{where}：沒有 {names} 這個欄位；原樣保留，但不會有作用。",
             )
         ]

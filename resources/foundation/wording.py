@@ -128,7 +128,7 @@ def problem_in_words(problem: Mapping[str, Any], *, in_yaml: bool = True) -> Tex
     for key, sign in _BOUNDS.items():
         if key in context:
             return Text(f"it must be {sign} {context[key]}", f"必須 {sign} {context[key]}")
-    return Text("it does not fit what stands in its description", "值不符合說明中的規定")
+    return Text("it does not match its description", "值不符合說明中的規定")
 
 
 def _plain(name: str) -> str:
@@ -154,7 +154,7 @@ def _describe_unquoted(problem: Mapping[str, Any]) -> Text | None:
         )
     if value is None:
         return Text(
-            '{what}: it is empty, or a bare null or ~; put what is meant in quotes: "null"',
+            '{what}: it is empty, or a bare null or ~; if you mean the text, put it in quotes: "null"',
             '{what}：這裡是空的，或是沒加引號的 null、~；請把文字加上引號："null"',
         ).format(what=what)
     return None

@@ -100,7 +100,7 @@ async def _tell(
 
 
 async def _goal(told: Told, client: Conversation, script: Script) -> None:
-    told.chapter(Text("1 · A wish becomes a goal", "1 · 把願望變成目標"))
+    told.chapter(Text("1 · A wish becomes a goal", "1 · 把想法變成目標"))
     told.person(script.wish)
     _print_coach_answer(told, await client.call("coach", message=script.wish))
     told.person(script.problem)

@@ -1,4 +1,4 @@
-"""The demonstration's voice on the terminal: what the person says, what the coach says, what is called."""
+"""The demonstration's voice in a terminal: what the person says, what the coach says, what is called."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Told:
         self.console.print(f"  {said}", markup=False)
 
     def ask(self, question: Text, choices: list[str]) -> str:
-        """What the person chooses on the terminal; the first choice where they only press enter."""
+        """What the person chooses in a terminal; the first choice where they only press enter."""
         self.console.print(str(question), markup=False)
         return Prompt.ask("  ", console=self.console, choices=choices, default=choices[0])
 

@@ -150,7 +150,7 @@ def texts(rows: Rows) -> set[str]:
 
 
 def invent_words(number: int, count: int = 4) -> str:
-    """Words that no other row has, so that none all but repeats another one."""
+    """Words that no other row has, so that none nearly repeats another one."""
     letters = hashlib.sha256(str(number).encode()).hexdigest().translate(str.maketrans("0123456789", "ghklmnprst"))
     return " ".join(
         f"{letters[3 * place : 3 * place + 3]}{'aeiou'[(number + place) % 5]}{letters[-1 - place]}"

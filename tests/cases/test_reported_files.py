@@ -32,7 +32,7 @@ async def test_01_a_western_file_is_not_read_as_big5(office: Office, name: str, 
         return
     prepared = await office.prepare()
     rows = office.rows()
-    # Sentences that all but repeat each other may be kept out of train, away from those that are tested.
+    # Sentences that nearly repeat each other may be kept out of train, away from those that are tested.
     assert prepared.result["fetched"] == 60 and len(rows) >= 40 and all(sign in row["text"] for row in rows)
 
 

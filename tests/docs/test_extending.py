@@ -193,7 +193,7 @@ def test_a_slip_in_the_name_of_a_packages_kind_is_answered_with_it(group: str, i
 
 
 def put_file(workspace: Workspace, name: str, group: str, *, agree: bool = True) -> Path:
-    """The page's example of a group as a file of the workspace, agreed to on the terminal."""
+    """The page's example of a group as a file of the workspace, agreed to in a terminal."""
     file = workspace.root / "plugins" / f"{name}.py"
     file.parent.mkdir(exist_ok=True)
     file.write_text(files_of("extending.md")[f"acme_nlp/{ADDED[group]}.py"], encoding="utf-8")

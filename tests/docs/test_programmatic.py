@@ -52,7 +52,7 @@ def run(*command: str, environment: dict[str, str], folder: Path) -> str:
 
 
 def allowed(base_model: Path, environment: dict[str, str], folder: Path) -> str:
-    """A copy of the model that the person lets be read, on the terminal."""
+    """A copy of the model that the person lets be read, in a terminal."""
     place = shutil.copytree(base_model, folder / "models" / "base")
     command = "import sys; from nlp_skills.server.cli import main; sys.exit(main())"
     run(sys.executable, "-c", command, "allow", str(place), environment=environment, folder=folder)

@@ -251,7 +251,7 @@ def _splits(
 ) -> Splits:
     draw = rows_of if language == "en" else _chinese_rows_of
     rows = draw(train + _VALID, 20 * seed, shares)
-    # What a training row all but repeats is no test, and the product would say so.
+    # What a training row nearly repeats is no test, and the product would say so.
     drawn = draw(2 * _TEST, 20 * seed + 1, (1, 1, 1))
     alike = near_duplicates_of(
         [row["text"] for row in rows], [row["text"] for row in drawn], [""] * len(rows), [""] * len(drawn)

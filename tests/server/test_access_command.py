@@ -1,4 +1,4 @@
-"""What a person allows on the terminal, and the one question at installation."""
+"""What a person allows in a terminal, and the one question at installation."""
 
 from __future__ import annotations
 

@@ -212,7 +212,7 @@ def test_results_written_by_hand_are_put_back_and_ones_own_words_are_kept(versio
         version.lineage_file, {**content, "results": {"macro_f1": 0.99}, "changes": ["my words"], "mood": "good"}
     )
     status, said = hook("version-tracking", version.lineage_file)
-    assert status == TELL_MODEL and "results put back" in said and "mood" not in said
+    assert status == TELL_MODEL and "results restored" in said and "mood" not in said
     after = read_yaml(version.lineage_file)
     assert (after["results"], after["changes"], after["mood"]) == (content["results"], ["my words"], "good")
     assert hook("version-tracking", version.lineage_file) == (QUIET, "")

@@ -242,7 +242,7 @@ def test_a_folder_in_the_files_place_is_said(capsys: pytest.CaptureFixture[str])
     path = file_of("cursor")
     path.mkdir(parents=True)
     assert install("cursor") == 1
-    assert "a folder stands in its place" in capsys.readouterr().err
+    assert "there is a folder in its place" in capsys.readouterr().err
 
 
 def test_a_file_in_the_folders_place_is_said(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

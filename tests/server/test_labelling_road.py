@@ -33,7 +33,7 @@ WORDS = {
 
 
 def invent_word(number: int) -> str:
-    """A word that no other row has, so that none all but repeats another one."""
+    """A word that no other row has, so that none nearly repeats another one."""
     return "".join(
         "bcdfghklmnprstvz"[(number * 7919 + at * 104_729) % 16] + "aeiou"[(number + at * 3) % 5] for at in range(6)
     )

@@ -64,7 +64,7 @@ def coach(
 
     Arguments:
         message: what the person said; what stands beyond the first 4,000 characters is not read.
-        task: the task it is about; found in the message, or the only one there is, where it is left out. One that does
+        task: the task it is about; found in the message, or the only one there is, if left out. One that does
             not exist is no error: the nearest are offered.
         language: `en` or `zh-TW`; by default that of the message, else the one being spoken.
         answers: about a goal that has no task yet, everything answered so far.

@@ -48,7 +48,7 @@ class RefusedAddress(Exception):
                     f"{self.host} 是雲端機器存放自身金鑰的位址，任何情況都不會連線。",
                 ),
                 Text(
-                    "Check where this address came from; neither data nor a model ever lives there.",
+                    "Check where this address came from; neither data nor models are ever kept there.",
                     "請確認這個網址從哪裡來；資料和模型都不會放在那裡。",
                 ),
                 field=field,
@@ -127,9 +127,9 @@ def port_of(parts: SplitResult) -> int:
 def _no_address(url: str, field: str) -> DataSourceError:
     shown = redact(url)[:_LONGEST_SHOWN]
     return DataSourceError(
-        Text(f"{shown!r} is not a whole address.", f"「{shown}」不是完整的網址。"),
+        Text(f"{shown!r} is not a complete address.", f"「{shown}」不是完整的網址。"),
         Text(
-            "Write it whole, such as https://api.example.com/v1.", "請寫完整的網址，例如 https://api.example.com/v1。"
+            "Write it in full, such as https://api.example.com/v1.", "請寫完整的網址，例如 https://api.example.com/v1。"
         ),
         field=field,
     )

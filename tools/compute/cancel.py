@@ -31,7 +31,7 @@ def _stop_remote(folder: JobFolder, name: str) -> None:
     except MachineError as error:
         raise type(error)(
             Text(
-                f"The job is cancelled here, but it may still run on {name}: ",
+                f"The job is cancelled here, but it may still be running on {name}: ",
                 f"這裡的工作已取消，但在 {name} 上可能還在執行：",
             )
             + error.problem,

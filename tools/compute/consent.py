@@ -109,7 +109,7 @@ def _set_up_gguf(workspace: Workspace, file: Path, confirm: bool) -> SetUp | Job
         needed, place = gguf_base.needed_disk(header), gguf_base.converted_folder(sha256)
         words = Text(
             "{name} ({described}) is dequantised once so that it can be trained: at most {needed} of disk at {place} and "
-            "a few minutes a gigabyte; the file itself stays as it is.",
+            "a few minutes per gigabyte; the file itself stays as it is.",
             "要訓練 {name}（{described}），得先把權重還原一次：最多占用 {needed} 磁碟空間，每 GB 約需幾分鐘，位置 {place}；"
             "原檔不會更動。",
         ).format(name=file.name, described=gguf_base.describe_header(header), needed=size(needed), place=place)

@@ -46,9 +46,7 @@ class MachineKind(BaseModel, ABC):
     shown_by: ClassVar[str] = "label"  # the setting that a list of machines shows
 
     label: str = Field("", description="What people call it.")
-    price_per_hour: float | None = Field(
-        None, ge=0, description="What an hour of it costs in US dollars; none: nothing."
-    )
+    price_per_hour: float | None = Field(None, ge=0, description="Its price per hour in US dollars; none: it is free.")
 
     @abstractmethod
     def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: JsonObject) -> SetUp | JobFolder:
@@ -90,12 +88,12 @@ class LinkedMachine(MachineKind, ABC):
     rented: ClassVar[bool] = False  # for each job, and given back
 
     folder: Annotated[str, written_as(r"(~|/)[^\n]*", Text("~/folder or /folder", "~/資料夾 或 /資料夾"))] = Field(
-        "~/.nlp-skills-jobs", description="Where data, models and environments stand there; made when first needed."
+        "~/.nlp-skills-jobs", description="Where data, models and environments are kept there; made when first needed."
     )
     python: Annotated[str | None, written_as(r"/\S+", Text("/path/to/python", "/路徑/python"))] = Field(
         None, description="An interpreter there that has the training libraries; none: an environment is built."
     )
-    patience_hours: float = Field(24, gt=0, description="How long a broken link is tried again.")
+    patience_hours: float = Field(24, gt=0, description="How long a lost connection is retried.")
 
     def place(self, name: str) -> str:
         """Where what is sent to it goes, which its name, free to stand for another machine tomorrow, does not say."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m nlp_skills.tools.compute.price_job", description=__doc__)
     parser.add_argument("--machine", required=True, help="a name of machines.yaml, of kind sky")
-    parser.add_argument("--install", action="store_true", help="install SkyPilot where it lacks")
+    parser.add_argument("--install", action="store_true", help="install SkyPilot where it is missing")
     given = parser.parse_args(arguments)
 
     def work(job: RunningJob) -> PriceFound:

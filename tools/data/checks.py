@@ -66,7 +66,7 @@ def validation_report(
         held_out: the rows of frozen benchmarks.
         notes: warnings of the stages before (rows left out, duplicates removed), kept in the report.
         tick: called now and then; may raise to stop.
-        apart: it is known that no row of train and valid all but repeats one that is tested.
+        apart: it is known that no row of train and valid nearly repeats one that is tested.
     """
     placed = [(name, row) for name in SPLITS for row in splits.get(name, ())]
     broken = find_field_errors(placed, rules)

@@ -38,7 +38,7 @@ def open_unpacked(path: Path, field: str) -> Iterator[BinaryIO]:
         except ImportError as error:
             raise MissingRequirement(
                 Text(
-                    "Reading .zst files needs zstandard, and the environment of this job lacks it.",
+                    "Reading .zst files needs zstandard, which this job's environment lacks.",
                     "讀取 .zst 檔需要 zstandard，但執行此工作的環境沒有安裝。",
                 ),
                 Text(
@@ -103,7 +103,7 @@ def opened_text(path: Path, encoding: str, field: str, newline: str | None = Non
 
 def _damaged_file_error(path: Path, field: str) -> DataError:
     return DataError(
-        Text(f"{path} is damaged: it cannot be unpacked to its end.", f"{path} 已損壞：無法完整解壓縮。"),
+        Text(f"{path} is damaged: it cannot be fully decompressed.", f"{path} 已損壞：無法完整解壓縮。"),
         Text("Copy or export it again; the earlier data is untouched.", "請重新複製或匯出；先前的資料沒有變動。"),
         field=f"{field}.path",
     )

@@ -64,7 +64,8 @@ def content_findings(placed: Placed, traditional: bool) -> tuple[list[Finding], 
                         len(damaged),
                         Text(
                             f"{several(len(damaged), 'text is', 'texts are')} damaged (�, ??????, or letters such as Ã©): an earlier program read "
-                            "them in the wrong encoding and saved them so. Export them again from where they are still right.",
+                            "them in the wrong encoding and saved them that way. Export them again from where they are "
+                            "still intact.",
                             f"有 {len(damaged)} 筆文字是亂碼（�、?????? 或 Ã© 這類字）：之前的程式用錯編碼讀取又存檔了。請從還正確的來源重新匯出。",
                         ),
                         damaged,
@@ -141,7 +142,7 @@ def coverage_findings(
                 "benchmark_one_label",
                 1,
                 Text(
-                    f"The benchmark knows one label alone ({only}): whoever always answers that would score 100 %.",
+                    f"The benchmark has only one label ({only}): always answering that would score 100 %.",
                     f"評估基準只有一種標籤（{only}）：永遠回答它就能拿滿分。",
                 ),
             )

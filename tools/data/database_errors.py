@@ -27,7 +27,7 @@ def describe_database_error(error: BaseException, where: str, field: str, shown:
     causes: list[tuple[type[BaseException] | tuple[type[BaseException], ...], Text, Text]] = [
         (
             (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError),
-            Text(f"{where} refuses this user and password.", f"{where} 拒絕了這組帳號密碼。"),
+            Text(f"{where} does not accept this user and password.", f"{where} 拒絕了這組帳號密碼。"),
             Text(
                 "Store the right password with nlp-skills secret set NAME (the name after `user:` in connection), "
                 "and check the user's name.",
@@ -72,7 +72,7 @@ def describe_database_error(error: BaseException, where: str, field: str, shown:
         (
             asyncpg.DataError,  # its own words quote the value, which is row text
             Text(
-                f"The query meets a value it cannot convert or compute with (PostgreSQL error {_state(error)}).",
+                f"The query hits a value it cannot convert or compute with (PostgreSQL error {_state(error)}).",
                 f"查詢遇到無法轉換或計算的值（PostgreSQL 錯誤 {_state(error)}）。",
             ),
             Text(
@@ -132,7 +132,7 @@ def describe_database_error(error: BaseException, where: str, field: str, shown:
                 where=where, reason=reason
             ),
             Text(
-                "Check that the server runs, and host, port and firewall.",
+                "Check that the server is running, and host, port and firewall.",
                 "請確認伺服器已啟動，並檢查主機、連接埠與防火牆。",
             ),
         ),

@@ -101,7 +101,7 @@ def without_date(query: Query) -> DataSourceError:
     """The error of a query that asks for a date nobody gave."""
     return DataSourceError(
         Text(
-            "The query has parameters that nothing fills: only the snapshot_date is known.",
+            "The query has parameters without a value: only snapshot_date is known.",
             "查詢裡有無法代入的參數：只支援 snapshot_date。",
         ),
         Text(

@@ -157,8 +157,8 @@ def rotate_notice(moved: list[str]) -> Text | None:
         return None
     names = ", ".join(moved)
     return Text(
-        f"A secret stood in the open; it is now in the secret store as {names} and the file keeps a reference. "
-        f"Change it where it is valid, then run: nlp-skills secret set {moved[0]}.",
+        f"A secret was written in plain text; it is now in the secret store as {names} and the file keeps a reference. "
+        f"Change it where it was issued, then run: nlp-skills secret set {moved[0]}.",
         f"設定裡有明文密鑰，已移到密鑰庫（{names}），檔案只留參照。"
         f"請到原系統更換密碼，再執行：nlp-skills secret set {moved[0]}。",
     )

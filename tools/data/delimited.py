@@ -147,7 +147,7 @@ def repeats_names(names: Sequence[str], cells: Sequence[Any]) -> bool:
 def names_again(row: int) -> Text:
     """What to say of a header that stands once more among the rows."""
     return Text(
-        f"Row {row} names the columns once more; it is not read as data.", f"第 {row} 列又是欄名，沒有當成資料讀入。"
+        f"Row {row} repeats the column names; it is not read as data.", f"第 {row} 列又是欄名，沒有當成資料讀入。"
     )
 
 
@@ -178,8 +178,8 @@ def column_names(cells: Sequence[Any], path: Path, row: int, field: str) -> list
                 f"重複了欄名「{twice[0]}」（{'、'.join(where)} 欄）",
             ),
             Text(
-                "Give every column its own name; what stands beside the table, such as a legend, belongs on a sheet of "
-                "its own.",
+                "Give every column its own name; what is beside the table, such as a legend, belongs on a sheet of its "
+                "own.",
                 "請讓每一欄有自己的名稱；表格旁邊的說明（例如代號表）請移到別的工作表。",
             ),
             field,
@@ -197,7 +197,7 @@ def _record(names: list[str], cells: list[str], path: Path, line: int, field: st
                 f"has {several(len(cells), 'cell')} where the header has {len(names)}",
                 f"有 {len(cells)} 格，但欄名只有 {len(names)} 個",
             ),
-            Text("A text that contains the separator must stand in quotes.", "內容含有分隔符號時，必須用引號括起來。"),
+            Text("A text that contains the separator must be in quotes.", "內容含有分隔符號時，必須用引號括起來。"),
             field,
         )
     return dict(zip(names, [cell or None for cell in cells], strict=False))
@@ -232,7 +232,7 @@ def _no_csv(error: csv.Error) -> Text:
     said = str(error)
     if "expected after" in said:
         return Text(
-            "is not valid CSV: something stands between a closing quote and the separator",
+            "is not valid CSV: there is something between a closing quote and the separator",
             "不是有效的 CSV：結束的引號和分隔符號之間還有別的字",
         )
     if "unexpected end" in said:

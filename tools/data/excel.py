@@ -74,7 +74,7 @@ def excel_records(
     except ImportError as error:
         raise MissingRequirement(
             Text(
-                "Reading Excel files needs openpyxl, and the environment of this job lacks it.",
+                "Reading Excel files needs openpyxl, which this job's environment lacks.",
                 "讀取 Excel 檔需要 openpyxl，但執行此工作的環境沒有安裝。",
             ),
             Text(
@@ -280,7 +280,7 @@ def _note_extras(extras: Extras, below: int, title: str, note: Note) -> None:
             Text(
                 f"Sheet {title!r} has {several(len(formulas), 'formula')} whose results are not stored in the file (the first "
                 f"in {first}): they have no value here. Open it in Excel and save it; a text that begins with = is a formula "
-                "to Excel, unless a ' stands before it.",
+                "to Excel, unless a ' precedes it.",
                 f"工作表「{title}」有 {len(formulas)} 個公式沒有存下計算結果（第一個在 {first}），這裡讀不到值。請用 Excel 開啟後存檔；"
                 "以 = 開頭的文字會被 Excel 當成公式，除非前面加上 '。",
             )
@@ -333,7 +333,7 @@ def _too_many_rows(path: Path, field: str) -> DataError:
     return _too_much(
         path,
         Text(
-            f"has a sheet of more than {MOST_ROWS:,} rows, which is all that Excel takes",
+            f"has a sheet of more than {MOST_ROWS:,} rows, which is Excel's limit",
             f"有工作表超過 {MOST_ROWS:,} 列，這是 Excel 的上限",
         ),
         field,
@@ -356,7 +356,7 @@ def _too_much(path: Path, what: Text, field: str) -> DataError:
 def _no_workbook(path: Path, field: str) -> DataError:
     return DataError(
         Text(
-            f"{path} is not an .xlsx workbook that can be read; an old .xls or one with a password looks so.",
+            f"{path} is not an .xlsx workbook that can be read; an old .xls or one with a password looks like this.",
             f"{path} 不是可讀取的 .xlsx 活頁簿；舊的 .xls 或有密碼的檔案也會這樣。",
         ),
         Text(

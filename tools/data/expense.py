@@ -117,7 +117,8 @@ class Expense(NamedTuple):
 def price_in_words(cost: float | None, currency: str) -> Text:
     if cost is None:
         return Text(
-            "paid at a price that is not known here (price_per_million_input and price_per_million_output are not set)",
+            "billed at a price that is not known here (price_per_million_input and price_per_million_output are not "
+            "set)",
             "會計費，但價格不明（沒有設定 price_per_million_input 與 price_per_million_output）",
         )
     return Text(f"about {amount(cost)} {currency}", f"約 {amount(cost)} {currency}")
@@ -217,7 +218,7 @@ def question(task: TaskFolder, expenses: Sequence[Expense], call: str) -> DataSo
     budget = task.load().budget
     unbounded = total(expenses) is None and (budget.per_task, budget.per_job) != (None, None)
     also = (
-        Text(" The task's budget cannot stop what has no price.", "沒有價格，任務的預算就擋不住這筆花費。")
+        Text(" The task's budget cannot limit what has no price.", "沒有價格，任務的預算就擋不住這筆花費。")
         if unbounded
         else Text("", "")
     )
@@ -228,13 +229,13 @@ def question(task: TaskFolder, expenses: Sequence[Expense], call: str) -> DataSo
         Text("", "")
         if most is None
         else Text(
-            f" Asking ends before more than {amount(most)} {expenses[0].currency} is spent.",
+            f" It stops before more than {amount(most)} {expenses[0].currency} is spent.",
             f"最多花 {amount(most)} {expenses[0].currency}，快超過就停止。",
         )
     )
     return DataSourceError(
         Text(
-            f"This is paid for: {'; '.join(one.en for one in said)}.{together.en}{ends.en}{also.en}",
+            f"This costs money: {'; '.join(one.en for one in said)}.{together.en}{ends.en}{also.en}",
             f"這會產生費用：{'；'.join(one.zh for one in said)}。{together.zh}{ends.zh}{also.zh}",
         ),
         Text(

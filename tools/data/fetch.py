@@ -222,8 +222,8 @@ def _is_text(value: Any) -> bool:
 def repeated_secret(rows: int) -> Text:
     """What to say of rows that held the password or key they were asked for with."""
     return Text(
-        f"{several(rows, 'row')} repeated the password or key this source is asked with; *** stands in its place. Ask whoever "
-        "runs the source to fix that.",
+        f"{several(rows, 'row')} repeated the password or key this source is asked with; it is shown as ***. Ask "
+        f"whoever runs the source to fix that.",
         f"有 {rows} 列把存取這個來源的密碼或金鑰也回傳了，已換成 ***。請通知來源的管理者修正。",
     )
 

@@ -49,7 +49,7 @@ def files_like(pattern: Path, field: str) -> list[Path]:
     if len(below) > _DEEPEST:
         raise DataSourceError(
             Text(
-                f"The pattern names {len(below)} levels of folders; {_DEEPEST} are looked at.",
+                f"The pattern names {len(below)} levels of folders; at most {_DEEPEST} are searched.",
                 f"這個樣式有 {len(below)} 層資料夾，最多看 {_DEEPEST} 層。",
             ),
             Text("Write ** for any number of folders: data/**/*.csv.", "任意多層請寫成 **：data/**/*.csv。"),

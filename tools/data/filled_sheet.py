@@ -46,7 +46,7 @@ def filled_rows(
     if missing := [name for name in needed if rows and name not in rows[0]]:
         raise DataError(
             Text(f"{file} has no column {missing[0]}.", f"{file} 沒有 {missing[0]} 欄。"),
-            Text("Give back the sheet with its columns as they were.", "請保留原本的欄位再交回。"),
+            Text("Return the sheet with its original columns.", "請保留原本的欄位再交回。"),
             field=field,
         )
     return rows

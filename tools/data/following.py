@@ -171,7 +171,7 @@ def _differences(
     what = (
         [
             Text(
-                f"{several(len(changed), 'row has', 'rows have')} another answer in the data now",
+                f"{several(len(changed), 'row has', 'rows have')} a different answer in the data now",
                 f"有 {len(changed)} 列在資料裡的答案已經不同",
             )
         ]
@@ -241,13 +241,13 @@ def _benchmark_followed_finding(
     en = f"The benchmark {benchmark.name} follows the task's labels{renamed.en}"
     zh = f"評估基準 {benchmark.name} 已跟著任務的標籤調整{renamed.zh}"
     if out > 0:
-        en += f"; {several(out, 'row')} left out{f', whose label is none any more ({dropped})' if dropped else ''}"
+        en += f"; {several(out, 'row')} left out{f', whose label no longer exists ({dropped})' if dropped else ''}"
         zh += f"；拿掉 {out} 列{f'（標籤已不存在：{dropped}）' if dropped else ''}"
     en += f", {several(left, 'row')} now. "
     zh += f"，現在共 {left} 列。"
     if measured:
         names = ", ".join(measured)
-        en += f"Figures of {names} were measured on its form before, which is kept, and do not compare with new ones."
+        en += f"Figures of {names} were measured on its previous form (kept) and are not comparable with new ones."
         zh += f"{names} 的分數是用之前的版本量的（原版保留），不能和新的分數相比。"
     else:
         en += "No version had been measured on it."
@@ -261,7 +261,7 @@ def _frozen_beside(benchmark: Benchmark, count: int) -> Finding:
         count,
         Text(
             f"A new benchmark of {several(count, 'row')} is frozen beside {benchmark.name} and used from now on; "
-            f"{benchmark.name} is kept. Figures on the two do not compare.",
+            f"{benchmark.name} is kept. Figures on the two are not comparable.",
             f"已在 {benchmark.name} 旁另外凍結 {count} 列的新評估基準，之後就用它；{benchmark.name} 保留。兩份的分數不能互相比較。",
         ),
     )

@@ -45,8 +45,8 @@ def group_finding(task: Task, column: str, values: int) -> Finding:
         "group_column",
         values,
         Text(
-            f"Rows with the same {name} nearly always carry the same label ({values} values): where some of them are learnt and "
-            f"others tested, results look better than they are. Ask whether to keep them together: "
+            f"Rows with the same {name} nearly always carry the same label ({values} values): if some of them are "
+            f"trained on and others tested, results look better than they are. Ask whether to keep them together: "
             f"set_data_source(split={{group_by: {name}}}).",
             f"「{name}」相同的列，標籤幾乎都一樣（{values} 個值）：如果一部分拿去訓練、一部分拿去測試，結果會比實際好看。"
             f"請問對方要不要放在同一邊：set_data_source(split={{group_by: {name}}})。",

@@ -39,8 +39,9 @@ def several_in_one(labels: Iterable[str]) -> list[str]:
 def several_in_words(labels: Sequence[str]) -> Text:
     """What to say of labels that are several in one cell."""
     return Text(
-        f"These labels are several in one cell, and count as labels of their own: {', '.join(labels[:_SHOWN])}. A row has one "
-        "label: keep the one that matters there, or split the task in two.",
+        f"These cells hold several labels each, and each combination counts as a label of its own: "
+        f"{', '.join(labels[:_SHOWN])}. A row has one label: keep the one that matters there, or split the task in "
+        f"two.",
         f"這些標籤是一格裡寫了好幾個，會被當成另一種標籤：{'、'.join(labels[:_SHOWN])}。一列只能有一個標籤：請留下最要緊的那個，"
         "或拆成不同的任務。",
     )

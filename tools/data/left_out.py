@@ -25,9 +25,7 @@ _LOOKED_AT = 1000  # sound records by which a column that went missing is told
 
 
 _NO_FAULT = {
-    "disliked": Text(
-        "Bad answers are not to be learnt; nothing needs to be fixed.", "不好的回答本來就不該學，不必修正。"
-    )
+    "disliked": Text("Bad answers should not be learnt; nothing needs fixing.", "不好的回答本來就不該學，不必修正。")
 }
 
 
@@ -187,7 +185,7 @@ class LeftOut:
             )
         [name], way_out = shown_columns([column], self.task), unlabelled_way_out([reason])
         return Text(
-            "Fill in the column {name} there, or delete what is no data (totals, notes), and prepare again.{way_out}",
+            "Fill in the column {name} there, or delete what is not data (totals, notes), and prepare again.{way_out}",
             "請補上這些列的「{name}」欄（合計、備註之類不是資料的列請刪除），再準備一次。{way_out}",
         ).format(name=name, way_out=way_out)
 

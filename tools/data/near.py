@@ -19,7 +19,7 @@ MOST_REMOVED = 0.2  # of the rows of train and valid; where more are like the be
 
 
 def near_findings(placed: Placed, tick: Tick = lambda: None) -> list[Finding]:
-    """Warnings about rows that all but repeat another one about the same entity."""
+    """Warnings about rows that nearly repeat another one about the same entity."""
     try:
         numbers = near_duplicate_groups([row["text"] for _, row in placed], _keys([row for _, row in placed]), tick)
     except MissingRequirement as error:
@@ -43,8 +43,8 @@ def near_findings(placed: Placed, tick: Tick = lambda: None) -> list[Finding]:
             "near_duplicates",
             more,
             Text(
-                f"{several(more, 'row all but repeats', 'rows all but repeat')} another one ({several(len(groups), 'group')}): such "
-                "rows count more than they say.",
+                f"{several(more, 'row nearly repeats', 'rows nearly repeat')} another one "
+                f"({several(len(groups), 'group')}): such rows carry more weight than they should.",
                 f"有 {more} 列幾乎重複另一列（共 {len(groups)} 組）：分量比內容重。",
             ),
             _pairs(groups),
@@ -56,9 +56,9 @@ def near_findings(placed: Placed, tick: Tick = lambda: None) -> list[Finding]:
                 "near_overlap",
                 len(across),
                 Text(
-                    f"{several(len(across), 'group of near-duplicates stands', 'groups of near-duplicates stand')} in more than one "
-                    "split: results look better than they are. "
-                    "split.group_by keeps what belongs together on one side.",
+                    f"{several(len(across), 'group of near-duplicates appears', 'groups of near-duplicates appear')} "
+                    f"in more than one split: results look better than they are. split.group_by keeps what belongs "
+                    f"together on one side.",
                     f"有 {len(across)} 組近似重複分散在不同的切分：結果會比實際好看。用 split.group_by 可以把同類的放在同一邊。",
                 ),
                 _pairs(across),
@@ -71,7 +71,7 @@ def near_findings(placed: Placed, tick: Tick = lambda: None) -> list[Finding]:
                 len(conflicts),
                 Text(
                     f"{several(len(conflicts), 'group of near-duplicates carries', 'groups of near-duplicates carry')} different "
-                    "labels: look whether the difference is meant.",
+                    "labels: check whether the difference is intended.",
                     f"有 {len(conflicts)} 組近似重複標了不同的標籤：請看看差別是不是有意的。",
                 ),
                 _pairs(conflicts),
@@ -81,7 +81,7 @@ def near_findings(placed: Placed, tick: Tick = lambda: None) -> list[Finding]:
 
 
 def near_benchmark(placed: Placed, held_out: Sequence[Row], tick: Tick = lambda: None) -> list[Finding]:
-    """The error that rows of train or valid all but repeat a row of a frozen benchmark."""
+    """The error that rows of train or valid nearly repeat a row of a frozen benchmark."""
     trained = [(name, row) for name, row in placed if name != "test"]
     like = _like([row for _, row in trained], held_out, tick)
     rows = [pair for pair, near in zip(trained, like, strict=True) if near]
@@ -91,8 +91,8 @@ def near_benchmark(placed: Placed, held_out: Sequence[Row], tick: Tick = lambda:
                 "near_benchmark",
                 len(rows),
                 Text(
-                    f"{several(len(rows), 'row of train or valid all but repeats', 'rows of train or valid all but repeat')} a row of "
-                    "the frozen benchmark: the test would be of what was memorised.",
+                    f"{several(len(rows), 'row of train or valid nearly repeats', 'rows of train or valid nearly repeat')} a row of "
+                    "the frozen benchmark: the test would measure what was memorised.",
                     f"train 或 valid 有 {len(rows)} 列和凍結的評估基準幾乎相同：測試等於考背過的題目。",
                 ),
                 rows,
@@ -114,7 +114,7 @@ class Apart(NamedTuple):
 def without_near_benchmark(
     splits: Mapping[str, Sequence[Row]], held_out: Sequence[Row], tick: Tick = lambda: None
 ) -> Apart:
-    """The splits without the rows of train and valid that all but repeat a tested one, and how many those were.
+    """The splits without the rows of train and valid that nearly repeat a tested one, and how many those were.
 
     Where they are more than a fifth all stay, and validation says so: what is left would be no sample of the data.
 
@@ -136,8 +136,8 @@ def without_near_benchmark(
                 "near_benchmark_removed",
                 removed,
                 Text(
-                    f"Left out of train and valid: {several(removed, 'row that all but repeats', 'rows that all but repeat')} a row of "
-                    "the benchmark.",
+                    f"Left out of train and valid: "
+                    f"{several(removed, 'row that nearly repeats', 'rows that nearly repeat')} a row of the benchmark.",
                     f"有 {removed} 列和評估基準幾乎相同，已從 train 與 valid 拿掉。",
                 ),
             )

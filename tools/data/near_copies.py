@@ -1,4 +1,4 @@
-"""Texts that all but repeat another, in whichever script: exact, by shared three-character pieces."""
+"""Texts that nearly repeat another, in whichever script: exact, by shared three-character pieces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PIECE = 3
 
 
 class NearCopies:
-    """Finds which known text a text all but repeats.
+    """Finds which known text a text nearly repeats.
 
     Arguments:
         threshold: Jaccard similarity of the sets of three-character pieces from which two texts count as copies.
@@ -33,7 +33,7 @@ class NearCopies:
         return number
 
     def like(self, text: str) -> list[int]:
-        """The numbers of the known texts that `text` all but repeats.
+        """The numbers of the known texts that `text` nearly repeats.
 
         A copy shares at least threshold × n of the n pieces, so one of any n - ⌈threshold × n⌉ + 1 of them: looking
         at the rarest so many misses none.

@@ -31,7 +31,7 @@ _BATCH = 10_000
 
 
 def near_duplicate_groups(texts: Sequence[str], keys: Sequence[str], tick: Tick = lambda: None) -> list[list[int]]:
-    """Texts gathered around the shortest one that they all but repeat: lists of places in `texts`, two or more each.
+    """Texts gathered around the shortest one that they nearly repeat: lists of places in `texts`, two or more each.
 
     Arguments:
         keys: one for each text; texts with different keys are never near-duplicates of each other.
@@ -57,7 +57,7 @@ def near_duplicates_of(
     keys: Sequence[str],
     tick: Tick = lambda: None,
 ) -> list[int | None]:
-    """For each of `texts`, the place in `known` of one that it all but repeats; None where there is none."""
+    """For each of `texts`, the place in `known` of one that it nearly repeats; None where there is none."""
     both = in_one_script([*known, *texts])
     known, texts = both[: len(known)], both[len(known) :]
     sets = [pieces_of(text) for text in known]
@@ -173,8 +173,8 @@ def _rensa() -> Any:
     except ImportError as error:
         raise MissingRequirement(
             Text(
-                f"Looking for near-duplicates among more than {WITHOUT_SIFTING:,} rows needs rensa, and the environment "
-                "of this job lacks it.",
+                f"Looking for near-duplicates among more than {WITHOUT_SIFTING:,} rows needs rensa, which this job's "
+                f"environment lacks.",
                 f"要在超過 {WITHOUT_SIFTING:,} 列裡找近似重複，需要 rensa，但執行此工作的環境沒有安裝。",
             ),
             Text(

@@ -26,9 +26,9 @@ from .task_kind import role_title, task_kind
 _ALWAYS_SAID = ("benchmark_followed", "benchmark_beside", KEEP_BENCHMARK, "own_split_kept", "labels_found")
 _TAKEN_OUT = {
     "duplicates_removed": Text("exact duplicates of another", "完全重複"),
-    "near_benchmark_removed": Text("all but repeat the benchmark", "和評估基準幾乎相同"),
-    "own_split_overlap": Text("repeat what the data itself holds apart", "與資料本身留作測試的重複"),
-    "synthetic_left_out": Text("written by a model and not taken", "模型寫的、未採用"),
+    "near_benchmark_removed": Text("nearly repeat the benchmark", "和評估基準幾乎相同"),
+    "own_split_overlap": Text("repeat what the data itself sets aside", "與資料本身留作測試的重複"),
+    "synthetic_left_out": Text("written by a model and not used", "模型寫的、未採用"),
 }
 
 
@@ -140,8 +140,8 @@ def _message(
     labelled = {row["id"] for row in prepared.rows}  # by hand, since they were fetched without a label
     apart = sum(row["id"] not in labelled for row in prepared.unlabelled)
     waiting = Text(
-        f" {several(apart, 'row carries', 'rows carry')} no {lacking.en} and {'is' if apart == 1 else 'are'} kept apart "
-        "until labelled."
+        f" {several(apart, 'row carries', 'rows carry')} no {lacking.en} and {'is' if apart == 1 else 'are'} set aside "
+        f"until labelled."
         if apart
         else "",
         f"另有 {apart:,} 列沒有{lacking.zh}，先另外存放，等標註後再用。" if apart else "",

@@ -57,7 +57,7 @@ def describe_data(task: TaskFolder, data_source: DataSource, data: dict[str, Any
     kinds = ", ".join(source.type for source in data_source.sources) or "-"
     if data is None:
         return (
-            Text(f"Sources: {kinds}. No data was prepared yet.", f"資料來源：{kinds}。尚未準備資料。"),
+            Text(f"Sources: {kinds}. No data has been prepared yet.", f"資料來源：{kinds}。尚未準備資料。"),
             _next(Text("Prepare the data.", "接著準備資料。"), "prepare_data", task),
         )
     counts = data["counts"]

@@ -127,8 +127,7 @@ def unread_tests(folder: Path, kinds: Sequence[SourceKind], provenance: Sequence
     }
     said = [
         Text(
-            f"{path.name} stands beside {train.name} and is not read: add it as a source, and its rows stay those that are "
-            "tested on.",
+            f"{path.name} is next to {train.name} and is not read: add it as a source, and its rows stay the test set.",
             f"{train.name} 旁邊有 {path.name}，但沒有讀取：把它也加進來源，它的資料就會維持當測試集。",
         )
         for train in sorted(paths)
@@ -147,8 +146,8 @@ def unread_tests(folder: Path, kinds: Sequence[SourceKind], provenance: Sequence
             whole = "+".join([str(one.get("split")), names[0]])
             said.append(
                 Text(
-                    f"{one['dataset']} has a split to test on of its own ({', '.join(names)}) that is not read: with split: {whole} "
-                    "its rows stay those that are tested on.",
+                    f"{one['dataset']} has a test split of its own ({', '.join(names)}) that is not read: with split: "
+                    f"{whole} its rows stay the test set.",
                     f"{one['dataset']} 有自己的測試切分（{'、'.join(names)}），但沒有讀取：設成 split: {whole}，它的資料就會維持當測試集。",
                 )
             )
@@ -257,8 +256,9 @@ def notes_of(own: OwnSplit, moved: Sequence[tuple[str, Row]], apart: Sequence[tu
                 "own_split_not_followed",
                 len(moved),
                 Text(
-                    f"The data names a split of its own ({said}); {several(len(moved), 'row stands', 'rows stand')} elsewhere, where "
-                    "earlier data had them. set_data_source(split={own: true}) deals them as the data says.",
+                    f"The data names a split of its own ({said}); {several(len(moved), 'row appears', 'rows appear')} "
+                    f"elsewhere, where "
+                    "earlier data had them. set_data_source(split={own: true}) assigns them as the data says.",
                     f"資料本身有切分（{said}），但有 {len(moved)} 列維持先前所在的切分。要照資料的切分重新分配，"
                     "請用 set_data_source(split={own: true})。",
                 ),
@@ -271,8 +271,8 @@ def notes_of(own: OwnSplit, moved: Sequence[tuple[str, Row]], apart: Sequence[tu
                 "own_split_overlap",
                 len(apart),
                 Text(
-                    f"{several(len(apart), 'row was', 'rows were')} left out of train and valid: the data's own split holds the same "
-                    "text, or one of the same group, apart to be tested on.",
+                    f"{several(len(apart), 'row was', 'rows were')} left out of train and valid: the data's own split "
+                    f"sets the same text, or one of the same group, aside for testing.",
                     f"有 {len(apart)} 列沒有放進 train 和 valid：資料本身的切分把相同的文字（或同一組）留作測試。",
                 ),
                 apart,

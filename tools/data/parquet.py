@@ -30,7 +30,7 @@ def parquet_records(path: Path, field: str) -> Iterator[Record]:
     except ImportError as error:
         raise MissingRequirement(
             Text(
-                "Reading Parquet needs pyarrow, and the environment of this job lacks it.",
+                "Reading Parquet needs pyarrow, which this job's environment lacks.",
                 "讀取 Parquet 需要 pyarrow，但執行此工作的環境沒有安裝。",
             ),
             Text(
@@ -64,7 +64,7 @@ def parquet_records(path: Path, field: str) -> Iterator[Record]:
     ) as error:  # pyarrow raises its own errors, OSError, ValueError, MemoryError, as the broken part has it
         raise DataError(
             Text(
-                f"{path} cannot be read as Parquet; it is damaged, was cut off, or is something else.",
+                f"{path} cannot be read as Parquet; it is damaged, truncated, or something else.",
                 f"{path} 無法當成 Parquet 讀取，可能損毀、不完整，或不是這種格式。",
             ),
             Text(

@@ -192,8 +192,9 @@ def labels_found(before: Task, prepared: Prepared) -> list[Finding]:
             "labels_found",
             len(labels),
             Text(
-                f"The task listed no labels; it has those of the data now: {', '.join(f'{label} ({count})' for label, count in shown)}"
-                f"{also.en}. What is not a label among them is to be fixed where the rows come from, and taken off with update_task.",
+                f"The task listed no labels; it now has those of the data: "
+                f"{', '.join(f'{label} ({count})' for label, count in shown)}{also.en}. If something among them is not "
+                f"a label, fix it where the rows come from, and remove it with update_task.",
                 f"任務原本沒有列標籤，現在用資料裡的：{'、'.join(f'{label}（{count}）' for label, count in shown)}{also.zh}。"
                 "如果有不是標籤的，請在來源修正，再用 update_task 拿掉。",
             ),

@@ -53,7 +53,7 @@ def main(task: Path, arguments: list[str]) -> int:
     """Preview the task's sources as a job."""
     parser = argparse.ArgumentParser(prog=MODULE, description="Preview a task's sources. 預覽任務的資料來源。")
     parser.add_argument("--moved", nargs="*", default=[], help="secrets just moved to the store 剛移到密鑰庫的名稱")
-    parser.add_argument("--agreed", action="store_true", help="look at what costs something too 付費的來源也看")
+    parser.add_argument("--agreed", action="store_true", help="also look at what costs money 付費的來源也看")
     options = parser.parse_args(arguments)
     folder = TaskFolder(task)
 
@@ -340,7 +340,7 @@ def _before_looking(task: TaskFolder, look: SourceLook) -> Told:
     first, whole = (Text(**look[name]["said"]) for name in ("first_look", "estimate"))
     return _say(
         Text(
-            f"Nothing was asked yet, as it is paid for. A first look: {first.en}. All of it: {whole.en}.",
+            f"Nothing has been asked yet, because it costs money. A first look: {first.en}. All of it: {whole.en}.",
             f"會產生費用，所以還沒有詢問。先看第一批：{first.zh}。全部：{whole.zh}。",
         ),
         "set_data_source",
@@ -362,7 +362,8 @@ def _before_preparing(task: TaskFolder, look: SourceLook) -> Told:
         "prepare_data",
         {"task": task.name},
         Text(
-            "Check the rows with the person, then prepare the data; what is paid for starts only after their yes to the price.",
+            "Check the rows with the person, then prepare the data; what costs money starts only after they agree to "
+            "the price.",
             "和使用者確認這幾列資料，再準備資料；會產生費用的，要對方同意金額才會開始。",
         ),
     )
@@ -373,7 +374,7 @@ def _without_labels(task: TaskFolder, definition: Task, looks: Sequence[SourceLo
     return _say(
         Text(
             f"{several(len(looks), 'source')} can be read; of the rows looked at, {apart} with no {lacking.en} will be "
-            "kept apart until labelled.",
+            "set aside until labelled.",
             f"{len(looks)} 個來源都能讀取；看過的資料裡有 {apart} 列沒有{lacking.zh}，會先另外存放，等標註後才用來訓練。",
         ),
         "prepare_data",

@@ -48,12 +48,12 @@ def main(task: Path, arguments: list[str]) -> int:
         action="append",
         default=[],
         metavar="FINDING=REASON",
-        help="override an error of validation; the reason is recorded 接受一項驗證錯誤，並記錄理由",
+        help="override a validation error; the reason is recorded 接受一項驗證錯誤，並記錄理由",
     )
     parser.add_argument(
         OPTION,
         metavar="PRICE",
-        help="agree to what sources cost that are paid for, repeating the price 同意付費來源的費用，請重複金額",
+        help="agree to the cost of paid sources by repeating the price 同意付費來源的費用，請重複金額",
     )
     options = parser.parse_args(arguments)
     folder = TaskFolder(task)

@@ -362,7 +362,7 @@ def _check_place(only: int | None, kinds: Sequence[SourceKind]) -> None:
         return
     raise DataError(
         Text(
-            f"There is no source {only}: the places are 0 to {len(kinds) - 1}.",
+            f"There is no source {only}: the positions are 0 to {len(kinds) - 1}.",
             f"沒有第 {only} 個來源：編號是 0 到 {len(kinds) - 1}。",
         ),
         Text("Call set_data_source with the task alone to see them.", "用 set_data_source 只帶任務名稱可查看。"),

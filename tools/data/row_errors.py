@@ -69,8 +69,8 @@ def find_identity_errors(placed: Sequence[tuple[str, Row]]) -> list[Finding]:
                     "overlap",
                     len(overlaps),
                     Text(
-                        f"{several(len(overlaps), 'row stands', 'rows stand')} in more than one split: the test would be of what was "
-                        "memorised.",
+                        f"{several(len(overlaps), 'row appears', 'rows appear')} in more than one split: the test "
+                        f"would measure what was memorised.",
                         f"有 {len(overlaps)} 列同時出現在不同的切分裡：測試等於考背過的題目。",
                     ),
                     [pair for rows in overlaps for pair in rows[:2]],
@@ -85,7 +85,7 @@ def find_identity_errors(placed: Sequence[tuple[str, Row]]) -> list[Finding]:
                     "duplicate",
                     len(doubled),
                     Text(
-                        f"{several(len(doubled), 'row stands', 'rows stand')} twice in one split.",
+                        f"{several(len(doubled), 'row appears', 'rows appear')} twice in one split.",
                         f"有 {len(doubled)} 列在同一個切分裡重複。",
                     ),
                     [rows[0] for rows in doubled],

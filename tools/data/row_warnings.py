@@ -43,8 +43,8 @@ def find_shape_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> list
                     "stand_in",
                     len(stand_ins),
                     Text(
-                        f"{several(len(stand_ins), 'row holds', 'rows hold')} a mark such as NULL, N/A or - where a text or a label should "
-                        "stand. Leave those cells empty where nothing is meant.",
+                        f"{several(len(stand_ins), 'row holds', 'rows hold')} a mark such as NULL, N/A or - where a "
+                        f"text or a label should be. Leave those cells empty if they have no value.",
                         f"有 {len(stand_ins)} 列的文字或標籤是 NULL、N/A、- 之類的符號。如果其實是空的，請把這些儲存格清空。",
                     ),
                     stand_ins,
@@ -116,7 +116,8 @@ def find_balance_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> li
                 "one_label",
                 1,
                 Text(
-                    f"Every row has the label {rules.labels[0]}: there is nothing to tell apart. Bring rows of the other labels too.",
+                    f"Every row has the label {rules.labels[0]}: there is nothing to tell apart. Add rows of the other "
+                    f"labels too.",
                     f"每一列的標籤都是「{rules.labels[0]}」，沒有東西可以分辨。請也準備其他標籤的資料。",
                 ),
             )
@@ -152,8 +153,9 @@ def find_balance_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> li
                 "imbalance",
                 1,
                 Text(
-                    f"{most} has {ratio:.1f} times as many rows as {least} (advice begins at {rules.max_imbalance:g}). Collect more "
-                    f"of {least}; or train once as it is, and plan balance: oversample where its F1 stays behind.",
+                    f"{most} has {ratio:.1f} times as many rows as {least} (advice starts at {rules.max_imbalance:g}). "
+                    f"Collect more of {least}; or train once as it is, and plan balance: oversample if its F1 lags "
+                    f"behind.",
                     f"「{most}」的列數是「{least}」的 {ratio:.1f} 倍（超過 {rules.max_imbalance:g} 倍就建議處理）。"
                     f"最好多收集「{least}」；也可以先照原樣訓練一次，若它的 F1 落後，再規劃 balance: oversample。",
                 ),
@@ -193,8 +195,8 @@ def find_overlap_warnings(placed: Sequence[tuple[str, Row]]) -> list[Finding]:
                 "text_overlap",
                 len(rows),
                 Text(
-                    f"{several(len(rows), 'text of valid or test stands', 'texts of valid or test stand')} in train too, about another "
-                    "entity.",
+                    f"{several(len(rows), 'text of valid or test appears', 'texts of valid or test appear')} in train "
+                    f"too, about another entity.",
                     f"valid 或 test 有 {len(rows)} 筆文字也出現在 train（對象不同）。",
                 ),
                 rows,

@@ -202,8 +202,9 @@ _MEND = {
     ),
     KEEP_BENCHMARK: Text("Show the person those rows, and let them choose.", "請把這些列給對方看，由對方決定。"),
     "unknown_label": Text(
-        "If a label is right and only missing from the task, add it with update_task; if it is called otherwise now, say so in "
-        "the source's label_values ({pairs}); else correct those rows where they come from. All findings are in {path}.",
+        "If a label is right and only missing from the task, add it with update_task; if it has another name now, say "
+        "so in the source's label_values ({pairs}); else correct those rows where they come from. All findings are in "
+        "{path}.",
         "如果標籤是對的、只是任務沒有列出，請用 update_task 加上；如果只是改了名稱，請在來源的 label_values 寫明"
         "（{pairs}）；否則請在來源修正這些列。完整結果在 {path}。",
     ),
@@ -214,11 +215,11 @@ _MEND = {
         "set_data_source(split={{'train': 0.6, 'valid': 0.1, 'test': 0.3}})。",
     ),
     "source_shrank": Text(
-        "Look at the source and prepare again; the data is as it was.", "請檢查來源後再準備一次；目前的資料維持原狀。"
+        "Look at the source and prepare again; the data is unchanged.", "請檢查來源後再準備一次；目前的資料維持原狀。"
     ),
 }
 _HOW_TO_ACCEPT = Text(
-    " Where the person has looked and it is meant so: prepare_data(accept={{'{code}': 'why'}}).",
+    " If the person has checked and it is intended: prepare_data(accept={{'{code}': 'why'}}).",
     "如果對方看過、確定就是要這樣：prepare_data(accept={{'{code}': '理由'}})。",
 )
 

@@ -29,7 +29,7 @@ _WHOLE_ID = re.compile(r"[0-9a-f]{16}")
 
 
 def admit_rows(rows: Sequence[Row], real: Sequence[Row], held_out: Sequence[Row], refused: set[str]) -> list[Row]:
-    """The rows that all but repeat neither an earlier one of `rows`, nor a real row, nor the benchmark.
+    """The rows that nearly repeat neither an earlier one of `rows`, nor a real row, nor the benchmark.
 
     Arguments:
         refused: ids that a person said no to.
@@ -71,7 +71,7 @@ def notes_of(given: int, used: int) -> list[Finding]:
             "synthetic",
             used,
             Text(
-                f"{several(used, 'row written by a model stands', 'rows written by a model stand')} in train.",
+                f"{several(used, 'row written by a model is', 'rows written by a model are')} in train.",
                 f"訓練資料裡有 {used} 列是模型寫的。",
             ),
         )
@@ -82,7 +82,7 @@ def notes_of(given: int, used: int) -> list[Finding]:
                 "synthetic_left_out",
                 given - used,
                 Text(
-                    f"Left out, as too near to another, a real or a tested row, or refused in review: "
+                    f"Left out, as too similar to each other, to a real row or to a test row, or refused in review: "
                     f"{several(given - used, 'row')} written by a model.",
                     f"有 {given - used} 列模型寫的資料未採用：與彼此、真實資料或測試資料太像，或審閱時被剔除。",
                 ),
@@ -104,8 +104,8 @@ def about_written(task: TaskFolder, paid: Mapping[str, Any], sheets: Sequence[Pa
         names = ", ".join(map(str, sheets))
         said.append(
             Text(
-                f" A tenth of the written rows waits for a person's look: {names} (no under keep leaves a row out of "
-                "the next preparation).",
+                f" A tenth of the written rows waits for a person's review: {names} (no under keep leaves a row out of "
+                f"the next preparation).",
                 f"模型寫的資料有十分之一等人看過：{names}（keep 填 no，下次準備資料就不採用）。",
             )
         )

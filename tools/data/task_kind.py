@@ -40,9 +40,9 @@ ROLE_TITLES = {
 
 # What may be wrong with a row that can be read.
 FAULTS = {
-    "other_label": Text("it carries another label than was asked for", "標籤和要求的不同"),
-    "unknown_label": Text("it has a label that is none of the task's", "標籤不在任務的清單裡"),
-    "entity_not_in_text": Text("its entity does not stand in its text", "對象沒有出現在文字裡"),
+    "other_label": Text("it has a different label than was asked for", "標籤和要求的不同"),
+    "unknown_label": Text("it has a label that is not one of the task's", "標籤不在任務的清單裡"),
+    "entity_not_in_text": Text("its entity does not appear in its text", "對象沒有出現在文字裡"),
 }
 
 _PLACEHOLDER = re.compile(r"\{(text|entity|labels)\}")
@@ -57,7 +57,7 @@ _ANY_PROBLEM = {
     ),
     "annotators_differ": Text("its annotators do not agree", "標註者的答案不一致"),
     "disliked": Text("its answer is marked as a bad one (label: false)", "回答被標為不好（label: false）"),
-    "binary": Text("a cell holds bytes that are no UTF-8 text", "儲存格是二進位內容，不是 UTF-8 文字"),
+    "binary": Text("a cell holds bytes that are not UTF-8 text", "儲存格是二進位內容，不是 UTF-8 文字"),
 }
 
 

@@ -58,8 +58,8 @@ def without_time(rows: Iterable[Row], policy: SplitPolicy) -> list[Finding]:
                 "without_time",
                 len(lacking),
                 Text(
-                    f"{several(len(lacking), 'row has', 'rows have')} no date in {column} that can be read; they are learnt from, though they "
-                    "may be newer than what is tested. Correct them, or leave them out.",
+                    f"{several(len(lacking), 'row has', 'rows have')} no date in {column} that can be read; they are "
+                    f"trained on, though they may be newer than the test rows. Correct them, or leave them out.",
                     f"有 {len(lacking)} 列的「{column}」讀不出日期，這些列放進訓練集，但可能比測試的還新。請修正日期，或拿掉這些列。",
                 ),
                 lacking,

@@ -125,7 +125,7 @@ def parity_gate(
     raise DeploymentError(
         Text(
             f"The endpoint does not answer as {chosen.name} did when it was evaluated "
-            f"({parity.count} rows: {agree.en}; {threshold:.1%} is asked for).{first.en}{given.en}",
+            f"({parity.count} rows: {agree.en}; {threshold:.1%} is required).{first.en}{given.en}",
             f"端點的回答與 {chosen.name} 評估時不一致（共 {parity.count} 筆：{agree.zh}，至少要 {threshold:.1%}）。{first.zh}{given.zh}",
         ),
         Text(

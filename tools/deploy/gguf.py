@@ -141,7 +141,7 @@ def _conversion_error(
     if status == converter.UNKNOWN_PRE_TOKENIZER:
         return DeploymentError(
             Text(
-                "llama.cpp does not know this model's tokenizer, and its splitting pattern is not one known here.",
+                "llama.cpp does not know this model's tokenizer, and its splitting pattern is not known here either.",
                 "llama.cpp 不認得這個模型的分詞器，這裡也認不出它的切分方式。",
             ),
             Text(

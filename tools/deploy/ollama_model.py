@@ -94,7 +94,7 @@ def go_template(tokenizer: Any) -> str:
     if not (found_system and found_user and found_alone) or after != after_alone or any("{{" in one for one in pieces):
         raise DeploymentError(
             Text(
-                "This model's chat template cannot be said in Ollama's template language.",
+                "This model's chat template cannot be expressed in Ollama's template language.",
                 "這個模型的對話模板無法用 Ollama 的模板語言表達。",
             ),
             Text(

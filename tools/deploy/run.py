@@ -217,11 +217,11 @@ def _build_result(task: TaskFolder, deployment: Deployment) -> dict[str, Any]:
             f"The rows {deployment.version} was trained on are at {files}.",
             f"{deployment.version} 訓練所用的資料在 {files}。",
         )
-        say = Text("Check its card there before anybody else may read it.", "開放給別人之前，請先檢查那裡的說明卡。")
+        say = Text("Check its card there before anybody else can read it.", "開放給別人之前，請先檢查那裡的說明卡。")
     else:
-        first = Text(f"{deployment.version} stands ready: {files}.", f"{deployment.version} 已備妥：{files}。")
+        first = Text(f"{deployment.version} is ready: {files}.", f"{deployment.version} 已備妥：{files}。")
         say = Text(
-            "Take the files where they are to run. Once an endpoint of them runs, prove it with "
+            "Copy the files to where they will run. Once an endpoint serves them, prove it with "
             "deploy(target='endpoint', settings={url, model}).",
             "可以把檔案帶到要執行的地方。端點啟動後，用 deploy(target='endpoint', settings={url, model}) 驗證。",
         )

@@ -319,7 +319,7 @@ def beside() -> Text | None:
         return None
     names = ", ".join(one.id for one in others)
     return Text(
-        f"{names} has the GPU just now; this endpoint is loaded beside it. If memory runs out, resume it "
+        f"{names} is using the GPU just now; this endpoint is loaded alongside it. If memory runs out, resume it "
         "when that is done, or deploy with settings={'device': 'cpu'}.",
         f"{names} 正在使用 GPU，這個端點會和它同時載入。如果記憶體不夠，請等它完成後再接續，或以 "
         "settings={'device': 'cpu'} 部署。",

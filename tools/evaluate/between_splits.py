@@ -3,7 +3,7 @@
 `told_apart`: how well a classifier tells training texts from test texts (Lopez-Paz and Oquab, "Revisiting Classifier
 Two-Sample Tests", 2017), by the area under the ROC curve: 0.5 where they are alike, 1 where every text shows its side.
 `test_suspects`: test rows whose label a simple model that learnt the training rows denies, though it is sure.
-`repeated`: how many texts of each label are left when those that all but repeat each other count as one.
+`repeated`: how many texts of each label are left when those that nearly repeat each other count as one.
 """
 
 from __future__ import annotations

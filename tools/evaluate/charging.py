@@ -28,12 +28,12 @@ def require_yes(models: Sequence[Model], rows: int, confirm: bool) -> None:
     zh = "；".join(f"{model.source}（{host_of(model.url)}）{rows} 次請求" for model in outside)
     raise EvaluationError(
         Text(
-            f"This may be paid for, at a price that is not known here: {en}, and the texts of the rows are sent there.",
+            f"This may cost money, at a price that is not known here: {en}, and the texts of the rows are sent there.",
             f"這可能會產生費用，價格不明：{zh}，資料的文字也會送到那裡。",
         ),
         Text(
             "If the person agrees, call the same tool again with confirm=True. A model on this machine or at an address of "
-            "its own network needs no yes.",
+            "its own network needs no confirmation.",
             "使用者同意的話，請加上 confirm=True 再呼叫同一個工具。這台機器上的模型，或內部網路位址的模型，不必同意。",
         ),
         field="confirm",

@@ -94,7 +94,7 @@ def base_url(url: str) -> str:
             Text(
                 f"{redact(url)[:100]!r} is not the address of an endpoint.", f"「{redact(url)[:100]}」不是端點的網址。"
             ),
-            Text("Give it whole, such as http://127.0.0.1:8000.", "請寫完整的網址，例如 http://127.0.0.1:8000。"),
+            Text("Give it in full, such as http://127.0.0.1:8000.", "請寫完整的網址，例如 http://127.0.0.1:8000。"),
             field="url",
         )
     return base
@@ -128,7 +128,7 @@ def read_bounded(answer: httpx.Response, seconds: float, most: int) -> Iterator[
         if received > most:
             raise httpx.ReadError(
                 Text(
-                    f"its answer has no end: more than {most >> 20} MB of it came",  # type: ignore[arg-type]
+                    f"its answer does not end: more than {most >> 20} MB of it arrived",  # type: ignore[arg-type]
                     f"回應沒有結尾：已經收到超過 {most >> 20} MB",
                 )
             )
@@ -161,7 +161,9 @@ def ask(client: httpx.Client, model: str, messages: list[dict[str, str]], **opti
     try:
         said = str(response.json()["choices"][0]["message"]["content"] or "")
     except (KeyError, IndexError, ValueError, TypeError, RecursionError) as error:
-        raise _unanswered_error(client, Text("what it sent is not a chat answer.", "回傳的不是對話回答。")) from error
+        raise _unanswered_error(
+            client, Text("what it sent is not a chat completion.", "回傳的不是對話回答。")
+        ) from error
     return said.encode("utf-8", "replace").decode("utf-8")  # half a character escaped as \ud83d is no text
 
 
@@ -223,7 +225,7 @@ def _unanswered_error(client: httpx.Client, why: Text) -> DeploymentError:
             f"端點 {where} 沒有正確回應對話請求：{said.zh}",
         ),
         Text(
-            "Check that it runs and speaks the OpenAI protocol; a serve job's log is shown by job_status.",
+            "Check that it is running and speaks the OpenAI protocol; a serve job's log is shown by job_status.",
             "請確認它正在執行並支援 OpenAI 協定；serve 工作的紀錄可用 job_status 查看。",
         ),
         field="url",
@@ -238,7 +240,7 @@ def _refused_error(url: str, model: str, error: httpx.HTTPStatusError) -> Deploy
     )
     if status in (401, 403):
         fix = Text(
-            "It wants another key: store it with nlp-skills secret set NAME and pass api_key='${NAME}'.",
+            "It needs another key: store it with nlp-skills secret set NAME and pass api_key='${NAME}'.",
             "它要另一把金鑰：請用 nlp-skills secret set NAME 存入，並傳入 api_key='${NAME}'。",
         )
     elif status == 404:

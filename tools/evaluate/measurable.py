@@ -39,8 +39,8 @@ def check_labels(task: TaskFolder, benchmark: Benchmark) -> None:
         )
         if benchmark.name != in_use
         else Text(
-            "Call prepare_data: the benchmark takes the labels that the data has now (what an old label means stands in the "
-            "source's label_values), and its form before is kept. Or bring the label back with update_task.",
+            "Call prepare_data: the benchmark takes the labels that the data has now (the source's label_values says "
+            "what an old label means), and its previous form is kept. Or bring the label back with update_task.",
             "請呼叫 prepare_data：評估基準會改用資料現在的標籤（舊標籤的意思寫在來源的 label_values），原版會保留。"
             "也可以用 update_task 把標籤加回來。",
         ),
@@ -61,8 +61,8 @@ def check_version(version: VersionFolder, benchmark: Benchmark, definition: Task
             f"{version.name} 會用任務已改掉的標籤回答：{zh}。在現在的評估基準 {benchmark.name} 上，這些回答都會算錯。",
         ),
         Text(
-            "Train a new version with the labels of today. What was measured before stands, on the form the benchmark had "
-            "then; it does not compare with figures of today's.",
+            "Train a new version with the labels of today. Earlier results remain valid for the benchmark as it was "
+            "then; they are not comparable with today's.",
             "請用現在的標籤訓練新版本。之前量的結果仍在，屬於當時的評估基準，不能和現在的分數相比。",
         ),
         field="version",
@@ -85,8 +85,8 @@ def goal_beyond_reach(task: TaskFolder, definition: Task) -> list[Text]:
     title = metric_title(definition.metric)
     return [
         Text(
-            f"The goal, {title.en} {goal:g}, cannot be reached: {why.en} More than {limit:.2f} cannot come out. Fix that, or "
-            "set the goal below it (update_task).",
+            f"The goal, {title.en} {goal:g}, cannot be reached: {why.en} The best possible is {limit:.2f}. Fix that, "
+            f"or set the goal below it (update_task).",
             f"目標「{title.zh} {goal:g}」達不到：{why.zh}最高只會到 {limit:.2f}。請先處理，或用 update_task 把目標訂低一點。",
         )
         for limit, why in _limits(task, definition)
@@ -144,7 +144,8 @@ def _by_contradictions(task: TaskFolder, _: Task) -> Iterator[tuple[float, Text]
         yield (
             1 - twice / (2 * rows),
             Text(
-                f"{several(twice, 'input')} of {rows} carry two different labels, so every second answer to them is wrong.",
+                f"{several(twice, 'input')} of {rows} carry two different labels, so half of the answers to them are "
+                f"wrong.",
                 f"{rows} 筆裡有 {twice} 筆相同的輸入標了兩種標籤，回答這些平均會錯一半。",
             ),
         )

@@ -104,7 +104,7 @@ def version_paths(folder: VersionFolder, care: Care = "kept") -> ModelPaths:
                 f"{file} 不是 {folder.name} 定版時的檔案，卻會一起被載入。",
             ),
             Text(
-                "Restore it from a copy, or train the version again from its snapshot with reproduce.",
+                "Restore it from a backup, or train the version again from its snapshot with reproduce.",
                 "請從備份還原，或用 reproduce 依快照重新訓練這個版本。",
             )
             if changed[0] in recorded
@@ -134,7 +134,7 @@ def verified_base(folder: VersionFolder, care: Care = "kept") -> Path:
     if not changed:
         return base
     named = (
-        Text(f": changed are {', '.join(changed[:5])}", f"：{'、'.join(changed[:5])} 被改過") if files else Text("", "")
+        Text(f": changed: {', '.join(changed[:5])}", f"：{'、'.join(changed[:5])} 被改過") if files else Text("", "")
     )
     raise EvaluationError(
         Text(
@@ -214,7 +214,7 @@ def load_for_inference(
     that writes the time is stopped at the day that training uses.
 
     Arguments:
-        threads: CPU threads to compute with; the library's own choice where left out.
+        threads: CPU threads to compute with; the library's own choice if left out.
         to_gpu: move it to the GPU where there is one; else the same weights stay in this machine's own memory.
 
     Raises:
@@ -244,11 +244,12 @@ def load_for_inference(
     if ends is None:
         raise EvaluationError(
             Text(
-                f"The model in {base} does not say which token ends an answer, so its answers would have no end.",
+                f"The model in {base} does not say which token ends an answer, so its answers would not end.",
                 f"{base} 的模型沒有說明哪個 token 代表回答結束，回答會停不下來。",
             ),
             Text(
-                "Set eos_token in its tokenizer_config.json (as the hub's page of the model has it), or choose another base model.",
+                "Set eos_token in its tokenizer_config.json (see the model's page on the hub), or choose another base "
+                "model.",
                 "請在它的 tokenizer_config.json 設定 eos_token（照模型頁面的說明），或改選其他基礎模型。",
             ),
             field="model",

@@ -228,7 +228,7 @@ def prompt_ids(loaded: LoadedModel, conversations: list[list[dict[str, str]]]) -
     if not loaded.tokenizer.chat_template:
         raise EvaluationError(
             Text(
-                "This model has no chat template: it is a raw base model, and nothing says how a question is put to it.",
+                "This model has no chat template: it is a raw base model, and it defines no format for a question.",
                 "這個模型沒有對話模板（chat template）：它是未經對話訓練的原始模型，不知道該用什麼格式提問。",
             ),
             Text(

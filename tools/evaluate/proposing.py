@@ -125,7 +125,8 @@ def propose(task: TaskFolder, job: RunningJob, model: Model) -> dict[str, Any]:
         "no_label": len(lines) - labelled,
         "proposals": proposer.key,
         "message": Text(
-            f"{model.name} proposed {several(labelled, 'answer')}; {len(lines) - labelled} of what it said was none.",
+            f"{model.name} proposed {several(labelled, 'answer')}; {len(lines) - labelled} of its replies could not be "
+            f"used.",
             f"{model.name} 提出 {labelled} 個答案，另有 {len(lines) - labelled} 個回答無法採用。",
         )._asdict(),
         "next_step": {"tool": tool, "arguments": arguments, "say": say._asdict()},

@@ -57,7 +57,7 @@ def too_many(count: int) -> EvaluationError:
     """The error of more models than stand side by side."""
     return EvaluationError(
         Text(
-            f"{count:,} more models were named; at most {MOST_BESIDE} stand beside the first.",
+            f"{count:,} more models were named; at most {MOST_BESIDE} are shown beside the first.",
             f"指定了 {count:,} 個其他模型；一次最多並列 {MOST_BESIDE} 個。",
         ),
         Text("Name fewer, and call again for the rest.", "請少指定幾個，其餘的再呼叫一次。"),
@@ -193,11 +193,13 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
     if kind == "pair" and model.kind not in ("base", "version"):
         raise EvaluationError(
             Text(
-                f"{model.name} can only be asked; which of two answers it holds likelier, a served model does not tell.",
+                f"{model.name} can only be asked; a served model does not tell which of two answers it rates as more "
+                f"likely.",
                 f"{model.name} 只能提問；服務中的模型不會告訴我們它認為哪個回答比較可能。",
             ),
             Text(
-                "Measure preferences on a model whose weights stand here: base:<name or folder>, or a version.",
+                "Measure preferences on a model whose weights are on this machine: base:<name or folder>, or a "
+                "version.",
                 "請改用權重在本機的模型來量偏好：base:<名稱或資料夾>，或某個版本。",
             ),
             field="model",

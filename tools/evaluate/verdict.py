@@ -215,13 +215,13 @@ def _beside(simplest: Simplest | None, metric: str) -> Text | None:
     if simplest.outcome == "wins" and simplest.ahead and simplest.ahead.value == 0:
         return Text(
             f"The simplest method does as well: {title.en} scores {value} too, takes seconds and needs no GPU. "
-            "Use it unless the model brings you something else.",
+            "Use it unless the model offers you something else.",
             f"最簡單的方法一樣好：{title.zh}也得到 {value}，只要幾秒、不需要 GPU。除非模型另有好處，否則直接用它就好。",
         )
     if simplest.outcome == "wins":
         return Text(
             f"The simplest method wins: {title.en} scores {value}, takes seconds and needs no GPU. "
-            "Use it unless the model brings you something else.",
+            "Use it unless the model offers you something else.",
             f"最簡單的方法勝出：{title.zh}得到 {value}，只要幾秒、不需要 GPU。除非模型另有好處，否則直接用它就好。",
         )
     if simplest.outcome == "ties":

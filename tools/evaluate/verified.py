@@ -94,7 +94,7 @@ def _recompute_record(folder: VersionFolder, record: Evaluation) -> Results:
         ),
         Text(
             f"The figures of {folder.name} ({names}) were recorded by an older version of nlp-skills and could not be verified; "
-            "they are given as its answers give them now.",
+            "they are recomputed here from its answers.",
             f"{folder.name} 的數字（{names}）是舊版 nlp-skills 記錄的，無法驗證；這裡改用依逐列回答重新計算的結果。",
         ),
     )

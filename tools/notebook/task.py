@@ -128,7 +128,7 @@ class Task:
             snapshot = current_snapshot(self.folder)
             if split not in SPLITS:
                 raise DataError(
-                    Text(f"There is no split {split!r}.", f"沒有「{split}」這個分割。"),
+                    Text(f"There is no split {split!r}.", f"沒有「{split}」這個切分。"),
                     suggest(split, SPLITS),
                     field="split",
                 )
@@ -140,7 +140,7 @@ class Task:
         """Plan a training: every setting left out is chosen for the data, with its reason.
 
         Arguments:
-            parent: the version to build on; the newest where left out, none for `none`.
+            parent: the version to build on; the newest if left out, none for `none`.
             changes: why, in the person's words.
             name: writes over the plan of that name.
             settings: of the method (`base_model`, `epochs`, `lora_r`, …), under our names or TRL's; `method` and `trl` too.
@@ -159,8 +159,8 @@ class Task:
         """Train a plan into the next version.
 
         Arguments:
-            plan: as planned, or its name; the newest where left out.
-            machine: one that was set up; this one where left out.
+            plan: as planned, or its name; the newest if left out.
+            machine: one that was set up; this one if left out.
             confirm: the person agreed to time, memory and price.
 
         Raises:

@@ -40,7 +40,7 @@ class Version:
         """Measure it on the frozen benchmark, decoded as it will be deployed.
 
         Arguments:
-            benchmark: its name; the main one where left out.
+            benchmark: its name; the main one if left out.
 
         Returns:
             the record: `metrics` with 95 % intervals, `per_class`, `confusion`, `baselines`, `verdict`, …; `to_dict()` of it is

@@ -45,7 +45,7 @@ def result_of(job: JobFolder, progress: bool) -> dict[str, Any]:
     raise JobError(
         Text(f"Job {job.id} is {STATE_WORDS[state].en}.", f"工作 {job.id} {STATE_WORDS[state].zh}。"),
         Text(
-            f"workspace.resume({job.id!r}) carries on; calling again begins again.",
+            f"workspace.resume({job.id!r}) carries on; calling again starts over.",
             f"workspace.resume({job.id!r}) 可以接續；再呼叫一次則重新開始。",
         ),
         details={"job_id": job.id},

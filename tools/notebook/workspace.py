@@ -23,7 +23,7 @@ class Workspace:
     raised as `NlpSkillsError`, with the problem and what to do next.
 
     Arguments:
-        folder: `NLP_SKILLS_WORKSPACE`, else `~/nlp-skills`, where left out.
+        folder: `NLP_SKILLS_WORKSPACE`, else `~/nlp-skills`, if left out.
         language: of what is said here, errors among it; that of the task, else `NLP_SKILLS_LANGUAGE`, else English.
         progress: write on one line of standard error where a job stands while it is waited for.
     """
@@ -59,7 +59,7 @@ class Workspace:
         Arguments:
             title: any text on one line.
             language: of the data.
-            name: the folder's name, ASCII; made of the title where left out.
+            name: the folder's name, ASCII; made of the title if left out.
             success_criteria: `{metric, threshold, baseline}`, scores between 0 and 1.
             constraints: `{hardware, budget, privacy, latency_ms, deadline, deployment}`.
 

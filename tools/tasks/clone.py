@@ -30,7 +30,7 @@ def clone(
     """Make a task of the same definition and data source under a new name.
 
     Arguments:
-        name: the new folder's name; the next free one where it is left out.
+        name: the new folder's name; the next free one if left out.
         data: also the snapshots, the working copies and the frozen benchmarks.
         plans: also the plans in `configs/`, no longer building on versions that are not there.
 

@@ -69,7 +69,7 @@ _DATA_SOURCE = Text(
 # yaml-language-server: $schema=.schemas/data_source.json
 # Where this task's rows come from. Fill in by hand, or let set_data_source do it.
 # Besides the two shown: api, web_scrape, huggingface and llm_generated.
-# Secrets never stand here: write ${NAME} and store the value with `nlp-skills secret set NAME`.
+# Never put secrets here: write ${NAME} and store the value with `nlp-skills secret set NAME`.
 format: 1
 sources: []
 #  - type: file
@@ -143,7 +143,7 @@ Without uv: `python3 -m venv .venv && .venv/bin/pip install 'wheels/{wheel}[trai
 | `docs/` | [decisions](docs/decisions.md) and reports for people |
 | `jobs/` | what ran, with its log |
 
-Secrets never stand in this folder: files say `${{NAME}}`, and the value comes from the environment or from
+There are never secrets in this folder: files say `${{NAME}}`, and the value comes from the environment or from
 `nlp-skills secret set NAME` on each machine.
 """,
     """\

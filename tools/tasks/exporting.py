@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
         description="Write a task into one verified file. 把任務匯出成一個可驗證的檔案。",
     )
     parser.add_argument("task", type=Path, help="the task's folder")
-    parser.add_argument("--to", type=Path, required=True, help="the file to write; one that stands is replaced")
+    parser.add_argument("--to", type=Path, required=True, help="the file to write; an existing one is replaced")
     parser.add_argument("--models", action="store_true", help="trained models too")
     given = parser.parse_args(arguments)
 
@@ -154,7 +154,7 @@ def destination(workspace_root: Path, folder: TaskFolder, path: str, replace: bo
     """Where the file goes: `path`, or into the folder `path`, or beside the tasks.
 
     Raises:
-        AccessError: it lies outside of the folders that may be written to.
+        AccessError: it is outside the folders that may be written to.
         TaskError: it would lie inside the task, or a file stands there and `replace` is not said.
     """
     named = f"{folder.name}-{now()[:10]}.zip"
@@ -166,8 +166,8 @@ def destination(workspace_root: Path, folder: TaskFolder, path: str, replace: bo
     target = writable(target, "path", workspace=workspace_root)
     if target.is_relative_to(folder.root):
         raise TaskError(
-            Text(f"{target} lies inside the task it would hold.", f"{target} 位在要匯出的任務裡。"),
-            Text("Name a path outside of it.", "請指定任務以外的路徑。"),
+            Text(f"{target} is inside the task to be exported.", f"{target} 位在要匯出的任務裡。"),
+            Text("Name a path outside it.", "請指定任務以外的路徑。"),
             field="path",
         )
     if target.exists() and not replace:
@@ -207,7 +207,7 @@ def said_of(done: Exported) -> Text:
         f"Written to {done.path}: {several(done.files, 'file')}, {size(done.bytes)}, ",
         f"已匯出到 {done.path}：{done.files} 個檔案，{size(done.bytes)}，",
     )
-    proof = Text(f"; no secret is in it. SHA-256 {done.sha256}.", f"；其中沒有任何密碼。SHA-256 為 {done.sha256}。")
+    proof = Text(f"; it contains no secrets. SHA-256 {done.sha256}.", f"；其中沒有任何密碼。SHA-256 為 {done.sha256}。")
     return written + models + proof + links + rows
 
 

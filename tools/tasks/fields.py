@@ -105,7 +105,7 @@ def _unknown(field: str, depth: int, offered: list[str]) -> TaskError:
         return TaskError(
             Text(f"{name} is not set this way.", f"{name} 不能這樣設定。"),
             Text(
-                "A folder keeps its name (rename the folder by hand to change it); to put it away call manage_task with "
+                "A folder keeps its name (rename the folder by hand to change it); to archive it call manage_task with "
                 "action='archive'.",
                 "資料夾名稱不變（要改請直接改資料夾名）；封存請呼叫 manage_task，action='archive'。",
             ),

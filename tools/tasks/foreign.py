@@ -1,5 +1,5 @@
 """Code that came along with a task: what nlp-skills did not write is set aside, where nothing runs it, until the person
-brings it in on the terminal.
+brings it in in a terminal.
 """
 
 from __future__ import annotations

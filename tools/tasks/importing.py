@@ -61,10 +61,10 @@ class Imported(NamedTuple):
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m nlp_skills.tools.tasks.importing",
-        description="Read a task out of an exported file. 由匯出的檔案匯入任務。",
+        description="Import a task from an exported file. 由匯出的檔案匯入任務。",
     )
     parser.add_argument("file", type=Path, help="the exported file")
-    parser.add_argument("--name", default="", help="the new task's folder name; the exported one where left out")
+    parser.add_argument("--name", default="", help="the new task's folder name; the exported one if left out")
     given = parser.parse_args(arguments)
 
     def work(job: RunningJob) -> JsonObject:
@@ -81,7 +81,7 @@ def import_task(workspace: Workspace, file: Path, name: str = "", tell: Tell = l
     """Make the task of an export stand in the workspace.
 
     Arguments:
-        name: its folder's name here; the exported one where it is left out.
+        name: its folder's name here; the exported one if left out.
 
     Raises:
         TaskError: the file is no export, is damaged, or holds what no export holds (the entry is named); or the name
@@ -184,7 +184,8 @@ def said_of(done: Imported) -> Text:
             f"其中有不是 nlp-skills 產生的程式，已移到 {place}，不會被執行：",
         )
         said += names + Text(
-            ". What nlp-skills generates was written afresh. Whoever has read such a file and wants it brings it in on the "
+            ". What nlp-skills generates was written again. Whoever has read such a file and wants it brings it in on "
+            "the "
             f'terminal: nlp-skills allow --script "{place / done.set_aside[0]}".',
             "。該由 nlp-skills 產生的檔案已重新寫入。看過內容、確定要用的話，請在終端機執行："
             f'nlp-skills allow --script "{place / done.set_aside[0]}"。',
@@ -195,7 +196,7 @@ def said_of(done: Imported) -> Text:
 def next_of(done: Imported) -> KeptStep:
     """What to do then."""
     say = Text(
-        "Ask the coach where it stands. Its secrets do not travel: store them here with `nlp-skills secret set`.",
+        "Ask the coach where it stands. Its secrets are not included: store them here with `nlp-skills secret set`.",
         "問教練目前的狀況。密碼不會跟著匯入，請在這台機器用 `nlp-skills secret set` 存入。",
     )
     return {"tool": "coach", "arguments": {"task": done.folder.name}, "say": say._asdict()}

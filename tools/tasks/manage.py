@@ -25,7 +25,7 @@ from .update import update_task
 
 _PARTS: dict[Action, tuple[Part, ...]] = {"clone": ("data", "plans"), "export": ("models",)}
 _SHOWN = 8
-_ARCHIVED = Text("Put away", "封存")
+_ARCHIVED = Text("Archived", "封存")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def manage(workspace: Workspace, action: Action, wish: ManageRequest) -> Managed
     foreign = [part for part in wish.include if part not in allowed]
     if foreign:
         raise TaskError(
-            Text(f"{action} takes no include={foreign}.", f"{action} 不接受 include={foreign}。"),
+            Text(f"{action} does not accept include={foreign}.", f"{action} 不接受 include={foreign}。"),
             Text(
                 f"It may include: {', '.join(allowed)}." if allowed else "Leave include out.",
                 f"可以包含：{'、'.join(allowed)}。" if allowed else "請省略 include。",
@@ -161,7 +161,7 @@ def _tidy(_workspace: Workspace, folder: TaskFolder, wish: ManageRequest) -> Man
         )
         said += stays + Text(" Nothing was removed yet.", "目前還沒有移除任何東西。")
         say = Text(
-            "Show what would go and ask; with their yes, make this call.",
+            "Show what would be removed and ask; if they agree, make this call.",
             "請說明會移除什麼並詢問對方；對方同意後再用這個呼叫。",
         )
         step = NextStep(
@@ -182,7 +182,7 @@ def _archive(_workspace: Workspace, folder: TaskFolder, wish: ManageRequest) -> 
     update_task(folder, archived=True, decision=decision, reason=wish.reason)
     live = folder.deployed_version()
     said = Text(
-        f"{folder.name} is put away: lists leave it out, nothing was removed.",
+        f"{folder.name} is archived: lists leave it out, nothing was removed.",
         f"{folder.name} 已封存：清單不再列出，內容都還在。",
     )
     if not live:
@@ -208,7 +208,7 @@ def _clone(workspace: Workspace, folder: TaskFolder, wish: ManageRequest) -> Man
         "含資料" if "data" in wish.include else "不含資料",
     )
     said = Text(
-        f"{made.name} in {made.root} begins where {folder.name} stands, ",
+        f"{made.name} in {made.root} starts from where {folder.name} is, ",
         f"已由 {folder.name} 複製出 {made.name}，位於 {made.root}，",
     )
     said += parts + Text(" and without versions.", "、不含版本。")

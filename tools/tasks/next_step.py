@@ -31,7 +31,7 @@ _STEPS: dict[State, tuple[Text, str]] = {
         "coach",
     ),
     "archived": (
-        Text("It is put away; this call brings it back when it is wanted again.", "任務已封存；需要時用這個呼叫恢復。"),
+        Text("It is archived; this call restores it when it is needed again.", "任務已封存；需要時用這個呼叫恢復。"),
         "manage_task",
     ),
 }

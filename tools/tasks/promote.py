@@ -77,7 +77,7 @@ def _step(chosen: VersionFolder, reason: str) -> Promotion:
     if chosen.status() not in ("trained", "evaluated"):
         raise TaskError(
             Text(
-                f"{chosen.name} was never fully trained, so nobody can stand behind it.",
+                f"{chosen.name} was never fully trained, so it cannot become the current version.",
                 f"{chosen.name} 沒有訓練完成，不能設為目前版本。",
             ),
             Text(

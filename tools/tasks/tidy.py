@@ -38,7 +38,7 @@ _BEST = Text("best score", "分數最好")
 _CURRENT = Text("current", "目前版本")
 _BEFORE = Text("to roll back to", "可退回的版本")
 _DEPLOYED = Text("deployed", "部署中")
-_WHY = Text("it was tidied away to make room", "為了騰出空間已清理")
+_WHY = Text("it was removed to free space", "為了騰出空間已清理")
 
 
 class Kept(BaseModel):
@@ -174,7 +174,7 @@ def _going(folder: TaskFolder, needed: Iterable[str]) -> Iterator[Removed]:
     if folder.models.is_dir():
         for entry in sorted(folder.models.iterdir()):
             if _LEFTOVER.fullmatch(entry.name) and entry.is_dir():
-                yield _remove_path(folder, entry, Text("left by a tidying that was stopped", "上次清理中斷留下的檔案"))
+                yield _remove_path(folder, entry, Text("left by an interrupted tidy", "上次清理中斷留下的檔案"))
     if folder.cache.is_dir() and any(folder.cache.iterdir()):
         yield _remove_path(folder, folder.cache, Text("caches, made again when needed", "快取，需要時會重做"))
 

@@ -108,8 +108,8 @@ def _refuse_contradiction(folder: TaskFolder, current: Task, wanted: Task, revis
         )
         + Text("\n", "\n").join(lines),
         Text(
-            f"Show the person both and ask which holds. To write yours, make the same call with revision={stands!r}; to "
-            "keep theirs, leave that field out.",
+            f"Show the person both and ask which is right. To write yours, make the same call with "
+            f"revision={stands!r}; to keep theirs, leave that field out.",
             f"請把兩者都給對方看，問哪一個才對。要寫入你的，請用 revision={stands!r} 再呼叫一次；"
             "要保留對方的，就不要帶這個欄位。",
         ),
@@ -147,7 +147,7 @@ def _warnings(folder: TaskFolder, before: Task, after: Task) -> list[Text]:
     return [
         Text(
             f"The data is already frozen, and {fields} changed under it: validate again with prepare_data before training. "
-            "Versions already trained keep the old labels, and their scores do not compare with new ones.",
+            "Versions already trained keep the old labels, and their scores are not comparable with new ones.",
             f"資料已經凍結，而 {fields} 有變動：訓練前請再用 prepare_data 驗證一次。"
             "已訓練的版本仍使用舊的標籤，分數不能與新版本直接比較。",
         )

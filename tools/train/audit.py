@@ -165,7 +165,7 @@ def neutralised_rows(rows: Sequence[str]) -> Text:
     said = Text(
         f"In {several(len(rows), 'row')} the text itself holds control tokens of the chat template; they were neutralised "
         f"and are read as plain letters: {named}",
-        f"有 {len(rows)} 列的內文本身含有對話模板的控制符號，已中和為一般文字：{named}",
+        f"有 {len(rows)} 列的內文本身含有對話模板的控制符號，已改成一般文字：{named}",
     )
     return said + (Text(f" and {more} more", f"等，另有 {more} 列") if more > 0 else "") + Text(".", "。")
 
@@ -200,7 +200,7 @@ def refusal(task: Task, findings: Sequence[Finding], rows: int) -> TrainingError
     listed = "\n".join(f"  {row['id']} ({row['split']}): {row['answer']!r} ← {row['trained']!r}" for row in shown)
     return TrainingError(
         Text(
-            f"The label audit does not let these rows be trained: in {counts[worst]} of "
+            f"The label audit rejects these rows: in {counts[worst]} of "
             f"{several(rows, 'row')} {PROBLEMS[worst].en}. Answer ← what would be trained:\n{listed}",
             f"標籤稽核不放行：{rows} 列中有 {counts[worst]} 列，{PROBLEMS[worst].zh}。"
             f"答案 ← 實際會訓練的文字：\n{listed}",

@@ -212,7 +212,7 @@ def _size(shape: tuple[int, ...]) -> int:
 
 def _not_a_model(folder: Path, why: Text) -> TrainingError:
     return TrainingError(
-        Text("{folder} holds no causal language model: {why}.", "{folder} 不是因果語言模型：{why}。").format(
+        Text("{folder} contains no causal language model: {why}.", "{folder} 不是因果語言模型：{why}。").format(
             folder=folder, why=why
         ),
         Text(

@@ -77,8 +77,8 @@ def resolve_settings(method: _Settings, context: TrainingContext) -> tuple[_Sett
         "max_length",
         min(LONGEST, context_tokens),
         Text(
-            f"Rows may have {min(LONGEST, context_tokens)} tokens; a longer one is never cut silently: long_rows says what "
-            "becomes of it.",
+            f"Rows may have {min(LONGEST, context_tokens)} tokens; a longer one is never cut silently: long_rows says "
+            f"what happens to it.",
             f"每列最多 {min(LONGEST, context_tokens)} 個 token；超過的不會偷偷截斷，要怎麼處理由 long_rows 決定。",
         ),
     )
@@ -161,7 +161,9 @@ def inherit_settings(method: type[Method], inherited: JsonObject, changed: JsonO
 def _recompute(context: TrainingContext) -> tuple[bool, Text]:
     large = bool(context.gpu_bytes) and (context.parameters or LARGE) >= LARGE
     if large:
-        return True, Text("Saves most of the activation memory on the GPU.", "可省下 GPU 上大部分的中間值記憶體。")
+        return True, Text(
+            "Saves most of the activation memory on the GPU.", "可省下 GPU 上大部分的 activation 記憶體。"
+        )
     return False, Text(
         "Recomputing saves memory and costs time: it is for a large model on a GPU.",
         "重算是用時間換記憶體，大模型在 GPU 上訓練才需要。",

@@ -193,7 +193,7 @@ def _next_step(
         return NextStep(say=str(say), tool="evaluate", arguments={"task": task.name, "version": found.version.name})
     if advice is not None and advice.call is not None:
         say = Text(
-            "{change}; then this call. Fill in what stands in <…>.", "{change}；完成後呼叫這個工具，<…> 的部分請填好。"
+            "{change}; then this call. Fill in the <…>.", "{change}；完成後呼叫這個工具，<…> 的部分請填好。"
         ).format(change=advice.say)
         return NextStep(say=str(say), tool=advice.call["tool"], arguments=dict(advice.call["arguments"]))
     live = task.deployed_version()

@@ -63,7 +63,7 @@ def _trained_by(job: JobFolder, plan: str) -> Finding:
         "running",
         Text(f"Plan {plan} is being trained by job {job.id}.", f"計畫 {plan} 正由工作 {job.id} 訓練。"),
         Text(
-            f"Follow it with job_status(job_id={job.id!r}); another plan may wait in line behind it.",
+            f"Follow it with job_status(job_id={job.id!r}); another plan may wait in the queue behind it.",
             f"請用 job_status(job_id={job.id!r}) 看進度；想再訓練別的計畫，可以排在它後面。",
         ),
     )

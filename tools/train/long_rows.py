@@ -51,8 +51,8 @@ def said_of_long_rows(
             Said(
                 False,
                 Text(
-                    f"max_length {max_length:,} is more than the {context:,} tokens the base model was made for: what stands "
-                    "beyond them it has never learnt to read.",
+                    f"max_length {max_length:,} is more than the {context:,} tokens the base model was made for: it "
+                    f"has never learnt to read beyond that.",
                     f"max_length {max_length:,} 超過基礎模型設計的 {context:,} 個 token：超出的部分它沒有學過怎麼讀。",
                 ),
                 Text(
@@ -145,8 +145,8 @@ def said_of_long_rows(
             SENTENCES.join(
                 [
                     Text(
-                        f"{several(len(rows), 'row is', 'rows are')} longer than max_length ({max_length:,} tokens), which a "
-                        "training would refuse: ",
+                        f"{several(len(rows), 'row is', 'rows are')} longer than max_length ({max_length:,} tokens), "
+                        f"which training would refuse: ",
                         f"有 {len(rows)} 列超過 max_length（{max_length:,} 個 token），訓練會拒絕：",
                     )
                     + named
@@ -165,7 +165,7 @@ def said_of_guess(longest: float, max_length: int) -> Said:
         False,
         Text(
             f"By its characters the longest row may have about {longest:,.0f} tokens, more than max_length ({max_length:,}); "
-            "it cannot be counted here, and a training refuses such a row.",
+            "it cannot be counted here, and training refuses such a row.",
             f"依字數估計，最長的一列可能有大約 {longest:,.0f} 個 token，超過 max_length（{max_length:,}）；這裡無法實際計算，"
             "而訓練會拒絕這樣的列。",
         ),

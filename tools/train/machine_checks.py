@@ -56,7 +56,7 @@ def check_gpu(needed: Estimate, machine: Machine) -> list[Finding]:
                 f"估計約需 {_size(total)}，GPU 目前只剩 {_size(free)}。",
             ),
             Text(
-                "End what else uses the GPU (nvidia-smi names it; deploy(action='list') what serves a model).",
+                "Stop what else uses the GPU (nvidia-smi names it; deploy(action='list') what serves a model).",
                 "請結束其他使用 GPU 的程式（nvidia-smi 看得到；提供中的模型用 deploy(action='list') 查）。",
             ),
         )

@@ -72,7 +72,7 @@ class Method(BaseModel):
         min_length=1,
     )
     lora_r: int | None = Field(None, ge=0, le=1024, description="Rank of the LoRA matrices; 0 trains every weight.")
-    lora_alpha: int | None = Field(None, ge=1, le=4096, description="Scale of LoRA; twice the rank where left out.")
+    lora_alpha: int | None = Field(None, ge=1, le=4096, description="Scale of LoRA; twice the rank if left out.")
     target_modules: str | list[str] = Field("all-linear", description="Which layers LoRA sits beside.")
     load_in_4bit: bool = Field(
         False, description="QLoRA: the frozen weights in 4 bits (NF4), a quarter of the memory; needs bitsandbytes."
@@ -82,7 +82,7 @@ class Method(BaseModel):
     batch_size: int | None = Field(None, ge=1, le=1024, description="Rows computed at once.")
     gradient_accumulation: int | None = Field(None, ge=1, le=1024, description="Batches summed up before each step.")
     max_length: int | None = Field(
-        None, ge=16, le=1_048_576, description="Longest row in tokens; what becomes of a longer one, long_rows says."
+        None, ge=16, le=1_048_576, description="Longest row in tokens; long_rows says what happens to a longer one."
     )
     long_rows: LongRows | None = Field(
         None,
@@ -99,7 +99,7 @@ class Method(BaseModel):
     early_stopping: int = Field(0, ge=0, le=100, description="Stop after so many epochs without a better one; 0 never.")
     save_every: int | None = Field(None, ge=1, description="Steps between checkpoints.")
     activation_checkpointing: bool | None = Field(None, description="Recompute activations: less memory, slower.")
-    threads: int | None = Field(None, ge=1, le=256, description="CPU threads; chosen by free cores where left out.")
+    threads: int | None = Field(None, ge=1, le=256, description="CPU threads; chosen by free cores if left out.")
     trl: dict[str, JsonValue] | None = Field(
         None,
         description="Further options of TRL's configuration, such as neftune_noise_alpha or optim, as TRL names them.",
@@ -125,8 +125,8 @@ class Method(BaseModel):
     @classmethod
     def default_rank(cls, rows: int) -> tuple[int, Text]:
         return 16 if rows < 5000 else 32, Text(
-            f"{several(rows, 'row needs', 'rows need')} little capacity: small LoRA matrices beside the frozen weights do, "
-            "and fit in little memory.",
+            f"{several(rows, 'row needs', 'rows need')} little capacity: small LoRA matrices beside the frozen weights "
+            f"are enough, and need little memory.",
             f"{rows} 列不需要太大的容量：在凍結的權重旁訓練小型 LoRA 矩陣就夠，也省記憶體。",
         )
 
@@ -347,9 +347,7 @@ def _unknown_setting(method: type[Method], name: str) -> TrainingError:
     problem = Text(f"{kind} has no setting {shown!r}.", f"{kind} 沒有「{shown}」這個設定。")
     known = [*sorted(method.model_fields), *(trl for trl, ours in OURS.items() if ours in method.model_fields)]
     if owned := owner_of(name):
-        why = Text("{option} is not to be set: {why}.", "不能設定 {option}：{why}。").format(
-            option=shown, why=owned.why
-        )
+        why = Text("{option} cannot be set: {why}.", "不能設定 {option}：{why}。").format(option=shown, why=owned.why)
         return TrainingError(why, owned.instead, field=shown)
     if nearest(name, known):
         return TrainingError(problem, suggest(name, known), field=shown)

@@ -164,7 +164,7 @@ def _build_answer(task: TaskFolder, plan: Plan, checked: Preflight, changes: lis
     parts = [opening.format(plan=plan.name, base=base, settings=said_so)]
     if plan.parent and changes:
         parts.append(
-            Text("Against {parent}: {changes}.", "和 {parent} 相比：{changes}。").format(
+            Text("Compared with {parent}: {changes}.", "和 {parent} 相比：{changes}。").format(
                 parent=plan.parent, changes=CLAUSES.join(changes)
             )
         )
@@ -218,7 +218,7 @@ def _first_blocking(checked: Preflight) -> Finding | None:
 
 def _next(task: TaskFolder, plan: Plan, blocking: Finding | None, confirm: bool) -> NextStep:
     if blocking is None:
-        say = Text("If this suits, start the training.", "沒問題的話就開始訓練。")
+        say = Text("If this looks right, start the training.", "沒問題的話就開始訓練。")
         return NextStep(
             say=str(say),
             tool="train",

@@ -55,7 +55,7 @@ _STILL_COUNTING = Finding(
     "warning",
     "counting",
     Text(
-        "The tokens of the rows are still being counted: only then is it known that no row stops the training.",
+        "The tokens of the rows are still being counted: only then is it certain that no row stops the training.",
         "還在計算每一列的 token 數：算完才知道有沒有哪一列會讓訓練停下來。",
     ),
     Text("Make the same call again in a minute.", "請過一分鐘再用同樣的參數呼叫一次。"),

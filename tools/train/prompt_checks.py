@@ -56,7 +56,7 @@ def clock_in_template(base: Path) -> tuple[Text, Text] | None:
             "這個基礎模型的對話模板會把今天的日期寫進每個提示，同樣的問題明天就變成另一個提示。",
         ),
         Text(
-            "Nothing to do: one fixed day stands in its place in training, in evaluation and in the model that is served.",
+            "Nothing to do: one fixed date is used instead in training, in evaluation and in the model that is served.",
             "不需要處理：訓練、評估與部署的模型都會改用同一個固定日期。",
         ),
     )
@@ -93,7 +93,7 @@ def control_in_rows(task: Task, rows: list[RowWithControl]) -> tuple[Text, Text]
         Text(
             "Training and evaluation neutralise them: a space is put inside each, so that it is read as plain letters. Or look at "
             "those rows, correct or remove them at their source, and call prepare_data again.",
-            "訓練與評估時會自動中和：在符號中間插入空格，只當成一般文字。也可以先檢查這些列，在來源更正或移除後再呼叫 prepare_data。",
+            "訓練與評估時會自動處理：在符號中間插入空格，只當成一般文字。也可以先檢查這些列，在來源更正或移除後再呼叫 prepare_data。",
         ),
     )
 

@@ -87,7 +87,7 @@ def _check_travels(plan: Plan, type: TaskType) -> None:
             file = f"plugins/{name.replace('-', '_')}.py"
             raise TrainingError(
                 Text(
-                    f"The {kinds.noun.en} {name} stands in {file} of this workspace, which is not sent to other machines.",
+                    f"The {kinds.noun.en} {name} is in {file} of this workspace, which is not sent to other machines.",
                     f"{name} 寫在這個工作區的 {file}，不會送到其他機器。",
                 ),
                 Text(
@@ -267,7 +267,7 @@ def _fetch(folder: VersionFolder, remote_job: RemoteJob) -> None:
         if not file.is_file() or sha256_file(file) != expected:
             raise TrainingError(
                 Text(
-                    f"{relative} did not arrive whole from {remote_job.name}.",
+                    f"{relative} did not arrive complete from {remote_job.name}.",
                     f"{relative} 沒有從 {remote_job.name} 完整取回。",
                 ),
                 Text(

@@ -223,7 +223,7 @@ def _message(
     rows, answers = checks[-1].rows, checks[-1].different
     if not different:
         same = Text(
-            f"{folder.name} was trained again from its snapshot, and the same came out: data, splits, model files and "
+            f"{folder.name} was trained again from its snapshot, with the same result: data, splits, model files and "
             f"all {rows} answers are identical.",
             f"已依快照重新訓練 {folder.name}，結果完全相同：資料、切分、模型檔案與全部 {rows} 個回答都一致。",
         )

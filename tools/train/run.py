@@ -69,7 +69,7 @@ def main(task: Path, arguments: list[str]) -> int:
     )
     parser.add_argument(
         "--plan",
-        help="the plan's name; where left out, an interrupted training goes on, "
+        help="the plan's name; if left out, an interrupted training goes on, "
         "else the newest plan is trained "
         "計畫名稱；省略時接續中斷的訓練，否則用最新的計畫",
     )
@@ -358,7 +358,7 @@ def trained_result(folder: VersionFolder) -> TrainedVersion:
     message = SENTENCES.join(
         [said + fast + Text(".", "。"), audited, neutral if plainly else None, said_of_fitted(audit.long_rows), scored]
     )
-    say = Text(f"Evaluate {folder.name} on the frozen benchmark.", f"接著在凍結的評測集上評估 {folder.name}。")
+    say = Text(f"Evaluate {folder.name} on the frozen benchmark.", f"接著在凍結的評估基準上評估 {folder.name}。")
     return TrainedVersion(
         version=folder.name,
         parameters=info.parameters,

@@ -1,6 +1,6 @@
 """One training in a job's process: from the rendered rows to the checkpoint that is kept. Every method goes this way.
 
-Imported by training jobs alone: it reads PyTorch and its company.
+Imported by training jobs alone: it reads PyTorch and the like.
 """
 
 from __future__ import annotations
@@ -279,7 +279,7 @@ def _training_result(
     trained = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
     adapter = sum(weight.numel() for name, weight in trainer.model.named_parameters() if "lora_" in name)
     total = trainer.model.num_parameters() - adapter
-    _say(run, sealed[last], Text("Collecting diagnostics", "記錄訓練中看到的情形"))
+    _say(run, sealed[last], Text("Collecting diagnostics", "收集診斷資料"))
     usual = method.default_learning_rate(bool(method.lora_r), total < TINY)[0]
     return TrainingResult(
         checkpoint=sealed[best],

@@ -42,7 +42,7 @@ def named_version(workspace: Workspace, name: str, task: TaskFolder | None = Non
     if chosen.status() not in ("trained", "evaluated"):
         raise TrainingError(
             Text(
-                f"{name} was never fully trained, so no training can begin from it.",
+                f"{name} was never fully trained, so no training can start from it.",
                 f"{name} 沒有訓練完成，不能當作起點。",
             ),
             Text("Name a trained version, a folder or a hub model.", "請指定訓練完成的版本、資料夾或 Hub 模型。"),

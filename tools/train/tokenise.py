@@ -81,7 +81,7 @@ def without_template(name: str) -> TrainingError:
     """Why a model that no chat template belongs to is not trained."""
     return TrainingError(
         Text(
-            f"{name} has no chat template: it is a raw base model, and nothing says how a question is put to it.",
+            f"{name} has no chat template: it is a raw base model, and it defines no format for a question.",
             f"{name} 沒有對話模板（chat template）：它是未經對話訓練的原始模型，不知道該用什麼格式提問。",
         ),
         Text(
@@ -159,14 +159,14 @@ def _apply_template(tokenizer: Any, messages: Sequence[Message], row_id: str, **
         said = without_secrets(str(error))[:200]
         raise TrainingError(
             Text(
-                f"The base model's chat template does not take row {row_id} (turns: {roles}). It says: {said}",
-                f"基底模型的對話模板不接受資料列 {row_id}（輪次：{roles}）。它的訊息：{said}",
+                f"The base model's chat template does not accept row {row_id} (turns: {roles}). It says: {said}",
+                f"基礎模型的對話模板不接受資料列 {row_id}（輪次：{roles}）。它的訊息：{said}",
             ),
             Text(
-                "Where it takes no system turn, clear the prompt's system (update_task prompt) and the rows' own; where it wants "
-                "user and assistant in turn, correct those rows; or plan with another base model.",
+                "Where it accepts no system turn, clear the prompt's system (update_task prompt) and the rows' own; "
+                "where it requires user and assistant in turn, correct those rows; or plan with another base model.",
                 "如果它不接受 system，請清空提示的 system（update_task prompt）與資料列自己的 system；如果它要求 user 與 assistant 輪流，"
-                "請修正這些列；或改用其他基底模型重新規劃。",
+                "請修正這些列；或改用其他基礎模型重新規劃。",
             ),
             field="base_model",
         ) from None

@@ -96,7 +96,7 @@ def explaining_options(options: Mapping[str, Any] | None) -> Iterator[None]:
         named = ", ".join(f"trl.{name}" for name in options)
         said = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
         raise TrainingError(
-            Text(f"TRL does not take {named} here: {said}", f"TRL 不接受 {named}：{said}"),
+            Text(f"TRL does not accept {named} here: {said}", f"TRL 不接受 {named}：{said}"),
             Text("Plan again without it, or with another value.", "請拿掉它或換一個值，重新規劃。"),
             field="trl",
         ) from error

@@ -132,7 +132,7 @@ OWNED = (
         r"report_to|log_.*|logging_.*|disable_tqdm|trackio_.*|wandb_.*|num_completions_to_print|"
         r"include_num_input_tokens_seen|skip_memory_metrics|debug",
         Text(
-            "what a training reports stands in its job, and nothing leaves the machine",
+            "what a training reports is kept in its job, and nothing leaves the machine",
             "訓練的過程記錄在工作裡，不會外傳",
         ),
         Text("Look at job_status.", "過程請看 job_status。"),
@@ -244,7 +244,7 @@ def refuse_owned(options: Any) -> None:
         if owned := owner_of(str(name)):
             shown = str(name)[:40]
             raise TrainingError(
-                Text("trl.{option} is not to be set: {why}.", "不能設定 trl.{option}：{why}。").format(
+                Text("trl.{option} cannot be set: {why}.", "不能設定 trl.{option}：{why}。").format(
                     option=shown, why=owned.why
                 ),
                 owned.instead,

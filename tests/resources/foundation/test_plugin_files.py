@@ -106,7 +106,7 @@ def test_fields_are_checked_before_anything_runs(plugins: Path) -> None:
     assert wrong.value.field == "sources[0].path" and "separator" in wrong.value.fix.en
     made = sources.make("tagged_log", {"type": "tagged_log", "path": "x.log"}, "sources[0]")
     assert made.separator == "|"
-    with pytest.raises(PluginError, match="it is run in jobs only"):
+    with pytest.raises(PluginError, match="it only runs in jobs"):
         made.batches(plugins, "sources[0]")
 
 
@@ -176,13 +176,13 @@ def test_files_that_no_kind_can_come_from_are_named(plugins: Path) -> None:
 @pytest.mark.parametrize(
     "body, why",
     [
-        ("    title = 'mine'\n", "its title is no Text"),
+        ("    title = 'mine'\n", "its title is not a Text"),
         (
             "    title: ClassVar[Text] = Text('a', 'b')\n    needed: int\n    def holds(self, row): ...\n",
             "ValidationError",
         ),
         ("    title: ClassVar[Text] = Text('a', 'b')\n    odd: int = Field(gt='x', default={})\n", "cannot be used"),
-        (f"    title: ClassVar[Text] = {'(' * 90}1{')' * 90}\n", "its title is no Text"),
+        (f"    title: ClassVar[Text] = {'(' * 90}1{')' * 90}\n", "its title is not a Text"),
         ("    def holds(self, row): return True\n", "it does not define title"),
         ("    title: ClassVar[Text] = Text('a', 'b')\n", "it does not define holds"),
         ("    title: ClassVar[Text] = Text(open('a').read(), 'b')\n", "its title is worked out by code"),

@@ -79,7 +79,7 @@ def test_a_class_and_a_module_that_holds_one_are_found_by_the_names_the_package_
         ("import gone_for_good\n", "No module named 'gone_for_good'", "gone_for_good"),
         ("1 / 0\n", "ZeroDivisionError", "ZeroDivisionError"),
         ("import sys; sys.exit(3)\n", "ends the program", "結束整個程式"),
-        ("class Mine: pass\n", "no subclass of nlp_skills.tools.evaluate.metric.Metric", "子類別"),
+        ("class Mine: pass\n", "not a subclass of nlp_skills.tools.evaluate.metric.Metric", "子類別"),
         (METRIC.replace("def holds", "def helps"), "does not define holds", "沒有定義 holds"),
         (METRIC.replace("title = Text(", "print("), "does not define title", "沒有定義 title"),
     ],
@@ -126,7 +126,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_with_all_there_are(mon
     )
     assert f"{sys.executable} -m pip install PACKAGE" in other.value.fix.en
     monkeypatch.setenv("NLP_SKILLS_JOB_FAMILY", "/jobs/1")
-    assert "where jobs run, too" in registry("rewards").unknown("zzzz").fix.en
+    assert "where jobs run as well" in registry("rewards").unknown("zzzz").fix.en
 
 
 def test_a_package_installed_while_the_server_runs_is_seen_by_who_asks_for_what_it_adds(

@@ -37,8 +37,8 @@ PLANTED: list[tuple[Facts, str, str]] = [
     (Facts(privacy="on-premise", hardware="AWS"), "must stay inside", "不得離開內部"),
     (Facts(privacy="on-premise", deployment="雲端"), "must stay inside", "不得離開內部"),
     (Facts(privacy="on-premise", source="用 GPT 生成"), "outside model", "外部模型"),
-    (Facts(budget="0", hardware="RunPod"), "budget of nothing", "沒有預算"),
-    (Facts(budget="沒有", hardware="租雲端 GPU"), "budget of nothing", "沒有預算"),
+    (Facts(budget="0", hardware="RunPod"), "budget of zero", "沒有預算"),
+    (Facts(budget="沒有", hardware="租雲端 GPU"), "budget of zero", "沒有預算"),
     (Facts(labels=("billing", "other"), example="Late parcel → delivery"), "“delivery” is not among", "標籤裡沒有"),
     (Facts(labels=("positive", "Positive ", "negative")), "same label", "同一個標籤"),
     (
@@ -124,7 +124,7 @@ def test_they_are_noticed_before_a_task_is_created_and_again_in_it(workspace: Wo
     }
     led = coach(workspace, answers=answers, language="en")
     assert led.next_step.tool == "create_task"
-    for words in ("“delivery” is not among", "must stay inside", "budget of nothing"):
+    for words in ("“delivery” is not among", "must stay inside", "budget of zero"):
         assert words in led.message
     a_task(success_criteria={"threshold": 1.0, "baseline": 0.9}).source().data()
     assert "100%" in coach(workspace, task="mail").message

@@ -115,7 +115,7 @@ def test_nobody_knows_a_source_so_the_first_rows_are_made(workspace: Workspace, 
 def test_whatever_takes_the_recommendation_where_only_a_yes_is_missing(workspace: Workspace, a_task: Make) -> None:
     a_task().source().data().plan()
     answer = coach(workspace, "whatever", task="mail")
-    assert answer.message.startswith("Then I go by my recommendation.")
+    assert answer.message.startswith("Then I will follow my recommendation.")
     assert answer.next_step.tool == "train"
 
 
@@ -231,6 +231,6 @@ def test_privacy_in_their_own_words_stays_inside(workspace: Workspace, words: st
 def test_a_short_message_that_counts_rows_and_labels_is_filed_before_anything_is_asked(workspace: Workspace) -> None:
     answer = coach(workspace, "We have 500 rows and 40 labels, want 99.9% accuracy by tomorrow with a budget of 0")
     assert answer.question is None
-    assert "9 training rows a label" in answer.message
+    assert "9 training rows per label" in answer.message
     assert "threshold" in answer.next_step.say
     assert "deadline" in answer.next_step.say

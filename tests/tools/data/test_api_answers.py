@@ -204,7 +204,7 @@ def test_a_next_page_on_another_host_does_not_get_the_key(server: Peer) -> None:
 def test_a_circle_of_redirects_ends(server: Peer) -> None:
     error = refusal(server.serve("/rows", Said(status=302, headers={"Location": "/rows"})))
 
-    assert "circle" in error.problem.en and len(server.asked) < 10
+    assert "loop" in error.problem.en and len(server.asked) < 10
 
 
 @pytest.mark.parametrize(

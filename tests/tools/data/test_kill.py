@@ -52,7 +52,7 @@ def write_source(task: TaskFolder, count: int) -> None:
     ("module", "function", "nth"),
     [
         ("fetch", "write_json", 1),  # the raw rows are written, not yet committed
-        ("regenerate", "into_own_splits", 1),
+        ("regeneration", "into_own_splits", 1),
         ("store", "write_report", 1),  # inside the snapshot's folder: the splits are there, the report is not
         ("store", "now", 1),  # … the report is there, the manifest is not
         ("snapshot", "write_json", 1),  # the snapshot is committed, nothing points to it

@@ -33,7 +33,7 @@ def test_the_same_rows_without_end_stop_the_run(server: Peer, writer: Writer, ta
     writer.spoil = lambda rows: [same] * 5
 
     assert (
-        "all but repeats another row" in refusal(task, **fields(server, per_label={"正面": 1000})).problem.en
+        "nearly repeats another row" in refusal(task, **fields(server, per_label={"正面": 1000})).problem.en
         and len(server.asked) <= 5
     )
 

@@ -111,7 +111,7 @@ async def test_a_paid_endpoint_without_a_price_is_asked_about_too_and_an_own_mod
     assert ("not known here" if language == "en" else "價格不明") in question and "--confirm-cost unknown" in question
     with task.change() as definition:
         definition.budget = definition.budget.model_copy(update={"per_task": 5.0})
-    assert ("cannot stop" if language == "en" else "擋不住") in await read_refusal(client, "prepare_data")
+    assert ("cannot limit" if language == "en" else "擋不住") in await read_refusal(client, "prepare_data")
     assert Prices("http://127.0.0.1:11434/v1", None, None).free and Prices("http://localhost:8000", None, None).free
     assert Prices("https://models.example/v1", 0, 0).free and not Prices("https://models.example/v1", None, None).free
     assert not Prices("http://127.0.0.1:4000/v1", 1, None).free and not Prices("${LLM_URL}", None, None).free

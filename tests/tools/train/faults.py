@@ -164,7 +164,7 @@ _TRAIN, _VALID, _TEST = 300, 60, 120
 
 def _splits(seed: int, train: int = _TRAIN, shares: tuple[float, float, float] = (1, 1, 1)) -> dict[str, list[Row]]:
     rows = rows_of(train + _VALID, 10 * seed, shares)
-    # What a training row all but repeats is no test, and the product would say so.
+    # What a training row nearly repeats is no test, and the product would say so.
     drawn = rows_of(_TEST + 40, 10 * seed + 1)
     alike = near_duplicates_of(
         [row["text"] for row in rows], [row["text"] for row in drawn], [""] * len(rows), [""] * len(drawn)

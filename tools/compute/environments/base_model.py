@@ -191,7 +191,7 @@ def check_causal_model(folder: Path) -> Path:
     if missing := missing_parts(folder):
         raise TrainingError(
             Text(
-                f"{folder} is not a whole model: {', '.join(missing[:5])} is missing.",
+                f"{folder} is not a complete model: {', '.join(missing[:5])} is missing.",
                 f"{folder} 不是完整的模型：缺少 {', '.join(missing[:5])}。",
             ),
             Text(

@@ -319,8 +319,7 @@ def _not_to_be_had(name: str, status: int) -> NlpSkillsError:
         )
     return MissingRequirement(
         Text(
-            f"The hub does not give {name} to just anybody (or there is no such model).",
-            f"{name} 需要授權才能下載（或沒有這個模型）。",
+            f"{name} is gated on the hub (or there is no such model).", f"{name} 需要授權才能下載（或沒有這個模型）。"
         ),
         Text(
             f"Accept its terms at {endpoint()}/{name}, then store a token in a terminal: "
@@ -334,7 +333,7 @@ def _not_to_be_had(name: str, status: int) -> NlpSkillsError:
 def _broken_off(name: str, error: Exception) -> JobError:
     why = without_secrets(f"{type(error).__name__}: {error}")[:300]
     return JobError(
-        Text(f"The download of {name} broke off: {why}", f"{name} 的下載中斷：{why}"),
+        Text(f"The download of {name} was interrupted: {why}", f"{name} 的下載中斷：{why}"),
         Text(
             "Call manage_job(action='resume'); what has arrived is kept.",
             "請呼叫 manage_job(action='resume')；已下載的部分都還在。",

@@ -176,7 +176,7 @@ def _build(job: RunningJob, target: Path, require: list[str], check: list[str]) 
         if problem is None:
             break
         tried.append(f"{installer}: {problem}")
-        print(f"{installer} did not manage: {problem}", flush=True)
+        print(f"{installer} failed: {problem}", flush=True)
     else:
         raise JobError(
             Text(

@@ -107,7 +107,7 @@ def check_gguf(file: Path) -> GgufHeader:
         raise unusable(
             file,
             Text(
-                f"its architecture, {header.architecture}, is none that can be made trainable from a GGUF file",
+                f"its architecture, {header.architecture}, cannot be made trainable from a GGUF file",
                 f"它的架構是 {header.architecture}，這種架構的 GGUF 檔無法轉成可訓練的形式",
             ),
             USE_ORIGINAL,
@@ -166,7 +166,7 @@ def check_same_file(file: Path, sha256: str) -> None:
             f"{file.name} 被換過了：現在的內容（sha256 {after}…）和開始時的（{before}…）不同。",
         ),
         Text(
-            "Put the file that it was back in its place, or plan anew with plan_training on the one that is there now.",
+            "Put the original file back in place, or plan again with plan_training on the one that is there now.",
             "請把原本的檔案放回去，或用 plan_training 以現在的檔案重新規劃。",
         ),
         field="base_model",

@@ -155,7 +155,7 @@ def _running(command: list[str], environment: dict[str, str], said: list[str]) -
             Text("{program} cannot be run: {reason}.", "無法執行 {program}：{reason}。").format(
                 program=command[0], reason=reason_of(error)
             ),
-            Text("Call manage_job(action='resume') once it stands.", "排除後請呼叫 manage_job(action='resume')。"),
+            Text("Call manage_job(action='resume') once that is fixed.", "排除後請呼叫 manage_job(action='resume')。"),
         ) from error
 
     def listen() -> None:

@@ -102,7 +102,7 @@ def acquire_devices(job: RunningJob, machine: Machine, request: DeviceRequest = 
     if len(devices) < request.least:
         raise TrainingError(
             Text(
-                f"The training asks for {request.least} GPUs; this machine has {len(devices)} of its best kind.",
+                f"The training needs {request.least} GPUs; this machine has {len(devices)} of its best kind.",
                 f"這次訓練需要 {request.least} 張 GPU，這台機器同型的只有 {len(devices)} 張。",
             ),
             Text(

@@ -30,7 +30,7 @@ MEASURE_NAMES: dict[str, Text] = {
     "completion_length": Text("tokens per answer", "回答的 token 數"),
     "answers_cut": Text("answers cut off", "被切斷的回答"),
     "groups_alike": Text("questions whose answers earn the same", "整組回答得分都一樣的題目"),
-    "kl": Text("distance from the model it began as", "與起點模型的距離"),
+    "kl": Text("distance from the model it started from", "與起點模型的距離"),
     "rewards_chosen": Text("reward of chosen answers", "chosen 的獎勵"),
     "rewards_rejected": Text("reward of rejected answers", "rejected 的獎勵"),
     "rewards_margin": Text("margin of rewards", "獎勵差距"),

@@ -374,9 +374,9 @@ def _unexpected_error(failure: BaseException, folder: JobFolder) -> NlpSkillsErr
         return full
     shown = without_secrets(f"{type(failure).__name__}: {failure}")[:600]
     return JobError(
-        Text(f"The job stopped on an error it did not expect: {shown}", f"工作遇到未預期的錯誤而停止：{shown}"),
+        Text(f"The job stopped on an unexpected error: {shown}", f"工作遇到未預期的錯誤而停止：{shown}"),
         Text(
             f"Look at the end of {folder.output_file}; if it looks like our fault, please report it.",
-            f"請看 {folder.output_file} 的結尾；如果看起來是我們的錯，請回報。",
+            f"請看 {folder.output_file} 的結尾；如果看起來是程式本身的問題，請回報。",
         ),
     )

@@ -39,7 +39,7 @@ SCRIPTS = (
         "03_convert_format.py",
         "nlp_skills.tools.data.convert",
         Text(
-            "Turn the rows into the chats that training eats; a cache, made again whenever needed.",
+            "Turn the rows into the chats that training reads; a cache, rebuilt whenever needed.",
             "把資料轉成訓練用的對話格式；這是快取，需要時會自動重做。",
         ),
     ),

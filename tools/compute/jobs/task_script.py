@@ -109,7 +109,7 @@ def _agreed_script(task: Path | None, name: str) -> tuple[Path, bytes | None]:
     path = (root / name).resolve()
     if not path.is_relative_to(root):
         raise JobError(
-            Text(f"The script {name} lies outside of the task.", f"腳本 {name} 不在任務資料夾裡。"),
+            Text(f"The script {name} is outside the task.", f"腳本 {name} 不在任務資料夾裡。"),
             Text("Copy it into the task's scripts/ and name it there.", "請複製到任務的 scripts/ 裡再指定。"),
             field="regeneration.script",
         )
@@ -141,13 +141,14 @@ def _agreed_script(task: Path | None, name: str) -> tuple[Path, bytes | None]:
 def _question(path: Path, name: str, task: str, digest: str) -> AccessError:
     return AccessError(
         Text(
-            f"{name} of {task} is not as nlp-skills writes it: it was changed, or came from somewhere else. It runs with "
-            f"everything you may do on this computer, so read it first: {path} (SHA-256 {digest[:12]}…). Run it?",
+            f"{name} of {task} differs from what nlp-skills writes: it was changed, or came from somewhere else. It "
+            f"runs with the same rights as you on this computer, so read it first: {path} (SHA-256 {digest[:12]}…). "
+            f"Run it?",
             f"{task} 的 {name} 和 nlp-skills 產生的不同：有人改過，或來自別處。它執行時能做你在這台電腦上能做的任何事，"
             f"請先看過內容：{path}（SHA-256 {digest[:12]}…）。要執行嗎？",
         ),
         Text(
-            f'The person agrees on the terminal: nlp-skills allow --script "{path}". To go back to the generated one: '
+            f'The person agrees in a terminal: nlp-skills allow --script "{path}". To go back to the generated one: '
             f"manage_task(action='generate', task={task!r}, confirm=true), which keeps the changed one aside.",
             f'請使用者在終端機同意：nlp-skills allow --script "{path}"。要換回原本產生的腳本：'
             f"manage_task(action='generate', task={task!r}, confirm=true)，改過的會留在一旁。",

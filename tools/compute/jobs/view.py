@@ -184,8 +184,8 @@ def _unreachable(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
         last_seen=Text(f" Last seen: {line}.", f"中斷前的進度：{line}。") if line else "",
     )
     say = Text(
-        f"Ask again in 60 seconds. If {cut.machine} is off or its network is down, fix that: until {cut.until} it is tried "
-        "again by itself, afterwards manage_job(action='resume') goes on. manage_job(action='cancel') gives up.",
+        f"Ask again in 60 seconds. If {cut.machine} is off or its network is down, fix that: until {cut.until} it is "
+        f"retried automatically, afterwards manage_job(action='resume') goes on. manage_job(action='cancel') gives up.",
         f"請在 60 秒後再問一次。若 {cut.machine} 關機或網路不通，請先排除：在 {cut.until} 之前會自動重試，"
         "之後可用 manage_job(action='resume') 接續；要放棄就用 manage_job(action='cancel')。",
     )
@@ -200,7 +200,7 @@ def _describe_queued(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
     line = progress_line(view.progress)
     left = [JobEvents(JobFolder(Path(ahead))).progress().eta_seconds for ahead in view.place.ahead[:1]]
     soon = (
-        Text(f"The one at work has about {duration(left[0])} left.", f"正在執行的大約還要 {duration(left[0])}。")
+        Text(f"The running one has about {duration(left[0])} left.", f"正在執行的大約還要 {duration(left[0])}。")
         if left and left[0]
         else None
     )

@@ -10,7 +10,7 @@ from ....resources.job import Cut, JobState, Progress
 
 STATE_WORDS: dict[JobState, Text] = {
     "queued": Text("queued", "排隊中"),
-    "unreachable": Text("out of reach (the link is cut)", "連線中斷"),
+    "unreachable": Text("unreachable (the connection is lost)", "連線中斷"),
     "running": Text("running", "執行中"),
     "succeeded": Text("done", "已完成"),
     "failed": Text("failed", "失敗"),
@@ -59,7 +59,7 @@ def cut_in_words(cut: Cut) -> Text:
     """`the link to gpubox was cut 3 min ago and is tried again; what runs there goes on`."""
     since = duration(max(1.0, (datetime.fromisoformat(now()) - datetime.fromisoformat(cut.since)).total_seconds()))
     return Text(
-        f"the link to {cut.machine} was cut {since} ago and is tried again; what runs there goes on",
+        f"the link to {cut.machine} was lost {since} ago and is being retried; what runs there goes on",
         f"與 {cut.machine} 的連線在 {since}前中斷，正在重試；那裡的工作會繼續",
     )
 

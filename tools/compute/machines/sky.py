@@ -51,10 +51,10 @@ class Sky(LinkedMachine):
     memory: Annotated[str | None, _AT_LEAST] = Field(None, description="In GB; 16+: at least 16.")
     disk_gb: int = Field(100, ge=20, le=10_000)
     spot: bool = Field(
-        False, description="Cheaper, and may be taken away; resuming goes on from the last checkpoint kept."
+        False, description="Cheaper, and may be reclaimed; resuming goes on from the last checkpoint kept."
     )
     image: str | None = Field(None, description="docker:… or an image of the cloud.")
-    idle_minutes: int = Field(30, ge=5, le=24 * 60, description="Stand idle so long, and it ends by itself.")
+    idle_minutes: int = Field(30, ge=5, le=24 * 60, description="After so long without a job it ends by itself.")
     when_idle: Literal["stop", "down"] | None = Field(
         None,
         description="stop keeps the disk (AWS, GCP, Azure; the disk costs a little); down keeps nothing. None: stop where it can be.",

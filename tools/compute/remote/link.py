@@ -185,7 +185,7 @@ class Link:
             said = without_secrets((str(done.stderr).strip().splitlines() or ["?"])[-1])[:300]
             raise MachineError(
                 Text(f"{self.name} could not do {verb!r}: {said}", f"{self.name} 無法執行「{verb}」：{said}"),
-                Text("Look at the machine; then call the same tool again.", "請檢查該機器後再呼叫一次。"),
+                Text("Check the machine; then call the same tool again.", "請檢查該機器後再呼叫一次。"),
                 field="machine",
             )
         answer = json.loads(marked[-1].removeprefix(MARK))
@@ -292,7 +292,7 @@ class Link:
             said = without_secrets(f"{error.reason}")[:300]
             raise MachineError(
                 Text(f"{self.name}: {said}", f"{self.name}：{said}"),
-                Text("Check the machine's folder and its rights.", "請檢查這台機器的資料夾與權限。"),
+                Text("Check the machine's folder and its permissions.", "請檢查這台機器的資料夾與權限。"),
                 field="settings.folder",
             ) from error
         except asyncssh.ChannelOpenError as error:

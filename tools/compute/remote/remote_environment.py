@@ -93,7 +93,7 @@ def build(job: RunningJob, name: str, machine: LinkedMachine, extra: str, check:
         there.forget()
     Path(wheel).unlink(missing_ok=True)
     done = Text(
-        f"The worker environment on {name} stands: {ended['python']} (installed with {ended['installer']}).",
+        f"The worker environment on {name} is ready: {ended['python']} (installed with {ended['installer']}).",
         f"{name} 的工作環境已建立：{ended['python']}（以 {ended['installer']} 安裝）。",
     )
     return {

@@ -148,7 +148,7 @@ class RemoteJob:
     def _note_link_restored(self) -> None:
         if self._cut_since is not None:
             self._cut_since = None
-            print(f"link to {self.name} stands again", flush=True)
+            print(f"link to {self.name} is back", flush=True)
             self.job.folder.cut_file.unlink(missing_ok=True)
             self.job.event("linked")
             self.job.draw()
@@ -289,8 +289,8 @@ class RemoteJob:
             self.job.event(
                 "warning",
                 message=Text(
-                    f"{self.name} did not answer: what runs there may still run. Call manage_job(action='cancel') "
-                    "again once it answers.",
+                    f"{self.name} did not answer: what runs there may still be running. Call "
+                    f"manage_job(action='cancel') again once it answers.",
                     f"{self.name} 沒有回應，那裡的工作可能還在執行。等它恢復連線後，請再呼叫一次 manage_job(action='cancel')。",
                 )._asdict(),
             )

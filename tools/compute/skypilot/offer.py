@@ -114,13 +114,13 @@ def look_up(program: Program, name: str, machine: Sky, task_file: Path) -> Offer
 
 
 def _other_pricing(name: str, machine: Sky, row: dict[str, str], price: float) -> MachineError:
-    """Why an offer that is priced in another way than was asked for is not taken."""
+    """Why an offer that is priced in another way than was asked for is not accepted."""
     kinds = (Text("on demand", "隨選"), Text("spot", "spot"))
     asked, offered = kinds if machine.spot is False else kinds[::-1]
     where = f"{row['INFRA']} {row['INSTANCE']}"
     return MachineError(
         Text(
-            "{name} is to be rented {asked}, and SkyPilot offers {where} {offered} ({price} USD an hour).",
+            "{name} is set to be rented {asked}, and SkyPilot offers {where} {offered} ({price} USD an hour).",
             "{name} 設定為{asked}租用，但 SkyPilot 提供的是{offered}的 {where}（每小時 {price} 美元）。",
         ).format(name=name, asked=asked, where=where, offered=offered, price=price),
         Text(
@@ -166,7 +166,7 @@ def explain_no_offer(name: str, machine: Sky, said: Said) -> MachineError:
     ):
         return MachineError(
             Text(
-                f"SkyPilot knows no {machine.infra!r}: {said.last()}",
+                f"SkyPilot does not know {machine.infra!r}: {said.last()}",
                 f"SkyPilot 不認得「{machine.infra}」：{said.last()}",
             ),
             Text(
@@ -239,7 +239,7 @@ def describe_offer(name: str, known: Offer) -> Text:
     """What it is and costs, in a sentence."""
     price = amount(known.price_per_hour)
     kind = (
-        Text("spot price, which moves, and the machine may be taken away", "spot 價格，會浮動，機器也可能被收回")
+        Text("spot price, which varies, and the machine may be reclaimed", "spot 價格，會浮動，機器也可能被收回")
         if known.spot
         else Text("on demand", "隨選價格")
     )

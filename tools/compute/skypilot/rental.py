@@ -112,7 +112,7 @@ class Rental(Lease):
                 0,
                 None,
                 Text(
-                    f"{self.name} stands; the training libraries are being installed there",
+                    f"{self.name} is up; the training libraries are being installed there",
                     f"{self.name} 已就緒，正在那裡安裝訓練套件",
                 ),
             )
@@ -132,10 +132,10 @@ class Rental(Lease):
             said = self.program.ask("logs", "--no-follow", "--tail", "60", self.host, str(newest["job_id"]))
             print(said.text, flush=True)
             raise MachineError(
-                Text(f"{self.name} could not be made ready: {said.last()}", f"{self.name} 無法準備就緒：{said.last()}"),
+                Text(f"{self.name} could not be set up: {said.last()}", f"{self.name} 無法準備就緒：{said.last()}"),
                 Text(
-                    "The job's log holds the rest. Fix it (another image, a machine with Python 3.11 or newer, python=…), "
-                    "and train again.",
+                    "The rest is in the job's log. Fix it (another image, a machine with Python 3.11 or newer, "
+                    "python=…), and train again.",
                     "其餘內容在這個工作的紀錄裡。請排除（換 image、選有 Python 3.11 以上的機器、設定 python），再訓練一次。",
                 ),
                 field="machine",
@@ -148,7 +148,7 @@ class Rental(Lease):
         if said.code:
             raise MachineError(
                 Text(
-                    f"SkyPilot could not begin the work on {self.name}: {said.last()}",
+                    f"SkyPilot could not start the work on {self.name}: {said.last()}",
                     f"SkyPilot 無法在 {self.name} 上啟動工作：{said.last()}",
                 ),
                 Text(
@@ -190,7 +190,7 @@ class Rental(Lease):
                 Text("the batch system's time limit ends it", "批次系統的時限到了就會結束")
                 if cloud_of(self.machine.infra) in BY_TIME
                 else Text(
-                    f"once it stands idle for {self.machine.idle_minutes} minutes it ends by itself",
+                    f"after {self.machine.idle_minutes} idle minutes it ends by itself",
                     f"閒置 {self.machine.idle_minutes} 分鐘後會自動結束",
                 )
             )
@@ -351,14 +351,14 @@ def not_launched(name: str, machine: Sky, said: Said) -> MachineError:
     where = machine.infra or "the enabled clouds"
     return MachineError(
         Text(
-            f"SkyPilot could not rent {name} ({where}): {said.last()}. What was begun was given back.",
+            f"SkyPilot could not rent {name} ({where}): {said.last()}. What had been started was given back.",
             f"SkyPilot 租不到 {name}（{machine.infra or '已啟用的雲端'}）：{said.last()}。已開始的部分都已退租。",
         ),
         Text(
-            "The job's log holds the rest. Where capacity or quota is missing: other gpus, another infra, spot=true or later; "
-            f"set_up(what='machine', name={name!r}, settings=…), and train again.",
-            "其餘內容在這個工作的紀錄裡。如果是沒有餘量或配額：換 gpus、換 infra、spot=true 或晚點再試；"
-            f"請用 set_up(what='machine', name={name!r}, settings=…) 修改，再訓練一次。",
+            f"The rest is in the job's log. Where capacity or quota is missing: other gpus, another infra, spot=true "
+            f"or later; set_up(what='machine', name={name!r}, settings=…), and train again.",
+            f"其餘內容在這個工作的紀錄裡。如果是沒有空機器或配額不足：換 gpus、換 infra、spot=true 或晚點再試；請用 "
+            f"set_up(what='machine', name={name!r}, settings=…) 修改，再訓練一次。",
         ),
         field="machine",
     )

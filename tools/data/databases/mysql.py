@@ -41,7 +41,7 @@ def read(query: Query) -> Generator[list[Record], None, None]:
     except ImportError as error:
         raise MissingRequirement(
             Text(
-                "Reading MySQL or MariaDB needs PyMySQL, and the environment of this job lacks it.",
+                "Reading MySQL or MariaDB needs PyMySQL, which this job's environment lacks.",
                 "讀取 MySQL 或 MariaDB 需要 PyMySQL，但執行此工作的環境沒有安裝。",
             ),
             Text("Install it: pip install 'nlp-skills[mysql]'.", "請安裝：pip install 'nlp-skills[mysql]'。"),
@@ -163,7 +163,7 @@ def _describe_error(error: Exception, query: Query, part: str) -> DataSourceErro
         return writes(query.field)
     told = {
         _LOGIN: (
-            Text(f"{where} refuses this user and password.", f"{where} 拒絕了這組帳號密碼。"),
+            Text(f"{where} does not accept this user and password.", f"{where} 拒絕了這組帳號密碼。"),
             Text(
                 "Store the right password with nlp-skills secret set NAME (the name after `user:` in "
                 "connection), and check the user's name.",
@@ -177,7 +177,7 @@ def _describe_error(error: Exception, query: Query, part: str) -> DataSourceErro
         _UNREACHABLE: (
             Text(f"{where} cannot be reached.", f"無法連上 {where}。"),
             Text(
-                "Check that the server runs, and host, port, firewall and VPN.",
+                "Check that the server is running, and host, port, firewall and VPN.",
                 "請確認伺服器已啟動，並檢查主機、連接埠、防火牆與 VPN。",
             ),
         ),

@@ -162,7 +162,7 @@ def _describe_error(
         return writes(query.field)
     if "not a database" in said or "malformed" in said:
         return DataSourceError(
-            Text(f"{file} is not a sound SQLite database: {shown}.", f"{file} 不是完好的 SQLite 資料庫：{shown}。"),
+            Text(f"{file} is not an intact SQLite database: {shown}.", f"{file} 不是完好的 SQLite 資料庫：{shown}。"),
             Text("Check the path, or restore the file from a backup.", "請檢查路徑，或從備份還原。"),
             field=f"{query.field}.connection",
         )

@@ -89,7 +89,7 @@ class Endpoint:
         completion = self._completion(messages, most_tokens)
         choices = getattr(completion, "choices", None)
         if not isinstance(choices, list):  # a page, or JSON of something else
-            raise self._describe_error(ValueError("its answer is no chat completion"))
+            raise self._describe_error(ValueError("its answer is not a chat completion"))
         usage, written = completion.usage, choices[0].message.content or "" if choices else ""
         return Said(
             redact(written),
@@ -157,11 +157,12 @@ class Endpoint:
         if isinstance(error, openai.RateLimitError):
             refused = DataSourceError(
                 Text(
-                    f"{where} says that too much was asked for, or that the credit is used up: {said}",
+                    f"{where} says that there were too many requests, or that the credit is used up: {said}",
                     f"{where} 表示請求太多，或額度已用完：{said}",
                 ),
                 Text(
-                    "Check the account, then call the same tool again; answers received are kept and not paid again.",
+                    "Check the account, then call the same tool again; answers received are kept and not paid for "
+                    "again.",
                     "請檢查帳戶，再呼叫同一個工具；已收到的回答會保留，不會重複計費。",
                 ),
                 field=f"{field}.base_url",
@@ -189,7 +190,7 @@ class Endpoint:
         return DataSourceError(
             Text(f"{where} failed: {said}", f"{where} 發生錯誤：{said}"),
             Text(
-                "Try again later; answers received are kept and not paid again.",
+                "Try again later; answers received are kept and not paid for again.",
                 "請稍後再試；已收到的回答會保留，不會重複計費。",
             ),
             field=f"{field}.model",
@@ -257,7 +258,7 @@ def _client(base_url: str | None, key: str, timeout: float, retries: int) -> Ope
     except ImportError as error:
         raise MissingRequirement(
             Text(
-                "Having rows written by a model needs the openai client, and the environment of this job lacks it.",
+                "Having rows written by a model needs the openai client, which this job's environment lacks.",
                 "請模型寫資料需要 openai 套件，但執行此工作的環境沒有安裝。",
             ),
             Text("Install it: pip install 'nlp-skills[generate]'.", "請安裝：pip install 'nlp-skills[generate]'。"),

@@ -15,7 +15,7 @@ from ..task_kind import Spelling, Unfit, task_kind
 _REASONS = {
     "too_short": Text("it is shorter than data_source.yaml's quality.min_characters", "比 quality.min_characters 短"),
     "too_long": Text("it is longer than data_source.yaml's quality.max_characters", "比 quality.max_characters 長"),
-    "near_copy": Text("it all but repeats another row", "和另一列幾乎相同"),
+    "near_copy": Text("it nearly repeats another row", "和另一列幾乎相同"),
 }
 
 

@@ -151,7 +151,7 @@ class Writing:
         if self._new >= source.max_total_tokens:
             raise DataSourceError(
                 Text(
-                    f"{self._new} tokens were used, the most this run may use is {source.max_total_tokens}.",
+                    f"{self._new} tokens were used; this run may use at most {source.max_total_tokens}.",
                     f"已用掉 {self._new} 個 token，這次執行的上限是 {source.max_total_tokens}。",
                 ),
                 Text(
@@ -200,8 +200,8 @@ class Writing:
             spent, most = amount(self.watch.allowance.spent), amount(self.watch.allowance.most)
             money = self._task.load().budget.money
             ended = Text(
-                f" Asking ended as more would pass the {most} {money} agreed to ({spent} {money} spent); the answers are kept, "
-                "so that preparing again asks only for the rest.",
+                f" It stopped because more would exceed the {most} {money} agreed to ({spent} {money} spent); the "
+                f"answers are kept, so preparing again asks only for the rest.",
                 f"再問就會超過同意的 {most} {money}（已花 {spent} {money}），因此停止；回答都已保留，再準備一次只會問其餘的。",
             )
         told = Text(

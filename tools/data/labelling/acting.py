@@ -74,7 +74,7 @@ def _add(task: TaskFolder, wish: LabellingRequest) -> LabellingAnswer:
         )
     else:
         say = Text(
-            "Prepare the data: they stand in train only, and a tenth goes into a sheet for the person to review.",
+            "Prepare the data: they go into train only, and a tenth goes into a sheet for the person to review.",
             "準備資料：這些列只進訓練集，並抽十分之一到審閱表給人看。",
         )
         step = NextStep(say=str(say), tool="prepare_data", arguments={"task": task.name})
@@ -111,7 +111,7 @@ def _propose(
 def _describe_rules_result(given: int, silent: int) -> Text:
     rest = (
         Text(
-            f"; about {several(silent, 'other')} they say nothing, or not the same",
+            f"; about {several(silent, 'other')} they say nothing or disagree",
             f"；另有 {silent} 列沒有符合的規則，或規則彼此不一致",
         )
         if silent
@@ -253,16 +253,17 @@ def _accept(task: TaskFolder, wish: LabellingRequest) -> LabellingAnswer:
     )
     if wish.confirm:
         return _answer(
-            load_labelling(task), Text(f"{several(count, 'proposal')} accepted unseen.", f"已直接接受 {count} 個提案。")
+            load_labelling(task),
+            Text(f"{several(count, 'proposal')} accepted without review.", f"已直接接受 {count} 個提案。"),
         )
     if not count:
         return _answer(here, Text("No proposal is left to accept.", "沒有可以直接接受的提案。"))
     message = Text(
-        "{proposals} would be accepted unseen. People agreed with it so far: {told}.",
+        "{proposals} would be accepted without review. People agreed with it so far: {told}.",
         "會直接接受 {proposals} 個提案。目前人工審閱的一致程度：{told}。",
     ).format(proposals=number_of(count, "open proposal"), told=told)
     say = Text(
-        "Ask the person whether that is good enough; then call this. Rows that proposers differ about stay open.",
+        "Ask the person whether that is good enough; then call this. Rows on which proposers disagree stay open.",
         "請問對方這樣夠不夠好，同意再呼叫。提案者意見不同的列不會動。",
     )
     step = NextStep(
@@ -288,13 +289,14 @@ def _sheet(task: TaskFolder, wish: LabellingRequest) -> LabellingAnswer:
     folder = write_sheet(here, ids, rows, which, bool(wish.settings.get("blind")))
     files = {"page": str(folder / "sheet.html"), "csv": str(folder / "sheet.csv")}
     message = Text(
-        f"{several(len(rows), 'row stands', 'rows stand')} on a sheet: {files['page']} (opens in a browser, works offline, "
-        f"saves a file) and {files['csv']} (decision: a label, or the {here.pool.kind.key} as it should be; yes or no).",
+        f"{several(len(rows), 'row appears', 'rows appear')} on a sheet: {files['page']} (opens in a browser, works "
+        f"offline, saves a file) and {files['csv']} (decision: a label, or the {here.pool.kind.key} as it should be; "
+        f"yes or no).",
         f"已產生 {len(rows)} 列的審閱表：{files['page']}（用瀏覽器開，離線可用，能存檔）與 {files['csv']}"
         f"（decision 欄填標籤或正確的 {here.pool.kind.key}、是或否）。",
     )
     say = Text(
-        "Give the person one of them. When the file is back: its path, and by with their name.",
+        "Give the person one of them. When the file is back, call this with its path as path and their name as by.",
         "把其中一個交給對方；檔案交回後，填 path 與 by（對方的名字）。",
     )
     step = NextStep(

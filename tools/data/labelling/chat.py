@@ -92,7 +92,7 @@ def _label(here: Labelling, one: Mapping[str, Any]) -> str | Text:
         label = kind.accept_answer(row["text"], one.get(kind.key), labels)
     except Unfit as unfit:
         if unfit.code in ("unknown_label", "label"):
-            return Text(f"the label is none of: {', '.join(labels)}", f"標籤必須是：{'、'.join(labels)}")
+            return Text(f"the label is not one of: {', '.join(labels)}", f"標籤必須是：{'、'.join(labels)}")
         return kind.wrong(unfit.code)
     confidence = one.get("confidence")
     if confidence is not None and not (isinstance(confidence, int | float) and 0 <= confidence <= 1):
@@ -103,5 +103,5 @@ def _label(here: Labelling, one: Mapping[str, Any]) -> str | Text:
         and not row.get("entity")
         and (not entity or normalise(entity).casefold() not in normalise(row["text"]).casefold())
     ):
-        return Text("the row needs an entity that stands in its text", "這一列需要 entity，而且要出現在文字裡")
+        return Text("the row needs an entity that appears in its text", "這一列需要 entity，而且要出現在文字裡")
     return label

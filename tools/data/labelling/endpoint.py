@@ -260,8 +260,8 @@ def _build_result(task: TaskFolder, proposer: Proposer, settings: EndpointSettin
         "spent": spent,
         "proposals": proposer.key,
         "message": Text(
-            f"{settings.model} proposed {several(labelled, 'answer')}; {len(lines) - labelled} of what it said was none. "
-            f"Counted: {several(asked, 'token')} asked, {written} written{paid}.",
+            f"{settings.model} proposed {several(labelled, 'answer')}; {len(lines) - labelled} of its replies could "
+            f"not be used. Counted: {several(asked, 'token')} asked, {written} written{paid}.",
             f"{settings.model} 提出 {labelled} 個答案，另有 {len(lines) - labelled} 個回答無法採用。實際用量："
             f"輸入 {asked}、輸出 {written} 個 token{paid}。",
         )._asdict(),
@@ -272,7 +272,7 @@ def _build_result(task: TaskFolder, proposer: Proposer, settings: EndpointSettin
 def _used_up(used: int, settings: EndpointSettings) -> DataError:
     return DataError(
         Text(
-            f"{used} tokens were used, the most this run may use is {settings.max_total_tokens}.",
+            f"{used} tokens were used; this run may use at most {settings.max_total_tokens}.",
             f"已用掉 {used} 個 token，這次執行的上限是 {settings.max_total_tokens}。",
         ),
         Text(

@@ -129,7 +129,7 @@ def lacking(task: TaskFolder, per_label: Mapping[str, int] | None = None) -> dic
     """How many rows each label still wants; a row counts for every label it holds. None where rows carry no labels.
 
     Arguments:
-        per_label: rows to train on that are wanted of each label; where left out as many as the label with the most
+        per_label: rows to train on that are wanted of each label; if left out as many as the label with the most
             has, and at least what a label needs to be learnt.
 
     Raises:
@@ -140,12 +140,12 @@ def lacking(task: TaskFolder, per_label: Mapping[str, int] | None = None) -> dic
     if strange := [label for label in per_label or {} if label not in labels]:
         raise DataError(
             Text(
-                f"per_label names {strange[0]!r}, which is none of the task's labels.",
+                f"per_label names {strange[0]!r}, which is not one of the task's labels.",
                 f"per_label 的「{strange[0]}」不是任務的標籤。",
             ),
             Text(f"The labels are: {', '.join(labels)}.", f"任務的標籤有：{'、'.join(labels)}。")
             if labels
-            else Text("Leave it out: rows of this task carry none.", "請拿掉：這個任務的資料沒有標籤。"),
+            else Text("Leave it out: rows of this task have none.", "請拿掉：這個任務的資料沒有標籤。"),
             field="settings.per_label",
         )
     if not kind.needs_labels:

@@ -49,7 +49,7 @@ def import_sheet(here: Labelling, path: str, reviewer: str, confirm: bool) -> tu
     known = [settings for name in sorted(sheets) if (settings := sheet_settings(here.folder, name))]
     if not known:
         raise DataError(
-            Text(f"{file} is no sheet that was written for this task.", f"{file} 不是這個任務產生的審閱表。"),
+            Text(f"{file} is not a sheet that was written for this task.", f"{file} 不是這個任務產生的審閱表。"),
             Text(
                 "Keep the column sheet as it is; action='sheet' writes a new one.",
                 "請保留 sheet 欄位的內容；要新的審閱表請用 action='sheet'。",

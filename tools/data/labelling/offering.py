@@ -32,7 +32,7 @@ def only_unlabelled(task: TaskFolder, fetched: int, files: Sequence[Path]) -> di
     return {
         **apart,
         "message": Text(
-            "No {lacking} came with the {records} fetched. {rows} kept in {data}; the data to train on is as it was.",
+            "No {lacking} came with the {records} fetched. {rows} kept in {data}; the data to train on is unchanged.",
             "擷取 {records} 筆，都沒有{lacking}。{rows} 列已保存在 {data}；可訓練的資料維持原狀。",
         )
         .format(

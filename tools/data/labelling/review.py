@@ -14,7 +14,7 @@ from ..task_kind import Unfit
 from .decisions import Decision, record
 from .standing import Labelling
 
-_ENOUGH_REVIEWED = 20  # rows of a proposer that people looked at before the rest is accepted unseen
+_ENOUGH_REVIEWED = 20  # rows of a proposer that people looked at before the rest is accepted without review
 _NAMED = 5
 
 
@@ -35,7 +35,7 @@ def pick(here: Labelling, which: str, reviewer: str) -> list[str]:
             if reviewer not in {line.reviewer for line in row.lines}
         ]
     raise DataError(
-        Text(f"{which[:40]!r} are no rows that can be asked for.", f"沒有「{which[:40]}」這種列。"),
+        Text(f"{which[:40]!r} is not a valid value of which.", f"沒有「{which[:40]}」這種列。"),
         Text(
             "Use which: open, second (rows another reviewer decided) or disputed.",
             "which 可以是 open、second（其他人審過的列）或 disputed（意見不同的列）。",
@@ -72,7 +72,7 @@ def decide(
             accepted, None leaves the row out.
         confirm: replace what the same reviewer decided otherwise before.
         settling: decisions about disputed rows settle them.
-        names: how errors name each decision; its place in the list where left out.
+        names: how errors name each decision; its place in the list if left out.
         rows: rows known from elsewhere (a sheet written earlier).
 
     Returns:
@@ -133,7 +133,7 @@ def accept_rest(here: Labelling, by: str, reviewer: str, confirm: bool, least: f
     """Accept what a proposer proposes for open rows, unseen one by one.
 
     Arguments:
-        by: the proposer; the only one there is where left out.
+        by: the proposer; the only one there is if left out.
         least: confidence from which a proposal is taken.
 
     Returns:
@@ -156,7 +156,7 @@ def accept_rest(here: Labelling, by: str, reviewer: str, confirm: bool, least: f
         raise DataError(
             Text(
                 f"Of what {unknown[0]} proposed, {agreed.get(unknown[0], {}).get('rows', 0)} rows were reviewed: too few to "
-                "accept the rest unseen.",
+                "accept the rest without review.",
                 f"{unknown[0]} 的提案只審過 {agreed.get(unknown[0], {}).get('rows', 0)} 列，不足以直接接受其餘的。",
             ),
             Text(
@@ -209,7 +209,7 @@ def _decision(here: Labelling, one: Mapping[str, Any], named: str, rows: Mapping
         and (entity is None or normalise(entity).casefold() not in normalise(row["text"]).casefold())
     ):
         return Text(
-            f"{named}: row {number} needs an entity that stands in its text",
+            f"{named}: row {number} needs an entity that appears in its text",
             f"{named}：{number} 需要 entity，而且要出現在文字裡",
         )
     return Decision(row, label, entity)

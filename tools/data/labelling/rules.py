@@ -94,7 +94,7 @@ def read_rules(given: Any, labels: Sequence[str], field: str) -> list[Rule]:
         if rule.label not in labels:
             raise DataError(
                 Text(
-                    f"{field}[{number}] names {rule.label!r}, which is none of the task's labels.",
+                    f"{field}[{number}] names {rule.label!r}, which is not one of the task's labels.",
                     f"{field}[{number}] 的「{rule.label}」不是任務的標籤。",
                 ),
                 Text(f"The labels are: {', '.join(labels)}.", f"任務的標籤有：{'、'.join(labels)}。"),

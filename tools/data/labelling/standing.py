@@ -112,7 +112,7 @@ def next_call(here: Labelling) -> tuple[Text, str, JsonObject]:
             )
         return (
             Text(
-                "Show the person the proposals and let them decide; you never decide for them.",
+                "Show the person the proposals and let them decide; never decide for them.",
                 "把提案給對方看，由對方決定；不要替他決定。",
             ),
             "add_examples",

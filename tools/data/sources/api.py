@@ -48,8 +48,8 @@ class _Seen:
 class ApiSource(SourceKind):
     """Rows of an HTTP API: pages of JSON (or lines of JSON, CSV, Excel, Parquet, packed or not), read until the last one.
 
-    Keys belong into the store of secrets: `auth: {type: bearer, token: ${API_TOKEN}}`. Busy servers (429, 5xx) are
-    asked again, as `Retry-After` says. A host of a private network is asked only where a person has allowed it on the
+    Keys belong in the store of secrets: `auth: {type: bearer, token: ${API_TOKEN}}`. Busy servers (429, 5xx) are
+    asked again, as `Retry-After` says. A host of a private network is asked only where a person has allowed it in a
     terminal or in a form; proxies are not used. `Link: rel="next"` headers are followed without being asked; other APIs need `pagination`. Fields of
     objects within a row are columns named `fields.body`.
     """
@@ -60,7 +60,7 @@ class ApiSource(SourceKind):
     headers: dict[str, str] = Field(default_factory=dict, description="Sent to this host only.")
     body: Any = Field(None, description="JSON body of a POST.")
     auth: Auth | None = Field(None, description="bearer, basic or key; values as ${NAME}.")
-    encoding: str | None = Field(None, description="Of an answer that is text; recognised where it is left out.")
+    encoding: str | None = Field(None, description="Of an answer that is text; recognised if left out.")
     records: str | None = Field(None, description="Where the rows are: data.items. Found alone where unmistakable.")
     pagination: Pagination = Field(
         default_factory=Pagination, description="{type: page | offset | cursor | link | none, …}"
@@ -194,7 +194,7 @@ class ApiSource(SourceKind):
         if text is None:
             raise DataSourceError(
                 Text(
-                    f"{where} answers in an encoding other than it says ({answer.charset or 'none named'}).",
+                    f"{where} answers in a different encoding than it declares ({answer.charset or 'none named'}).",
                     f"{where} 的回應編碼與宣告的不符（{answer.charset or '未宣告'}）。",
                 ),
                 Text(

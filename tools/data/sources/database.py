@@ -155,7 +155,7 @@ def _check_options(address: SplitResult, field: str) -> None:
         return
     raise DataSourceError(
         Text(
-            f"The connection's option {strange[0][:40]} is not taken."
+            f"The connection's option {strange[0][:40]} is not accepted."
             if strange
             else "The connection names several hosts.",
             f"connection 不接受選項 {strange[0][:40]}。" if strange else "connection 寫了好幾個主機。",

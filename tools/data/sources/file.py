@@ -55,17 +55,17 @@ class FileSource(SourceKind):
         min_length=1,
         description="A file, a folder or a pattern (data/*.csv.gz): absolute, below ~, or from the task's folder.",
     )
-    format: FileFormat | None = Field(None, description="Taken from the file's ending where it is left out.")
-    encoding: str | None = Field(None, description="Recognised where it is left out.")
+    format: FileFormat | None = Field(None, description="Taken from the file's ending if left out.")
+    encoding: str | None = Field(None, description="Recognised if left out.")
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="Of a CSV; recognised otherwise.")
-    sheet: str | None = Field(None, description="Of an Excel file; the first that holds anything where it is left out.")
+    sheet: str | None = Field(None, description="Of an Excel file; the first that holds anything if left out.")
     header: int | None = Field(
         None,
         ge=0,
         le=1000,
         description="The row that names the columns, counted from 1; 0: none does. Recognised otherwise.",
     )
-    quotes: bool | None = Field(None, description="Whether cells of a CSV may stand in quotes. Recognised otherwise.")
+    quotes: bool | None = Field(None, description="Whether cells of a CSV may be quoted. Recognised otherwise.")
 
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
         yield from self.read(*self._files(folder, field), folder, field, watch)
@@ -122,7 +122,7 @@ class FileSource(SourceKind):
             raise DataSourceError(
                 Text(f"No file at {path} can be read.", f"{path} 沒有可讀取的檔案。"),
                 Text(
-                    f"Files with these endings are read: {', '.join(_SUFFIXES)}, packed as .gz or .zst too.",
+                    f"Files with these endings are read: {', '.join(_SUFFIXES)}, also compressed as .gz or .zst.",
                     f"可讀取的副檔名：{'、'.join(_SUFFIXES)}，也可以是 .gz 或 .zst。",
                 ),
                 field=f"{field}.path",
@@ -140,7 +140,7 @@ class FileSource(SourceKind):
             raise _unknown_format(path, field)
         if kind in _WHOLE and unpacked_name(path) != path:
             raise DataSourceError(
-                Text(f"{path.name} cannot be read while it is packed.", f"{path.name} 不能在壓縮狀態下讀取。"),
+                Text(f"{path.name} cannot be read while it is compressed.", f"{path.name} 不能在壓縮狀態下讀取。"),
                 Text("Unpack it first.", "請先解壓縮。"),
                 field=f"{field}.path",
             )
@@ -200,7 +200,7 @@ _OTHER_FORMATS = {
     **dict.fromkeys(
         (".doc", ".docx", ".odt", ".pdf", ".rtf", ".pages", ".ppt", ".pptx"),
         Text(
-            "That is a document, not a table: put its texts into a table (.xlsx or .csv), one to a row.",
+            "That is a document, not a table: put its texts into a table (.xlsx or .csv), one per row.",
             "這是文件，不是表格：請把內容整理成表格（.xlsx 或 .csv），一列一筆。",
         ),
     ),
@@ -225,7 +225,7 @@ def _unknown_format(path: Path, field: str) -> DataSourceError:
     other = _OTHER_FORMATS.get(path.suffix.lower())
     if other:
         return DataSourceError(
-            Text(f"{path.name} is of a kind that is not read as a file.", f"{path.name} 這種檔案不能直接讀取。"),
+            Text(f"{path.name} is a kind of file that cannot be read.", f"{path.name} 這種檔案不能直接讀取。"),
             other,
             field=f"{field}.path",
         )

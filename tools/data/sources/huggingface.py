@@ -35,14 +35,14 @@ class HuggingfaceSource(SourceKind):
     """The files of a data set on the Hugging Face Hub, at one revision.
 
     Parquet, JSONL, JSON, CSV and TSV files are read as they stand; data sets that need code of their own to load are
-    not run. Name `revision` (a commit) so that the same rows come again; it is told where it is left out. Read the
+    not run. Name `revision` (a commit) so that the same rows come again; it is told if left out. Read the
     data set's licence first.
     """
 
     dataset: Annotated[str, written_as(r"[\w.-]+(/[\w.-]+)?", Text("owner/name", "owner/name"))] = Field(
         description="owner/name, as in the hub's address."
     )
-    revision: str | None = Field(None, description="A commit of the hub; main as it stands now where left out.")
+    revision: str | None = Field(None, description="A commit of the hub; the current main if left out.")
     config: str | None = Field(None, description="A folder or name part of the files, such as a language.")
     split: str | None = Field("train", description="Name part of the files; train+test for two, null for all of them.")
     files: str | None = Field(None, description="A pattern of paths instead: data/*.parquet.")
@@ -191,7 +191,7 @@ class _described:
         if isinstance(error, ImportError):
             raise MissingRequirement(
                 Text(
-                    "Reading from the hub needs huggingface_hub, and the environment of this job lacks it.",
+                    "Reading from the hub needs huggingface_hub, which this job's environment lacks.",
                     "從 Hugging Face Hub 讀取需要 huggingface_hub，但執行此工作的環境沒有安裝。",
                 ),
                 Text(
@@ -211,7 +211,7 @@ class _described:
                     f"The hub cannot be read: {redact(str(error))[:200]}", f"無法讀取 Hub：{redact(str(error))[:200]}"
                 ),
                 Text(
-                    "Check the network and try again; files that came are kept.",
+                    "Check the network and try again; downloaded files are kept.",
                     "請檢查網路後再試；已下載的檔案會保留。",
                 ),
                 field=f"{self._field}.dataset",
@@ -221,7 +221,7 @@ class _described:
         """Names of the client's errors or statuses, what they mean, what helps, and the field."""
         yield (
             ("GatedRepoError",),
-            Text(f"{self._dataset} asks for its terms to be accepted.", f"{self._dataset} 需要先同意條款。"),
+            Text(f"{self._dataset} requires its terms to be accepted.", f"{self._dataset} 需要先同意條款。"),
             Text(
                 f"Accept them at {_endpoint()}/datasets/{self._dataset}, then: nlp-skills secret set {_TOKEN}.",
                 f"請在 {_endpoint()}/datasets/{self._dataset} 同意，再執行：nlp-skills secret set {_TOKEN}。",

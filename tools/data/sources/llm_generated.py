@@ -41,8 +41,8 @@ class LlmGeneratedSource(SourceKind):
     model: str = Field(min_length=1)
     count: int = Field(100, gt=0, le=100_000)
     per_label: dict[str, int] | None = Field(None, description="Rows of each label; count shared out otherwise.")
-    base_url: str | None = Field(None, description="http://localhost:11434/v1; OpenAI where it is left out.")
-    api_key: str | None = Field(None, description="${OPENAI_API_KEY} where it is left out and no base_url is given.")
+    base_url: str | None = Field(None, description="http://localhost:11434/v1; OpenAI if left out.")
+    api_key: str | None = Field(None, description="${OPENAI_API_KEY} if left out and no base_url is given.")
     rows_per_request: int = Field(20, gt=0, le=200, description="At most; never more than are still needed.")
     temperature: float = Field(1.0, ge=0, le=2)
     round: int = Field(1, ge=1, description="Another number asks for fresh rows.")
@@ -104,7 +104,7 @@ class LlmGeneratedSource(SourceKind):
             if not kind.needs_labels:
                 raise DataSourceError(
                     Text(
-                        f"Rows of a task of type {task.type} carry no labels to share out.",
+                        f"Rows of a task of type {task.type} have no labels to share out.",
                         f"{task.type} 類型的資料沒有標籤可以分配。",
                     ),
                     Text(
@@ -116,7 +116,7 @@ class LlmGeneratedSource(SourceKind):
             if strange := [label for label in self.per_label if task.labels and label not in task.labels]:
                 raise DataSourceError(
                     Text(
-                        f"per_label names {strange[0]!r}, which is none of the task's labels.",
+                        f"per_label names {strange[0]!r}, which is not one of the task's labels.",
                         f"per_label 的「{strange[0]}」不是任務的標籤。",
                     ),
                     Text(f"The labels are: {', '.join(task.labels)}.", f"任務的標籤有：{'、'.join(task.labels)}。"),

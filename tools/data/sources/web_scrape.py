@@ -41,8 +41,9 @@ class WebScrapeSource(SourceKind):
 
     `robots.txt` is obeyed, its crawl delay too, and every host gets a pause between two pages. Big5 and GBK pages are
     read right whatever they claim. Dead and forbidden pages are left out and counted; a site that no longer answers stops
-    the reading, and the next one asks only for the pages that are missing. A host of a private network is read only where a person has allowed it on the
-    terminal or in a form. Pages rarely carry labels: rows without one are kept apart, in `data/unlabelled/`. Ask whether the site's terms allow it.
+    the reading, and the next one asks only for the pages that are missing. A host of a private network is read only where
+    a person has allowed it in a terminal or in a form. Pages rarely carry labels: rows without one are kept apart, in
+    `data/unlabelled/`. Ask whether the site's terms allow it.
     """
 
     urls: list[str] = Field(default_factory=list, description="Pages to read.")
@@ -171,8 +172,8 @@ class WebScrapeSource(SourceKind):
         """Say that the reading ended before its pages did, and why."""
         watch.incomplete(
             Text(
-                f"Reading ended early: {error.problem.en} The rows of {several(read, 'page')} read until then are kept; later pages "
-                f"were not asked for. {error.fix.en}",
+                f"Reading ended early: {error.problem.en} The rows of {several(read, 'page')} read until then are "
+                f"kept; later pages were not requested. {error.fix.en}",
                 f"讀取提早結束：{error.problem.zh}在那之前讀到的 {read} 頁已保留，後面的頁面沒有再讀。{error.fix.zh}",
             )
         )
@@ -208,7 +209,7 @@ class WebScrapeSource(SourceKind):
                     f"None of the pages read ({pages}) holds one of the keywords: {', '.join(self.keywords[:10])}.",
                     f"讀了 {pages} 頁，沒有一頁含有關鍵字：{'、'.join(self.keywords[:10])}。",
                 ),
-                Text("Take other keywords, or leave them out.", "請換關鍵字，或不設 keywords。"),
+                Text("Use other keywords, or leave them out.", "請換關鍵字，或不設 keywords。"),
                 field=f"{field}.keywords",
             )
         if self.selectors:
@@ -228,7 +229,7 @@ class WebScrapeSource(SourceKind):
         return DataSourceError(
             Text(f"The pages read ({pages}) have no main text.", f"讀了 {pages} 頁，都找不到主要文字。"),
             Text(
-                "Say where it stands with selectors: {text: 'article p'}; what a script writes into the page cannot be "
+                "Say where it is with selectors: {text: 'article p'}; what a script writes into the page cannot be "
                 "read.",
                 "請用 selectors 指出位置，例如 {text: 'article p'}；由指令碼產生的內容讀不到。",
             ),
@@ -252,7 +253,7 @@ class WebScrapeSource(SourceKind):
                 failed.append(error)
                 web.watch.incomplete(
                     Text(
-                        f"A sitemap was not read to its end: {error.problem.en}",
+                        f"A sitemap was not read completely: {error.problem.en}",
                         f"有網站地圖沒有讀完：{error.problem.zh}",
                     )
                 )
@@ -308,7 +309,7 @@ class WebScrapeSource(SourceKind):
         if text is None:
             raise DataSourceError(
                 Text(
-                    f"{hide_url_secrets(answer.url)} is in no encoding that can be recognised.",
+                    f"{hide_url_secrets(answer.url)} has no recognisable encoding.",
                     f"無法判斷 {hide_url_secrets(answer.url)} 的文字編碼。",
                 ),
                 Text("Save the page as a UTF-8 file and add that.", "請把網頁另存成 UTF-8 檔案再加入。"),

@@ -42,8 +42,8 @@ class Chat(TaskKind):
     key: ClassVar[str] = "messages"
     one_answer: ClassVar[bool] = False
     no_proposals: ClassVar[Text | None] = Text(
-        "A conversation comes whole: write some with add_examples(examples=[{messages}]), or connect a file of them with "
-        "set_data_source.",
+        "Conversations must be complete: write some with add_examples(examples=[{messages}]), or connect a file of "
+        "them with set_data_source.",
         "對話要整段提供：用 add_examples(examples=[{messages}]) 撰寫，或用 set_data_source 接上對話檔案。",
     )
     sample: ClassVar[Mapping[str, Any]] = {
@@ -62,7 +62,7 @@ class Chat(TaskKind):
     }
     problems: ClassVar[Mapping[str, Text]] = {
         "messages_unreadable": Text(
-            "messages is not a JSON list of {role, content}", "messages 不是由 {role, content} 組成的 JSON 串列"
+            "messages is not a JSON list of {role, content}", "messages 不是由 {role, content} 組成的 JSON 陣列"
         ),
         "not_text": Text(
             "a turn holds a picture or sound, which a text model cannot read", "對話裡有圖片或聲音，文字模型讀不到"
@@ -119,6 +119,6 @@ def tools_in_words(count: int) -> Text:
         f"{several(count, 'conversation has', 'conversations have')} tools: for training and asking they are written as text "
         "(<tool_call>, <tool_response>), the way Qwen and Hermes write them, so that every base model takes them. Serve with a "
         "parser of that form (vLLM: --tool-call-parser hermes).",
-        f"有 {count} 段對話用到工具：訓練和提問時會寫成文字（<tool_call>、<tool_response>），和 Qwen、Hermes 的格式相同，任何基底模型都能用。"
-        "部署時請選同格式的解析器（vLLM：--tool-call-parser hermes）。",
+        f"有 {count} 段對話用到工具：訓練和提問時會寫成文字（<tool_call>、<tool_response>），和 Qwen、Hermes "
+        f"的格式相同，任何基礎模型都能用。部署時請選同格式的解析器（vLLM：--tool-call-parser hermes）。",
     )

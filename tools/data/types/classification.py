@@ -35,7 +35,9 @@ class Classification(TaskKind):
     }
 
     problems: ClassVar[Mapping[str, Text]] = {
-        "several_labels": Text("it carries several labels, and a row has one", "同一列有好幾個標籤，但每列只能有一個")
+        "several_labels": Text(
+            "it has several labels, but a row can only have one", "同一列有好幾個標籤，但每列只能有一個"
+        )
     }
 
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:

@@ -17,7 +17,7 @@ class EntityClassification(Classification):
     inputs: ClassVar[tuple[str, ...]] = ("text", "entity")
     sample: ClassVar[Mapping[str, Any]] = {"text": "…", "entity": "…", "label": "…"}
     hints: ClassVar[tuple[Text, ...]] = (
-        Text("entity is what the text is about, as it stands in it.", "entity 是 text 裡出現的對象。"),
+        Text("entity is what the text is about, exactly as it appears there.", "entity 是 text 裡出現的對象。"),
     )
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(

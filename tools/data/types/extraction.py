@@ -27,7 +27,7 @@ class Extraction(TaskKind):
     an object, `{}` where there is nothing; the same part named twice counts once.
     """
 
-    title: ClassVar[Text] = Text("the parts of a text that are of given types", "從文字裡擷取指定種類的片段")
+    title: ClassVar[Text] = Text("the parts of a text that have given types", "從文字裡擷取指定種類的片段")
     roles: ClassVar[tuple[str, ...]] = ("text", "spans")
     aliases: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "spans": ("entities", "ner", "label", "labels", "annotations", "marks", "slots", "實體", "標註", "擷取", "欄位")
@@ -59,7 +59,7 @@ class Extraction(TaskKind):
     }
     problems: ClassVar[Mapping[str, Text]] = {
         "spans_unreadable": Text(
-            "spans is not a JSON list or object of spans", "spans 不是由片段組成的 JSON 串列或物件"
+            "spans is not a JSON list or object of spans", "spans 不是由片段組成的 JSON 陣列或物件"
         ),
         "spans_not_in_text": Text(
             "spans names a part that the text does not contain (or positions outside of it)",

@@ -18,7 +18,7 @@ class Generation(TaskKind):
     row what the system is told: it then stands for the task's own.
     """
 
-    title: ClassVar[Text] = Text("a text written for a text", "依一段文字寫出另一段文字")
+    title: ClassVar[Text] = Text("a text written in answer to a text", "依一段文字寫出另一段文字")
     roles: ClassVar[tuple[str, ...]] = ("text", "output")
     aliases: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "text": ("input", "instruction", "prompt", "question", "source", "輸入", "指令", "問題", "原文"),
@@ -54,7 +54,7 @@ class Generation(TaskKind):
 
     problems: ClassVar[Mapping[str, Text]] = {
         "history": Text(
-            "it has earlier turns (history), which a task of type chat is asked with",
+            "it has earlier turns (history), which only a task of type chat can use",
             "有先前的對話（history），要用 chat 類型的任務才會一起提問",
         )
     }

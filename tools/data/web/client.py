@@ -122,8 +122,7 @@ class Web:
             current = self._follow_redirect(current, answer, location)
         raise DataSourceError(
             Text(
-                f"{hide_url_secrets(ask.url)} redirects round in a circle.",
-                f"{hide_url_secrets(ask.url)} 一直轉址，沒有盡頭。",
+                f"{hide_url_secrets(ask.url)} redirects in a loop.", f"{hide_url_secrets(ask.url)} 一直轉址，沒有盡頭。"
             ),
             Text(
                 "Open it in a browser and use the address it ends at; it may want a login.",
@@ -141,7 +140,7 @@ class Web:
         if not same and method != "GET":
             raise DataSourceError(
                 Text(
-                    f"{hide_url_secrets(ask.url)} wants the request's body sent on to {target.host}; it was not sent.",
+                    f"{hide_url_secrets(ask.url)} wants the request body forwarded to {target.host}; it was not sent.",
                     f"{hide_url_secrets(ask.url)} 要把請求內容轉送到 {target.host}；沒有送出。",
                 ),
                 Text("If that host is right, name it as the endpoint.", "如果那個主機才對，請直接寫成 endpoint。"),
@@ -226,8 +225,8 @@ class Web:
         except TooLarge:
             raise DataSourceError(
                 Text(
-                    f"One answer of {where} is larger than {self.limits.answer_bytes >> 20 or 1} MB unpacked; it was "
-                    "not read on.",
+                    f"One answer of {where} is larger than {self.limits.answer_bytes >> 20 or 1} MB unpacked; reading "
+                    f"stopped there.",
                     f"{where} 的一次回應解壓後超過 {self.limits.answer_bytes >> 20 or 1} MB，已停止讀取。",
                 ),
                 Text(
@@ -239,7 +238,7 @@ class Web:
         except ValueError as error:
             raise DataSourceError(
                 Text(
-                    f"{where} answers packed as {str(error)[:20]!r}, which was not asked for.",
+                    f"{where} answers compressed as {str(error)[:20]!r}, which was not asked for.",
                     f"{where} 用沒有要求的方式「{str(error)[:20]}」壓縮回應。",
                 ),
                 Text("Ask whoever runs it for gzip or plain answers.", "請管理者改用 gzip 或不壓縮。"),

@@ -82,7 +82,7 @@ class Failure(Exception):
                 Outage(
                     Text(f"{where} cannot be reached.", f"無法連上 {where}。"),
                     Text(
-                        "Check that the server runs, and host, port and firewall.",
+                        "Check that the server is running, and host, port and firewall.",
                         "請確認伺服器已啟動，並檢查主機、連接埠與防火牆。",
                     ),
                     field=field,
@@ -126,7 +126,7 @@ def status_error(answer: Answer, where: str, field: str) -> DataSourceError:
         fix = Text("Check the address.", "請檢查網址。")
     elif status == 429:
         problem = Text(
-            f"{where} keeps saying that it is asked too often (429).", f"{where} 一直回應請求太頻繁（429）。"
+            f"{where} keeps answering that there are too many requests (429).", f"{where} 一直回應請求太頻繁（429）。"
         )
         fix = Text(
             "Set a lower requests_per_second or try later; {untouched}.",
@@ -155,7 +155,7 @@ def asked_to_wait(error: DataSourceError, seconds: float) -> DataSourceError:
     return type(error)(
         error.problem,
         Text(
-            "It asks to be left alone until {hour}: call the same tool again then; {untouched}.",
+            "It asks to wait until {hour}: call the same tool again then; {untouched}.",
             "對方要求 {hour} 之後再試：請到時再呼叫同一個工具；{untouched}。",
         ).format(hour=hour, untouched=_UNTOUCHED),
         field=error.field,

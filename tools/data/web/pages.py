@@ -27,7 +27,7 @@ def main_text(html: str, url: str) -> Record | None:
 
 
 def select_records(html: str, url: str, selectors: Mapping[str, str], field: str) -> list[Record]:
-    """One record for each element that `selectors["row"]` picks (the page, where it is left out).
+    """One record for each element that `selectors["row"]` picks (the page, if left out).
 
     Arguments:
         selectors: column → CSS selector, looked for within the row; the texts of several hits are joined by lines.
@@ -76,7 +76,7 @@ def select_records(html: str, url: str, selectors: Mapping[str, str], field: str
 def missing(library: str) -> MissingRequirement:
     return MissingRequirement(
         Text(
-            f"Reading web pages needs {library}, and the environment of this job lacks it.",
+            f"Reading web pages needs {library}, which this job's environment lacks.",
             f"讀取網頁需要 {library}，但執行此工作的環境沒有安裝。",
         ),
         Text("Install it: pip install 'nlp-skills[web]'.", "請安裝：pip install 'nlp-skills[web]'。"),

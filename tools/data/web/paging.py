@@ -30,11 +30,11 @@ class Pagination(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["page", "offset", "cursor", "link", "none"] = "link"
-    param: str | None = Field(None, description="page, offset or cursor where left out.")
+    param: str | None = Field(None, description="page, offset or cursor if left out.")
     start: int | None = Field(None, ge=0, description="First number: 1 for page, 0 for offset.")
     size_param: str | None = Field(None, description="Parameter that sets how many rows a page has.")
     size: int | None = Field(None, gt=0)
-    next: str | None = Field(None, description="Where the next cursor stands in the answer: meta.next_cursor.")
+    next: str | None = Field(None, description="Where the next cursor is in the answer: meta.next_cursor.")
     place: Literal["query", "body"] = Field("query", description="Where param goes: the address or the POST body.")
 
     def first(self) -> JsonObject:

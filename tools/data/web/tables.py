@@ -76,7 +76,8 @@ def unpack_body(answer: Answer, limit: int, field: str) -> bytes:
     except TooLarge:
         raise DataSourceError(
             Text(
-                f"The packed answer of {where} is larger than {limit >> 20 or 1} MB unpacked; it was not read on.",
+                f"The compressed answer of {where} is larger than {limit >> 20 or 1} MB unpacked; reading stopped "
+                f"there.",
                 f"{where} 的壓縮回應解開後超過 {limit >> 20 or 1} MB，已停止讀取。",
             ),
             Text(
@@ -87,7 +88,7 @@ def unpack_body(answer: Answer, limit: int, field: str) -> bytes:
         ) from None
     except Truncated:
         raise DataSourceError(
-            Text(f"The packed answer of {where} is damaged or cut off.", f"{where} 的壓縮回應損壞或不完整。"),
+            Text(f"The compressed answer of {where} is damaged or cut off.", f"{where} 的壓縮回應損壞或不完整。"),
             Text("Try again; the earlier data is untouched.", "請再試一次；先前的資料沒有變動。"),
             field=f"{field}.endpoint",
         ) from None

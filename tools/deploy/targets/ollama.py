@@ -56,7 +56,7 @@ class Ollama(Target):
     ] = Field(None, description="the model's name; TASK:vN by default")
     url: str | None = Field(None, description="where Ollama listens; OLLAMA_HOST or this machine by default")
     quantization: Literal["f16", "q8_0", "q4_K_M", "q4_K_S"] = Field("f16", description="done by Ollama")
-    replace: bool = Field(False, description="take a name that stands for a model not deployed from here")
+    replace: bool = Field(False, description="take the name of a model not deployed from here")
     pre_tokenizer: str | None = Field(None, description="for a tokenizer llama.cpp does not know: qwen2, gpt-2, …")
 
     def check(self, task: Task) -> None:
@@ -123,7 +123,7 @@ class Ollama(Target):
             return Text(f"Ollama no longer has {live.model}.", f"Ollama 已經沒有 {live.model}。")
         if found != live.digest:
             return Text(
-                f"{live.model} in Ollama is another model now than the one that was deployed.",
+                f"{live.model} in Ollama is no longer the model that was deployed.",
                 f"Ollama 裡的 {live.model} 已經不是當初部署的那一個。",
             )
         return None
@@ -165,8 +165,8 @@ class Ollama(Target):
             raise MissingRequirement(
                 Text(f"Ollama does not answer at {self._url()}.", f"Ollama 沒有在 {self._url()} 回應。"),
                 Text(
-                    "Start it (ollama serve, or its app; https://ollama.com/download brings it), or name another "
-                    "address in settings.url.",
+                    "Start it (ollama serve, or its app: https://ollama.com/download), or name another address in "
+                    "settings.url.",
                     "請啟動它（ollama serve 或應用程式，可從 https://ollama.com/download 取得），"
                     "或在 settings.url 指定別的位址。",
                 ),

@@ -76,7 +76,7 @@ class Vllm(Target):
         command = ["vllm", *self._arguments(name, here, adapter), "--host", "127.0.0.1"]
         script = (
             "#!/usr/bin/env bash\n# Needs a CUDA GPU and: pip install vllm\n"
-            "# Set VLLM_API_KEY to the key that clients shall carry.\nset -eu\n"
+            "# Set VLLM_API_KEY to the key that clients must send.\nset -eu\n"
             f"exec {shlex.join(command)}\n"
         )
         write_atomic(folder / "serve.sh", script, mode=0o755)
@@ -95,7 +95,7 @@ class Vllm(Target):
                             "ports": [f"127.0.0.1:{self.port}:{self.port}"],
                             "volumes": volumes,
                             "environment": {
-                                "VLLM_API_KEY": "${VLLM_API_KEY:?set the key that clients shall carry}",
+                                "VLLM_API_KEY": "${VLLM_API_KEY:?set the key that clients must send}",
                                 "HF_HUB_OFFLINE": "1",
                             },
                             "deploy": {

@@ -55,7 +55,7 @@ def reasons(case: Case) -> list[Text]:
         ),
         Text(
             f"It is slow: {_ANSWERS} answers are written to each of {case.train_rows} questions in every epoch, which takes "
-            f"many times as long as sft.{took.en} The plan tells the time; nothing starts before your yes.",
+            f"many times as long as sft.{took.en} The plan shows the time; nothing starts before you agree.",
             f"它很慢：每輪要為 {case.train_rows} 個問題各寫 {_ANSWERS} 個回答，時間是 sft 的好幾倍。{took.zh}"
             "計畫會列出時間，你同意之前不會開始。",
         ),

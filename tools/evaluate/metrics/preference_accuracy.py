@@ -13,8 +13,8 @@ class PreferenceAccuracy(ShareMetric):
 
     title: ClassVar[Text] = Text("preference accuracy", "偏好準確率")
     explained: ClassVar[Text] = Text(
-        "Preference accuracy: the share of pairs of which the model holds the preferred answer likelier (mean "
-        "log-likelihood of a token). Half is chance.",
+        "Preference accuracy: the share of pairs in which the model rates the preferred answer as more likely (mean "
+        "log-likelihood per token). Half is chance.",
         "偏好準確率：模型認為較佳回答更有可能（每個 token 的平均對數機率）的比例；一半等於亂猜。",
     )
     answers: ClassVar[tuple[Answers, ...]] = ("pair",)

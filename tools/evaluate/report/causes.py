@@ -38,7 +38,7 @@ def causes(material: Material) -> Html:
             tag(
                 "p",
                 Text(
-                    "The likeliest first, each with what speaks for it. Change one thing at a time.",
+                    "The likeliest first, each with its evidence. Change one thing at a time.",
                     "可能性由高到低，並列出依據。一次只改一件事。",
                 ),
                 class_="note",
@@ -50,7 +50,7 @@ def causes(material: Material) -> Html:
 
 def _cause(cause: Cause) -> Html:
     strength = Text(f"evidence {cause.share:.0%}", f"證據強度 {cause.share:.0%}")
-    weak = None if cause.accused else Text(" · a sign, no more", " · 只是跡象")
+    weak = None if cause.accused else Text(" · only a sign", " · 只是跡象")
     return tag(
         "li",
         tag("h3", cause.title, " ", tag("span", strength, weak, class_="soft")),
@@ -79,6 +79,6 @@ def _unknown(found: dict[str, Text]) -> Html | None:
     listed = [tag("li", titles[name], Text(": ", "："), because) for name, because in found.items() if name in titles]
     return tag(
         "details",
-        tag("summary", Text(f"What could not be looked at ({len(listed)})", f"無法檢查的項目（{len(listed)}）")),
+        tag("summary", Text(f"What could not be checked ({len(listed)})", f"無法檢查的項目（{len(listed)}）")),
         tag("ul", listed),
     )

@@ -59,7 +59,9 @@ def curves(material: Material) -> Html:
         ),
         *([_chart("rate", panel_of(Text("Learning rate", "學習率"), rates, steps), None)] if rates else []),
     ]
-    said = Text(f"The model kept is that of step {kept}.", f"保留的是第 {kept} 步的模型。") if kept else Text("", "")
+    said = (
+        Text(f"The checkpoint kept is that of step {kept}.", f"保留的是第 {kept} 步的模型。") if kept else Text("", "")
+    )
     return html(drawn, tag("p", said, class_="note") if kept else None)
 
 

@@ -183,13 +183,13 @@ def _warnings(material: Material) -> Html | None:
         return accepted or tag(
             "p",
             Text(
-                "Validation had nothing to remark, and no duplicate was removed.",
+                "Validation found nothing to report, and no duplicate was removed.",
                 "驗證沒有發現問題，也沒有移除重複的資料。",
             ),
         )
     return html(
         accepted,
-        tag("p", Text("What validation remarked:", "驗證時的提醒：")),
+        tag("p", Text("What validation reported:", "驗證時的提醒：")),
         tag("ul", (tag("li", one.text) for one in found)),
     )
 

@@ -58,8 +58,8 @@ def errors(material: Material) -> Html:
         tag(
             "p",
             Text(
-                f"{several(left, 'row is', 'rows are', ',')} left out of this file; every one stands in "
-                "predictions.jsonl.",
+                f"{several(left, 'row is', 'rows are', ',')} left out of this file; all of them are in "
+                f"predictions.jsonl.",
                 f"為了控制檔案大小，有 {left:,} 列沒有放進來；完整內容在 predictions.jsonl。",
             ),
             class_="note",

@@ -19,8 +19,8 @@ _LONGEST_HEAD = 24
 
 
 _HOW_LABELS = Text(
-    "Precision: how many rows called so are so. Recall: how many rows that are so were found. F1 balances the two. The "
-    "thin lines are 95 % intervals.",
+    "Precision: how many rows given a label really have it. Recall: how many rows that have a label were found. F1 "
+    "balances the two. The thin lines are 95 % intervals.",
     "精確率：被標成這個標籤的資料，有多少真的是。召回率：真的是這個標籤的資料，找到了多少。F1 是兩者的平衡。細線是 95% 信賴區間。",
 )
 _HOW_PARTS = Text(

@@ -37,7 +37,7 @@ _SECTIONS: dict[str, tuple[Text, Callable[[Material], Html]]] = {
     "curves": (Text("Training", "訓練過程"), curves),
     "lineage": (Text("Lineage", "版本譜系"), lineage),
     "data": (Text("Data", "資料"), data),
-    "reproducing": (Text("Making it again", "重現"), reproducing),
+    "reproducing": (Text("Reproducing it", "重現"), reproducing),
 }
 
 

@@ -28,12 +28,14 @@ def summary(material: Material) -> Html:
     if task.goal:
         goal.append(tag("blockquote", task.goal, class_="goal-words"))
     if task.pain_point:
-        goal.append(tag("p", Text("The trouble it started from: ", "起因："), task.pain_point, class_="soft"))
+        goal.append(tag("p", Text("The problem it started from: ", "起因："), task.pain_point, class_="soft"))
     return html(
         goal,
         tag("p", _standing(material), class_="lead"),
         forest(
-            list(_points(material)), Text("This version beside the others", "這個版本與其他方法"), material.threshold
+            list(_points(material)),
+            Text("This version compared with the others", "這個版本與其他方法"),
+            material.threshold,
         ),
         _legend(material),
         tag("h3", Text("What it means", "這代表什麼")),
@@ -166,7 +168,7 @@ def _legend(material: Material) -> Html:
 _OF_A_HUNDRED = {
     "accuracy": (
         Text("Of 100 new rows like these it labels about", "每 100 筆類似的新資料，大約會標對"),
-        Text("rightly", "筆"),
+        Text("correctly", "筆"),
     ),
     "exact_match": (
         Text("Of 100 new rows like these it answers about", "每 100 筆類似的新資料，大約有"),
@@ -203,7 +205,7 @@ def _meaning(material: Material) -> Content:
         if measured[best] != measured[worst]:
             said.append(
                 Text(
-                    f"It is surest on {best} (F1 {number(measured[best])}) and weakest on {worst} "
+                    f"It does best on {best} (F1 {number(measured[best])}) and weakest on {worst} "
                     f"({number(measured[worst])}). ",
                     f"表現最好的是「{best}」（F1 {number(measured[best])}），"
                     f"最弱的是「{worst}」（{number(measured[worst])}）。",
@@ -318,8 +320,8 @@ def _next(material: Material) -> Html:
         return tag(
             "p",
             Text(
-                "Use {title}: it scores at least as well, takes seconds and needs no GPU. Keep the model only if "
-                "it brings you something else.",
+                "Use {title}: it scores at least as well, takes seconds and needs no GPU. Keep the model only if it "
+                "offers you something else.",
                 "直接用{title}：分數不輸，只要幾秒、不需要 GPU。除非模型另有好處，否則不必用它。",
             ).format(title=title),
         )

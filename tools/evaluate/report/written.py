@@ -30,8 +30,8 @@ MARKS = {
         "左欄標記的是回答缺少的部分，右欄標記的是多出的部分。",
     ),
     "pair": Text(
-        "The figure says by how much the preferred answer is held likelier (mean log-likelihood of a token); "
-        "below 0 it is wrong.",
+        "The figure says by how much the preferred answer is rated more likely (mean log-likelihood per token); below "
+        "0 it is wrong.",
         "數字是模型認為較佳回答更有可能的程度（每個 token 的平均對數機率差）；小於 0 就是判斷錯誤。",
     ),
 }

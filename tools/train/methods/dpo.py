@@ -23,8 +23,8 @@ _EFFECTIVE_BATCH = 16
 _kept = kept_by(
     "accuracy",
     Text(
-        "After each epoch the validation pairs are scored; the epoch is kept that prefers the chosen answer, against the model it "
-        "began as, in most of them.",
+        "After each epoch the validation pairs are scored; the epoch is kept that prefers the chosen answer, against "
+        "the model it started from, in most of them.",
         "每輪結束會用驗證資料評分，保留和訓練前相比最常偏好 chosen 回答的一輪。",
     ),
 )
@@ -32,7 +32,7 @@ _kept = kept_by(
 
 class Dpo(Method):
     """Train on pairs of answers, so that the chosen one becomes likelier and the rejected one less, measured against the
-    model it began as (Rafailov and others, 2023).
+    model it started from (Rafailov and others, 2023).
 
     That model is the reference: with LoRA the base without its adapter, with `lora_r: 0` its log-probabilities are
     computed once before the first step, so that no second copy has to stay in memory. Begin from a model that writes
@@ -64,7 +64,7 @@ class Dpo(Method):
         "eval_rewards/chosen": "valid_rewards_chosen",
     }
 
-    beta: float = Field(0.1, gt=0, le=10, description="How strongly it is held to the model it began as.")
+    beta: float = Field(0.1, gt=0, le=10, description="How strongly it is kept close to the model it started from.")
     loss_type: Literal["sigmoid", "hinge", "ipo", "robust", "sigmoid_norm", "apo_zero", "apo_down"] = Field(
         "sigmoid",
         description="TRL's name of the loss: sigmoid is DPO's own; ipo for few, nearly certain preferences; "
@@ -91,7 +91,7 @@ class Dpo(Method):
             return {"beta": Text("As given.", "依你的指定。")}
         usual = Text(
             "TRL's and the paper's usual value; raise it where the chosen answers become less likely too.",
-            "TRL 與論文的常用值；如果 chosen 也跟著變得不可能，就調高。",
+            "TRL 與論文的常用值；如果 chosen 的機率也跟著下降，就調高。",
         )
         return {"beta": usual}
 
@@ -112,8 +112,8 @@ class Dpo(Method):
         if accuracy is None:
             return Text("", "")
         return Text(
-            f"Measured against the model it began as, it prefers the chosen answer in {accuracy:.0%} of the validation "
-            f"pairs (step {training.best_step}); evaluation says whether it prefers it outright.",
+            f"Measured against the model it started from, it prefers the chosen answer in {accuracy:.0%} of the "
+            f"validation pairs (step {training.best_step}); evaluation says whether it prefers it outright.",
             f"和訓練前相比，驗證配對中有 {accuracy:.0%} 變得更偏好 chosen 的回答（第 {training.best_step} 步）；"
             "是否真的偏好，要看評估結果。",
         )

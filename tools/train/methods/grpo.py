@@ -73,13 +73,13 @@ class Grpo(Method):
     rewards: list[str] | None = Field(
         None,
         min_length=1,
-        description="Names of rewards (llm-coach/kinds lists them); the task's usual ones where left out.",
+        description="Names of rewards (llm-coach/kinds lists them); the task's usual ones if left out.",
     )
-    reward_weights: list[float] | None = Field(None, description="A weight for each reward, all 1 where left out.")
+    reward_weights: list[float] | None = Field(None, description="A weight for each reward, all 1 if left out.")
     num_generations: int | None = Field(None, ge=2, le=64, description="Answers written to each question.")
     max_completion_length: int | None = Field(None, ge=1, le=65_536, description="Longest answer written, in tokens.")
     temperature: float = Field(1.0, gt=0, le=5, description="How freely answers are sampled.")
-    beta: float = Field(0.0, ge=0, le=10, description="Pull to the model it began as; 0 needs no reference.")
+    beta: float = Field(0.0, ge=0, le=10, description="Pull towards the model it started from; 0 needs no reference.")
     loss_type: Literal["dapo", "grpo", "dr_grpo", "bnpo"] = Field("dapo", description="TRL's name of the loss.")
     scale_rewards: Literal["group", "batch", "none"] = Field(
         "group", description="Rewards are divided by the spread of their group, of the batch, or not."

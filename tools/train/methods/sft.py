@@ -83,7 +83,7 @@ class Sft(Method):
         ge=1,
         le=64,
         description="Processes that share each step's rows, a GPU "
-        "each; all free GPUs of its kind where left out, one where there is none.",
+        "each; all free GPUs of its kind if left out, one where there is none.",
     )
 
     def own_defaults(self, context: TrainingContext) -> dict[str, tuple[Any, Text]]:
@@ -158,7 +158,7 @@ class Sft(Method):
             )
         if lora:
             return 2e-4, Text(
-                "LoRA wants about ten times the rate of full fine-tuning, nearly whatever the rank.",
+                "LoRA needs about ten times the rate of full fine-tuning, nearly whatever the rank.",
                 "LoRA 的學習率約為全參數微調的十倍，和 rank 幾乎無關。",
             )
         return 2e-5, Text("The usual rate where every weight moves.", "所有權重一起訓練時的常用值。")

@@ -15,7 +15,7 @@ _FEW, _MANY = 0.0, 0.03
 class AfterDeployment(CauseKind):
     """The endpoint did not answer the benchmark as the evaluated model did."""
 
-    title: ClassVar[Text] = Text("answers otherwise when deployed", "部署後回答不同")
+    title: ClassVar[Text] = Text("answers differently when deployed", "部署後回答不同")
     page: ClassVar[str] = "llm-knowledge/trouble-bad-after-deployment"
     words: ClassVar[tuple[str, ...]] = (
         "deploy",
@@ -43,8 +43,8 @@ class AfterDeployment(CauseKind):
         rows = round(differ * int(parity.get("count") or 0))
         reasons = [
             Text(
-                f"The endpoint ({records[-1].get('target')}) answered {rows} of {parity.get('count')} benchmark "
-                "rows otherwise than in the evaluation.",
+                f"The endpoint ({records[-1].get('target')}) answered {rows} of {parity.get('count')} benchmark rows "
+                f"differently than in the evaluation.",
                 f"評估基準 {parity.get('count')} 列裡有 {rows} 列，端點（{records[-1].get('target')}）"
                 "的回答和評估時不同。",
             )

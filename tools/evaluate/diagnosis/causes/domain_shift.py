@@ -31,7 +31,8 @@ class DomainShift(CauseKind):
         shown = Text(*([", ".join(words.get("test") or []) or "–"] * 2))
         reasons = [
             Text(
-                f"Rows like the training rows are answered rightly to {gap.before:.0%}, test rows to {gap.after:.0%}.",
+                f"Rows like the training rows are answered correctly in {gap.before:.0%}, test rows in "
+                f"{gap.after:.0%}.",
                 f"和訓練資料同類的資料答對 {gap.before:.0%}，測試資料只答對 {gap.after:.0%}。",
             ),
             Text(
@@ -43,8 +44,8 @@ class DomainShift(CauseKind):
         value = case.result.value if case.result else 0.0
         remedy = Remedy(
             Text(
-                "Add training rows from where the test rows come from, or let chance deal all of them again; if the test is not "
-                "what comes in daily, freeze one that is",
+                "Add training rows from where the test rows come from, or shuffle and split all of them again; if the "
+                "test is not what comes in daily, freeze one that is",
                 "補上和測試資料同來源的訓練資料，或把全部資料重新隨機切分；如果測試資料不像日常會遇到的，就換一份像的評估基準",
             ),
             call=case.more_rows(),

@@ -46,7 +46,8 @@ class DuplicatedRows(CauseKind):
                 f"「{name}」的 {rows} 筆訓練資料其實只有 {different} 種文字，一再重複。",
             ),
             Text(
-                f"Training rows are answered rightly to {case.learnt or 0.0:.0%}, test rows of “{name}” to {recall:.0%}.",
+                f"Training rows are answered correctly in {case.learnt or 0.0:.0%}, test rows of “{name}” in "
+                f"{recall:.0%}.",
                 f"訓練資料答對 {case.learnt or 0.0:.0%}，測試資料的「{name}」只找到 {recall:.0%}。",
             ),
         ]

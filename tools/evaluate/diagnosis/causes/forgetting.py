@@ -42,7 +42,7 @@ class Forgetting(CauseKind):
         name, lost = record.benchmark.name, base - mine.value
         reasons = [
             Text(
-                f"On benchmark {name} it answers {mine.value:.2f} rightly, {untuned.en} {base:.2f}.",
+                f"On benchmark {name} it answers {mine.value:.2f} correctly, {untuned.en} {base:.2f}.",
                 f"在評估基準 {name} 上它答對 {mine.value:.2f}，{untuned.zh}是 {base:.2f}。",
             )
         ]

@@ -45,7 +45,7 @@ class FormatMismatch(CauseKind):
                 f"訓練文字有 {trained:.0%} {form.zh}，測試文字是 {tested:.0%}。",
             ),
             Text(
-                f"Training rows are answered rightly to {gap.before:.0%}, test rows to {gap.after:.0%}.",
+                f"Training rows are answered correctly in {gap.before:.0%}, test rows in {gap.after:.0%}.",
                 f"訓練資料答對 {gap.before:.0%}，測試資料只答對 {gap.after:.0%}。",
             ),
         ]

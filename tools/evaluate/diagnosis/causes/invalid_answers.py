@@ -20,7 +20,7 @@ _MOST_EPOCHS = 100
 class InvalidAnswers(CauseKind):
     """The form of the answer is not learnt, where no template, stop or lack of training explains it."""
 
-    title: ClassVar[Text] = Text("answers in no usable form", "回答的格式不對")
+    title: ClassVar[Text] = Text("answers not in a usable form", "回答的格式不對")
     page: ClassVar[str] = "llm-knowledge/trouble-invalid-answers"
     words: ClassVar[tuple[str, ...]] = ("invalid", "format", "not a label", "格式", "不是標籤", "亂答")
 

@@ -46,8 +46,8 @@ class LabelNoise(CauseKind):
         if case.doubted:
             reasons.append(
                 Text(
-                    f"The trained model itself denies {len(case.doubted)} of them among {asked} asked, although it was "
-                    "trained on them.",
+                    f"The trained model itself disagrees with {len(case.doubted)} of them among {asked} asked, "
+                    f"although it was trained on them.",
                     f"抽問 {asked} 筆，訓練後的模型對其中 {len(case.doubted)} 筆也不同意，即使它是照這些標註訓練的。",
                 )
             )
@@ -55,8 +55,9 @@ class LabelNoise(CauseKind):
         if case.noise and sure:
             reasons.append(
                 Text(
-                    f"Of {several(sure['rows'], 'row')} that simple model is sure of, the label denies "
-                    f"{sure['denied'] / sure['rows']:.0%}; where labels are right, however hard the rows, it is about one in ten.",
+                    f"Of {several(sure['rows'], 'row')} that simple model is sure of, the label contradicts "
+                    f"{sure['denied'] / sure['rows']:.0%}; where labels are right, however hard the rows, it is about "
+                    f"one in ten.",
                     f"簡單模型很有把握的 {sure['rows']} 筆裡，有 {sure['denied'] / sure['rows']:.0%} 和標註不同；"
                     "標註正確時，再難的資料也大約只有一成。",
                 )

@@ -37,14 +37,14 @@ class LabelsAtChance(CauseKind):
                 f"簡單模型學了一部分訓練資料後，其餘只猜對 {suspects['agreement']:.0%}；永遠回答最常見的標籤也有 {chance:.0%}。",
             ),
             Text(
-                f"The trained model answers {case.accuracy:.0%} of the test rows rightly.",
+                f"The trained model answers {case.accuracy:.0%} of the test rows correctly.",
                 f"訓練後的模型在測試資料上答對 {case.accuracy:.0%}。",
             ),
         ]
         remedy = Remedy(
             Text(
-                "Lay some rows beside their source: a column that slipped by one row, was sorted alone, or was mapped wrongly gives "
-                "just this; then prepare the data again",
+                "Compare some rows with their source: a column that slipped by one row, was sorted alone, or was "
+                "mapped wrongly gives exactly this; then prepare the data again",
                 "拿幾筆資料和來源對照：欄位差了一列、單獨排序過、或對應錯欄位，結果就會像這樣；更正後重新準備資料",
             ),
             call={"tool": "set_data_source", "arguments": {"task": case.folder.task.name}},

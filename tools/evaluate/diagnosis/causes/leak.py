@@ -38,8 +38,8 @@ class Leak(CauseKind):
         if seen.get("found"):
             reasons.append(
                 Text(
-                    f"Next to nothing tells {seen['found']} of {seen['rows']} test rows from a training "
-                    "row, so the score says little about new texts.",
+                    f"{seen['found']} of {seen['rows']} test rows are nearly identical to a training row, so the score "
+                    f"says little about new texts.",
                     f"{seen['rows']} 筆測試資料裡有 {seen['found']} 筆和某筆訓練資料幾乎一樣，"
                     "這個分數不太能代表對新文字的表現。",
                 )
@@ -58,7 +58,7 @@ class Leak(CauseKind):
                 result.value - 0.3,
                 result.value,
                 Text(
-                    "An honest score is lower; how much nobody knows before it is measured.",
+                    "An honest score is lower; by how much nobody knows until it is measured.",
                     "老實的分數會比較低；低多少，要量了才知道。",
                 ),
             ),

@@ -51,7 +51,8 @@ class LeakedFeature(CauseKind):
                 f"測試文字有 {found['test']:.0%} 帶有這種記號，其中 {found['holds']:.0%} 的標籤和記號相符。",
             ),
             Text(
-                f"Rows like the training rows are answered rightly to {gap.before:.0%}, test rows to {gap.after:.0%}.",
+                f"Rows like the training rows are answered correctly in {gap.before:.0%}, test rows in "
+                f"{gap.after:.0%}.",
                 f"和訓練資料同類的資料答對 {gap.before:.0%}，測試資料只答對 {gap.after:.0%}。",
             ),
         ]
@@ -63,7 +64,7 @@ class LeakedFeature(CauseKind):
                 value - 0.3,
                 value,
                 Text(
-                    "An honest score is lower; how much nobody knows before it is measured.",
+                    "An honest score is lower; by how much nobody knows until it is measured.",
                     "老實的分數會比較低；低多少，要量了才知道。",
                 ),
             )

@@ -40,8 +40,8 @@ class MislabelledTest(CauseKind):
         share *= 1 - ramp(float((case.between.get("told_apart") or {}).get("auc") or 0.5), _APART, _FAR_APART)
         reasons = [
             Text(
-                f"Of {several(found['sure'], 'test row')} that a simple model is sure of, the label denies {denied:.0%}; of "
-                f"training rows it never saw, {usual:.0%}.",
+                f"Of {several(found['sure'], 'test row')} that a simple model is sure of, the label contradicts "
+                f"{denied:.0%}; of training rows it never saw, {usual:.0%}.",
                 f"簡單模型很有把握的 {found['sure']} 筆測試資料裡，有 {denied:.0%} 和標註不同；沒看過的訓練資料只有 {usual:.0%}。",
             ),
             Text(

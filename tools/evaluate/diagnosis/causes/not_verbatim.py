@@ -44,7 +44,7 @@ class NotVerbatim(CauseKind):
         share = 0.3 + 0.6 * ramp(len(astray) / named, _FEW, _MANY)
         reasons = [
             Text(
-                f"Not to be found in the text, and so not right: {len(astray)} of {several(named, 'part')} it named.",
+                f"Not in the text, and so wrong: {len(astray)} of {several(named, 'part')} it named.",
                 f"模型擷取的 {named} 個片段裡有 {len(astray)} 個不在原文中，一定是錯的。",
             )
         ]
@@ -53,7 +53,8 @@ class NotVerbatim(CauseKind):
         value = case.result.value if case.result else 0.0
         remedy = Remedy(
             Text(
-                f"Train {more} epochs instead of {epochs}: copying is learnt late; if it stays so, take a larger base model",
+                f"Train {more} epochs instead of {epochs}: copying is learnt late; if that does not help, use a larger "
+                f"base model",
                 f"訓練輪數從 {epochs} 增為 {more}：照抄原文比較晚才學會；若仍如此，請換較大的基礎模型",
             ),
             {"epochs": more},

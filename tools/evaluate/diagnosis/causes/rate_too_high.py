@@ -28,7 +28,9 @@ class RateTooHigh(CauseKind):
         ratio, learnt = case.rate_ratio, case.learnt
         if ratio is None or learnt is None:
             raise NotKnown(
-                Text("the training left no learning rate and answers to compare", "訓練沒有留下學習率與回答可以比對")
+                Text(
+                    "the training recorded no learning rate and answers to compare", "訓練沒有留下學習率與回答可以比對"
+                )
             )
         share = ramp(ratio, _FAR, _VERY_FAR) * ramp(-learnt, -_LEARNT, -_NOT_LEARNT)
         rates = case.seen_in_training["learning_rate"]
@@ -65,8 +67,6 @@ class RateTooHigh(CauseKind):
         """The training stopped on a loss that is no number."""
         rate = float(case.config.learning_rate or 0.0)
         smaller = float(f"{rate / _CALMER:.1g}")
-        why = Text(
-            "The training broke down: its loss became infinite or no number.", "訓練失控：損失變成無限大或不是數字。"
-        )
+        why = Text("The training broke down: its loss became infinite or NaN.", "訓練失控：損失變成無限大或 NaN。")
         say = Text(f"Train with a learning rate a fifth as large ({smaller:g})", f"學習率降為五分之一（{smaller:g}）")
         return self.build_cause(1.0, {"learning_rate": rate}, [why], Remedy(say, {"learning_rate": smaller}))

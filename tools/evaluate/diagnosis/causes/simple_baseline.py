@@ -38,7 +38,7 @@ class SimpleBaseline(CauseKind):
         ]
         remedy = Remedy(
             Text(
-                f"Use {title.en} unless the model brings something else, or fix the cause above first",
+                f"Use {title.en} unless the model offers something else, or fix the cause above first",
                 f"除非模型另有好處，否則直接用{title.zh}；或先處理上面的原因",
             ),
             call={"tool": "coach", "arguments": {"task": case.folder.task.name}},

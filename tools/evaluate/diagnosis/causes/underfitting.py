@@ -83,7 +83,7 @@ class Underfitting(CauseKind):
         if self._guesses(case):
             unlearnt = figure("unlearnt_text_loss")
             reason = Text(
-                f"The training loss is still {last[-1]:.3g} a token, as if it guessed: next to nothing is learnt.",
+                f"The training loss is still {last[-1]:.3g} per token, as if it guessed: next to nothing is learnt.",
                 f"每個 token 的訓練損失還有 {last[-1]:.3g}，跟猜的差不多：幾乎什麼都還沒學會。",
             )
             return self.build_cause(

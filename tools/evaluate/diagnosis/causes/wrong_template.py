@@ -40,7 +40,7 @@ class WrongTemplate(CauseKind):
         share = 0.7 + 0.3 * max(ramp(result.invalid_rate, 0.0, _MANY_INVALID), ramp(behind, 0.0, _FAR_BEHIND))
         reasons = [
             Text(
-                "A training row's prompt is written in other tokens now than when it was trained.",
+                "A training row's prompt is tokenised differently now than when it was trained.",
                 "同一列的提示，現在寫出來的 token 和訓練時不一樣。",
             )
         ]
