@@ -114,7 +114,7 @@ BAD: dict[str, tuple[Make, list[str], list[str]]] = {
     ),
     "a folder with that ending": (
         _folder,
-        ["is a folder", "not a whole model"],
+        ["is a folder", "not a complete model"],
         ["是資料夾", "是一個資料夾", "不是完整的模型"],
     ),
 }
