@@ -20,6 +20,7 @@ from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.store import commit_snapshot
 from nlp_skills.tools.evaluate import predicting, run
 from nlp_skills.tools.evaluate.predict import Prediction
+from nlp_skills.tools.evaluate.results import EvaluatedVersion
 from tests.tools.evaluate.conftest import rows_of
 from tests.tools.evaluate.report.reporting import Page
 
@@ -32,7 +33,7 @@ FITTED_EN = re.compile(
 FITTED_ZH = re.compile(r"\d+\s*筆[^。；]{0,16}(訓練|學|擬合)|(訓練|學|擬合)[^。；]{0,16}\d+\s*筆")
 
 
-def evaluate(folder: VersionFolder, name: str) -> dict[str, Any]:
+def evaluate(folder: VersionFolder, name: str) -> EvaluatedVersion:
     job = JobFolder(folder.task.jobs / name)
     job.root.mkdir(parents=True, exist_ok=True)
     write_json(

@@ -9,6 +9,7 @@ from ...resources.foundation.language import Text
 from ...resources.lineage import parent_of
 from ..evaluate.deciding import decide
 from ..evaluate.diagnosis import Result, diagnose, result_of
+from ..evaluate.diagnosis.cause import Call
 from ..evaluate.diagnosis.standing import against_the_simplest, best_of, where_it_stands
 from ..evaluate.metric import metric_title
 from .situation import Situation
@@ -42,7 +43,7 @@ class Change:
     reasons: list[Text]
     expected: Text
     settings: JsonObject | None = None
-    call: JsonObject | None = None
+    call: Call | None = None
 
 
 def best_result(situation: Situation) -> Result | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ...resources.deployment import Deployment
 from ...resources.evaluation import Evaluation
 from ...resources.foundation.files import dump_yaml, read_yaml
+from ...resources.foundation.json_object import JsonObject
 from ...resources.task import Task
 from ...resources.version import VersionFolder
 from ..data.prompting import trained_prompt
@@ -33,7 +33,7 @@ def model_card(task: Task, version: VersionFolder, content: str) -> str:
     """
     info, known = version.model_info(), latest_results(version)
     evaluation = known.record if known else None
-    lineage: dict[str, Any] = read_yaml(version.lineage_file)
+    lineage = read_yaml(version.lineage_file)
     base, prompt = info.base_model.name, trained_prompt(info, task)
     head = {
         "base_model": base,
@@ -116,7 +116,7 @@ def _about(task: Task, labels: Sequence[str]) -> str:
     return f"- Task: {task.type}" + (f"; labels: {', '.join(labels)}" if labels else "")
 
 
-def _index(task: Task, version: VersionFolder, evaluation: Evaluation) -> list[dict[str, Any]]:
+def _index(task: Task, version: VersionFolder, evaluation: Evaluation) -> list[JsonObject]:
     """The results as the Hub's `model-index` has them."""
     benchmark = evaluation.benchmark
     metrics = [{"type": name, "name": name, "value": measured.value} for name, measured in evaluation.metrics.items()]

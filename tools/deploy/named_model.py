@@ -12,9 +12,28 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
+from ...resources.foundation.json_object import JsonObject
 from ..data.control_tokens import plain_messages, special_tokens
 
 _SERVED = ("/v1/models",)
+
+
+class ListedModel(BaseModel):
+    """A model as OpenAI's interface lists it."""
+
+    id: str
+    object: str = "model"
+    created: int
+    owned_by: str = "nlp-skills"
+
+
+class ListedModels(BaseModel):
+    """All of them."""
+
+    object: str = "list"
+    data: list[ListedModel]
 
 
 def serve_under(model: str, names: Sequence[str]) -> None:
@@ -43,11 +62,11 @@ def serve_under(model: str, names: Sequence[str]) -> None:
 
 
 def _resolver(
-    resolve: Callable[[dict[str, Any]], tuple[str, Any, Any]], model: str, names: Sequence[str], tokens: Sequence[str]
-) -> Callable[[dict[str, Any]], tuple[str, Any, Any]]:
+    resolve: Callable[[JsonObject], tuple[str, Any, Any]], model: str, names: Sequence[str], tokens: Sequence[str]
+) -> Callable[[JsonObject], tuple[str, Any, Any]]:
     """Of a request the name that is answered, the model and its tokenizer."""
 
-    def resolve_named(body: dict[str, Any]) -> tuple[str, Any, Any]:
+    def resolve_named(body: JsonObject) -> tuple[str, Any, Any]:
         asked = body.get("model")
         if asked is not None and not _is_known(str(asked), model, names):
             raise _unknown(str(asked), names)
@@ -63,15 +82,15 @@ def _resolver(
 def _list_models(app: Any, model: str, names: Sequence[str]) -> None:
     created = int(time.time())
 
-    def entry(name: str) -> dict[str, Any]:
-        return {"id": name, "object": "model", "created": created, "owned_by": "nlp-skills"}
+    def entry(name: str) -> ListedModel:
+        return ListedModel(id=name, created=created)
 
     @app.get("/v1/models")
-    def list_models() -> dict[str, Any]:
-        return {"object": "list", "data": [entry(name) for name in names]}
+    def list_models() -> ListedModels:
+        return ListedModels(data=[entry(name) for name in names])
 
     @app.get("/v1/models/{name:path}")
-    def one(name: str) -> dict[str, Any]:
+    def one(name: str) -> ListedModel:
         if not _is_known(name, model, names) and not _is_known(f"/{name}", model, names):
             raise _unknown(name, names)
         return entry(name if name in names else names[0])

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...resources.foundation.errors import DeploymentError
 from ...resources.foundation.files import read_json
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ...resources.version import VersionFolder
 from ..data.prompting import fixed_system, trained_prompt
@@ -29,7 +30,7 @@ class OllamaModel:
 
     template: str
     system: str | None
-    parameters: dict[str, Any]
+    parameters: JsonObject  # by Ollama's names
 
     def modelfile(self, source: str) -> str:
         """The same as a Modelfile, for `ollama create NAME -f Modelfile`."""
@@ -56,7 +57,7 @@ def ollama_model(version: VersionFolder, merged: Path) -> OllamaModel:
     generation = read_json(merged / "generation_config.json")
     ends = generation["eos_token_id"]
     stops = tokenizer.convert_ids_to_tokens(ends if isinstance(ends, list) else [ends])
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, int] = {}
     if task_kind(version.task.load().type).answers == "label":
         longest = max(len(tokenizer(label, add_special_tokens=False)["input_ids"]) for label in labels)
         parameters["num_predict"] = longest + 1 + _FREE_TOKENS

@@ -11,13 +11,39 @@ about it. One that was given before keeps standing for the same figures, once an
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from ...resources.foundation.clock import now
 from ...resources.foundation.files import lock, read_json, write_json
 from ...resources.version import VersionFolder
 
 CRITERIA, PARITY = "success_criteria", "parity"
+
+
+class _Refusal(TypedDict):
+    """The gate that refused, and the figures the person was told."""
+
+    gate: str
+    figures: str
+    seen: dict[str, float]
+    date: str
+
+
+class _Reason(TypedDict):
+    """The person's reason, for those figures."""
+
+    reason: str
+    figures: str
+    seen: dict[str, float]
+    date: str
+
+
+class _Gates(TypedDict):
+    """The file: refusals by target, reasons by gate."""
+
+    format: int
+    refused: dict[str, _Refusal]
+    reasons: dict[str, _Reason]
 
 
 class Override:
@@ -41,8 +67,8 @@ class Override:
             return None
         known = _read(self.version)
         if gate == self.gate:
-            refused = known["refused"].get(self.target) or {}
-            if gate == CRITERIA or _no_worse(seen, refused.get("seen") or {}):
+            refused = known["refused"].get(self.target)
+            if gate == CRITERIA or (refused and _no_worse(seen, refused.get("seen") or {})):
                 self._keep(gate, figures, seen)
                 return {"gate": gate, "reason": self.reason, "figures": figures}
             return None
@@ -77,7 +103,8 @@ class Override:
 
 def opened_gate(version: VersionFolder, target: str) -> str:
     """The gate that a reason given now is about: the one that refused last, else the person's own criteria."""
-    return str((_read(version)["refused"].get(target) or {}).get("gate") or CRITERIA)
+    refused = _read(version)["refused"].get(target)
+    return (refused and refused.get("gate")) or CRITERIA
 
 
 def _name(gate: str, target: str) -> str:
@@ -92,15 +119,16 @@ def _file(version: VersionFolder) -> Path:
     return version.task.deployments / "gates" / f"{version.name}.json"
 
 
-def _read(version: VersionFolder) -> dict[str, Any]:
+def _read(version: VersionFolder) -> _Gates:
     file = _file(version)
     content = dict(read_json(file)) if file.is_file() else {}
-    return {
+    known = {
         "format": 1,
         **content,
         "refused": dict(content.get("refused") or {}),
         "reasons": dict(content.get("reasons") or {}),
     }
+    return cast(_Gates, known)
 
 
 class _changing:
@@ -109,7 +137,7 @@ class _changing:
     def __init__(self, version: VersionFolder) -> None:
         self._version, self._lock = version, lock(_file(version))
 
-    def __enter__(self) -> tuple[Path, dict[str, Any]]:
+    def __enter__(self) -> tuple[Path, _Gates]:
         self._lock.__enter__()
         return _file(self._version), _read(self._version)
 

@@ -10,11 +10,12 @@ import contextlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from ...resources.deployment import Deployment
 from ...resources.foundation.clock import now
 from ...resources.foundation.errors import Cancelled, NlpSkillsError
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ...resources.job import ACTIVE_STATES, JobFolder
 from ...resources.lineage import track_version
@@ -23,6 +24,7 @@ from ...resources.version import VersionFolder, version
 from ...resources.workspace import Workspace
 from ..compute.jobs import job_control
 from ..compute.jobs.device_queue import acquire_gpu
+from ..compute.jobs.result import JobResult
 from ..compute.jobs.running import RunningJob, run_job
 from ..evaluate.endpoint import Endpoint
 from ..evaluate.model import describe_unverified
@@ -55,11 +57,11 @@ def main(arguments: list[str]) -> int:
     )
 
 
-def _settings(text: str) -> dict[str, Any]:
+def _settings(text: str) -> JsonObject:
     return dict(json.loads(text))
 
 
-def _deploy(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
+def _deploy(job: RunningJob, options: argparse.Namespace) -> JobResult:
     workspace, task = Workspace(), TaskFolder(options.task)
     chosen = version(task, options.version)
     track_version(chosen)
@@ -91,7 +93,7 @@ def _brought_up(
     chosen: VersionFolder,
     destination: Target,
     override: Override,
-    overrides: list[dict[str, Any]],
+    overrides: list[dict[str, str]],
 ) -> Deployment:
     """The deployment, recorded once the gates are passed; where one is not, what was brought up is taken down."""
     previous, switched = deployments.current(task), False
@@ -198,7 +200,7 @@ def _report_asked(job: RunningJob, done: int, total: int) -> None:
         job.progress(done, total, Text("Asking the benchmark again over HTTP", "透過 HTTP 重新詢問評估基準"))
 
 
-def _build_result(task: TaskFolder, deployment: Deployment) -> dict[str, Any]:
+def _build_result(task: TaskFolder, deployment: Deployment) -> JobResult:
     place, parity = deployment.url, deployment.parity
     files = ", ".join(deployment.files)
     if place:
@@ -243,11 +245,12 @@ def _build_result(task: TaskFolder, deployment: Deployment) -> dict[str, Any]:
             f"{second.zh}請求要帶密鑰 {named} 作為 bearer token（可在部署前用 nlp-skills secret set {named} 自訂）。",
         )
     message = Text(first.en + second.en, first.zh + second.zh)
-    return {
+    result = {
         "message": message._asdict(),
         "next_step": {"tool": "coach", "arguments": {"task": task.name}, "say": say._asdict()},
         **deployment.model_dump(mode="json", exclude={"settings"}),
     }
+    return cast(JobResult, result)  # and the fields of the record
 
 
 if __name__ == "__main__":

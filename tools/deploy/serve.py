@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 from ...resources.foundation import secrets
@@ -248,7 +248,7 @@ def main(arguments: list[str]) -> int:
     return run_job("serve", lambda job: serve(job, options), entry=ENTRY, arguments=arguments, resumable=True)
 
 
-def _serve(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
+def _serve(job: RunningJob, options: argparse.Namespace) -> NoReturn:
     check_port(options.port)
     if options.device != "cpu" and (other := beside()):
         job.warn(other)
@@ -326,7 +326,7 @@ def beside() -> Text | None:
     )
 
 
-def _serve_gguf(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
+def _serve_gguf(job: RunningJob, options: argparse.Namespace) -> NoReturn:
     from ..evaluate.llama_cpp import start_server
 
     check_port(options.port)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...resources.foundation.errors import DeploymentError
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.kind_folder import NameOfFile, names_in
 from ...resources.foundation.kinds import Registry
 from ...resources.foundation.language import Text
@@ -125,7 +126,7 @@ def targets() -> dict[str, type[Target]]:
     return TARGETS.classes()
 
 
-def known_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def known_settings(name: str, settings: Mapping[str, Any]) -> JsonObject:
     """Those of recorded settings that the target still has."""
     kind = targets().get(name)
     return {field: value for field, value in settings.items() if kind is None or field in kind.model_fields}

@@ -24,6 +24,7 @@ from ...resources.lineage import track_version
 from ...resources.task import Task
 from ...resources.version import VersionFolder, version
 from ..compute.environments.download import endpoint
+from ..compute.jobs.result import JobResult
 from ..compute.jobs.running import RunningJob, run_job
 from ..data.reach import needs_to_leave
 from ..data.store import load_snapshot
@@ -108,7 +109,15 @@ def _read_options(options: argparse.Namespace) -> Upload:
         ) from None
 
 
-def _upload(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
+class Uploaded(JobResult):
+    """Where which form of which version stands."""
+
+    url: str
+    version: str
+    content: str
+
+
+def _upload(job: RunningJob, options: argparse.Namespace) -> Uploaded:
     assert job.task is not None
     chosen = version(job.task, options.version)
     track_version(chosen)

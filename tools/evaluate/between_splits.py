@@ -16,6 +16,7 @@ from typing import Any
 from ..data.rows import Row
 from .forms import forms_of
 from .giveaways import giveaways, signs_of, text_of, without
+from .seen import BetweenSplits, Giveaways, Repeats, SideWords, SuspectTests, ToldApart
 from .text_features import mark_entity, text_features
 
 _FOLDS = 3
@@ -29,24 +30,23 @@ _FEWEST = 12
 _LETTERS = re.compile(r"[^\W\d_]+|[\ue000-\uf8ff]")
 
 
-def between_splits(train: Sequence[Row], valid: Sequence[Row], test: Sequence[Row], language: str) -> dict[str, Any]:
+def between_splits(train: Sequence[Row], valid: Sequence[Row], test: Sequence[Row], language: str) -> BetweenSplits:
     """Everything that is looked for between these rows; ids, figures and single words, never a row's text."""
     labelled = bool(train) and "label" in train[0]
-    given = giveaways(train, test) if labelled else {}
+    given: Giveaways = giveaways(train, test) if labelled else {}
     signs = given.pop("all", [])
-    return {
+    found: BetweenSplits = {
         "forms": forms_of({"train": train, "valid": valid, "test": test}),
         "giveaways": given,
         "told_apart": _told_apart(train, test, signs, language) if min(len(train), len(test)) >= _FEWEST else {},
-        **(
-            {"test_suspects": _test_suspects(train, test, signs, language), "repeated": _count_repeats(train, language)}
-            if labelled
-            else {}
-        ),
     }
+    if labelled:
+        found["test_suspects"] = _test_suspects(train, test, signs, language)
+        found["repeated"] = _count_repeats(train, language)
+    return found
 
 
-def _told_apart(train: Sequence[Row], test: Sequence[Row], signs: Sequence[str], language: str) -> dict[str, Any]:
+def _told_apart(train: Sequence[Row], test: Sequence[Row], signs: Sequence[str], language: str) -> ToldApart:
     """Without the signs that give labels away, and each label weighing on both sides what it weighs in the test."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression
@@ -83,7 +83,7 @@ def _weights(train: Sequence[Row], test: Sequence[Row]) -> list[float]:
     return [wanted[str(row["label"])] / had[str(row["label"])] for row in train]
 
 
-def _typical(train: Sequence[Row], test: Sequence[Row]) -> dict[str, list[str]]:
+def _typical(train: Sequence[Row], test: Sequence[Row]) -> SideWords:
     """Words that stand in far more texts of one side."""
     shares = []
     for rows in (train, test):
@@ -97,7 +97,7 @@ def _typical(train: Sequence[Row], test: Sequence[Row]) -> dict[str, list[str]]:
     }
 
 
-def _test_suspects(train: Sequence[Row], test: Sequence[Row], signs: Sequence[str], language: str) -> dict[str, Any]:
+def _test_suspects(train: Sequence[Row], test: Sequence[Row], signs: Sequence[str], language: str) -> SuspectTests:
     """By a model that saw no sign that gives the label away; `right` is its score on the test."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression
@@ -127,9 +127,9 @@ def _test_suspects(train: Sequence[Row], test: Sequence[Row], signs: Sequence[st
     }
 
 
-def _count_repeats(rows: Sequence[Row], language: str) -> dict[str, dict[str, int]]:
+def _count_repeats(rows: Sequence[Row], language: str) -> dict[str, Repeats]:
     """Of each label its rows, and how many different texts they are, whatever their numbers and signs."""
-    found: dict[str, dict[str, int]] = {}
+    found: dict[str, Repeats] = {}
     by_label: dict[str, list[str]] = {}
     for row in rows:
         by_label.setdefault(str(row["label"]), []).append(" ".join(_LETTERS.findall(mark_entity(row))))

@@ -10,21 +10,23 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ...resources.answer import quote_row_text
 from ...resources.changes import Change, changes_between
-from ...resources.comparison import Comparison
+from ...resources.comparison import ChangedRow, ChangedRows, Comparison, Gap, LabelPair
 from ...resources.evaluation import Evaluation
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text, several
 from ...resources.lineage import prediction_of
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
+from ..compute.jobs.result import NextCall
 from ..compute.jobs.running import RunningJob, run_job
 from ..data.benchmark import benchmark_names, frozen_benchmark
 from .deciding import Decision, Pair, is_tried_model
 from .measuring import take_each
 from .metric import Metric, answers_of, metrics_for
+from .record import AnswerLine
 from .significance import Difference, correct_difference, holm
 from .tried import predictor
 from .verdict import prediction_said
@@ -43,7 +45,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("b", help="the version asked about (v2)")
     given = parser.parse_args(arguments)
 
-    def work(job: RunningJob) -> dict[str, Any]:
+    def work(job: RunningJob) -> JsonObject:
         task = TaskFolder(given.task)
         result = compare(predictor(task, given.a), predictor(task, given.b))
         job.progress(1, 1, Text(result.verdict.text.en, result.verdict.text.zh))
@@ -114,17 +116,17 @@ def _values(pair: Pair, metrics: Mapping[str, Metric], figures: Mapping[str, Seq
 
 def _per_class(
     labels: Sequence[str], values: Sequence[Mapping[str, float]], differences: Sequence[Difference]
-) -> list[dict[str, Any]]:
+) -> list[LabelPair]:
     """Each label's F1 in both; several labels are several looks, so their tests are corrected too."""
     tests = holm([one.p for one in differences])
     return [
-        {
-            "label": label,
-            "a": values[0][f"f1.{label}"],
-            "b": values[1][f"f1.{label}"],
-            "difference": found.to_dict(),
-            "outcome": found.verdict,
-        }
+        LabelPair(
+            label=label,
+            a=values[0][f"f1.{label}"],
+            b=values[1][f"f1.{label}"],
+            difference=Gap.model_validate(found.to_dict()),
+            outcome=found.verdict,
+        )
         for label, one, p in zip(labels, differences, tests, strict=True)
         if (found := correct_difference(one, p))
     ]
@@ -162,27 +164,25 @@ def _message(a: VersionFolder, b: VersionFolder, decided: Decision, record: Eval
     )
 
 
-def _examples(
-    task: Task, answers_a: Sequence[Mapping[str, Any]], answers_b: Sequence[Mapping[str, Any]]
-) -> dict[str, list[dict[str, Any]]]:
+def _examples(task: Task, answers_a: Sequence[AnswerLine], answers_b: Sequence[AnswerLine]) -> ChangedRows:
     """A few rows that `b` put right and a few that it broke; their text hidden where the task is on-premise."""
-    found: dict[str, list[dict[str, Any]]] = {"fixed": [], "broken": []}
+    fixed: list[ChangedRow] = []
+    broken: list[ChangedRow] = []
     for one, other in zip(answers_a, answers_b, strict=True):
         if one["correct"] == other["correct"]:
             continue
-        kind = found["fixed" if other["correct"] else "broken"]
+        kind = fixed if other["correct"] else broken
         if len(kind) < _EXAMPLES:
             kind.append(
-                {
-                    "id": one["id"],
-                    "text": quote_row_text(task, one["text"]),
-                    **{
-                        name: _display_answer(task, said)
-                        for name, said in (("gold", one["gold"]), ("a", one["predicted"]), ("b", other["predicted"]))
-                    },
-                }
+                ChangedRow(
+                    id=one["id"],
+                    text=quote_row_text(task, one["text"]),
+                    gold=_display_answer(task, one["gold"]),
+                    a=_display_answer(task, one["predicted"]),
+                    b=_display_answer(task, other["predicted"]),
+                )
             )
-    return found
+    return ChangedRows(fixed=fixed, broken=broken)
 
 
 def _display_answer(task: Task, answer: str | None) -> str | None:
@@ -190,7 +190,7 @@ def _display_answer(task: Task, answer: str | None) -> str | None:
     return answer if answer is None or answers_of(task.type) == "label" else quote_row_text(task, answer)
 
 
-def _next_step(pair: Pair, decided: Decision) -> dict[str, Any]:
+def _next_step(pair: Pair, decided: Decision) -> NextCall:
     before, after = decided.values
     ahead = after >= before if pair.metric.higher_is_better else after <= before
     later = decided.outcome == "better" or (not decided.shown and ahead)

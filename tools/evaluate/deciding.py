@@ -46,7 +46,7 @@ class Chosen:
             f"{self.less:.3f}。",
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, float]:
         return {"of": self.of, "less": round(self.less, 6)}
 
 

@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ...resources.foundation.clock import now
 from ...resources.foundation.files import read_json, sha256_bytes, write_json
@@ -21,6 +21,7 @@ from ..data.rows import Row
 from .between_splits import between_splits
 from .model import LoadedModel
 from .predict import Prediction, prompt_ids
+from .seen import AnswersLookedAt, CutTexts, DataSeen, LabelSuspects, NearDuplicates, PromptSeen
 from .text_features import mark_entity, nearest_rows, text_features
 
 _FORM = 5  # raise when what is found may change
@@ -35,7 +36,7 @@ _SHORTEST_CUT = 20
 _WHOLE = tuple(".!?。！？…;；:：)）]】}」』\"'”’")  # what a text that is whole ends with
 
 
-def answer_evidence(answers: Sequence[Prediction]) -> dict[str, Any]:
+def answer_evidence(answers: Sequence[Prediction]) -> AnswersLookedAt:
     """When it was looked, and which free answers the model did not end by itself."""
     endless = [answer.id for answer in answers if not answer.ended]
     return {
@@ -52,7 +53,7 @@ def data_evidence(
     rows: Sequence[Row],
     language: str,
     hashes: Mapping[str, str],
-) -> dict[str, Any]:
+) -> DataSeen:
     """`label_suspects`, `near_duplicates` and `cut_texts` of the rows trained on and the benchmark's, and what lies
     `between` them.
 
@@ -64,24 +65,23 @@ def data_evidence(
     path = cache / "evidence" / f"{digest[:16]}.json"
     if not path.is_file():
         write_json(path, _look_at(train, valid, rows, language))
-    return dict(read_json(path))
+    return cast(DataSeen, read_json(path))
 
 
-def _look_at(train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str) -> dict[str, Any]:
+def _look_at(train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str) -> DataSeen:
     from threadpoolctl import threadpool_limits
 
     known, asked = _sample(train), _sample(rows)
     features = text_features(language)
     with threadpool_limits(1):
         vectors = features.fit_transform([mark_entity(row) for row in known])
-        return {
-            **({"label_suspects": _label_suspects(vectors, known)} if "label" in known[0] else {}),
-            "near_duplicates": _near_duplicates(
-                vectors, features.transform([mark_entity(row) for row in asked]), known, asked
-            ),
-            "cut_texts": _cut_texts(train),
-            "between": between_splits(known, _sample(valid), asked, language),
-        }
+        found: DataSeen = {"label_suspects": _label_suspects(vectors, known)} if "label" in known[0] else {}
+        found["near_duplicates"] = _near_duplicates(
+            vectors, features.transform([mark_entity(row) for row in asked]), known, asked
+        )
+        found["cut_texts"] = _cut_texts(train)
+        found["between"] = between_splits(known, _sample(valid), asked, language)
+        return found
 
 
 def _sample(rows: Sequence[Row]) -> list[Row]:
@@ -89,7 +89,7 @@ def _sample(rows: Sequence[Row]) -> list[Row]:
     return list(rows[::every])
 
 
-def _label_suspects(vectors: Any, rows: Sequence[Row]) -> dict[str, Any]:
+def _label_suspects(vectors: Any, rows: Sequence[Row]) -> LabelSuspects:
     """Rows that belong elsewhere by the judgement of models that were trained without them."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression
@@ -140,7 +140,7 @@ def _label_suspects(vectors: Any, rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _near_duplicates(vectors: Any, others: Any, train: Sequence[Row], rows: Sequence[Row]) -> dict[str, Any]:
+def _near_duplicates(vectors: Any, others: Any, train: Sequence[Row], rows: Sequence[Row]) -> NearDuplicates:
     """Rows of the benchmark that nearly stand in the training rows."""
     nearest, closeness = nearest_rows(vectors, others)
     found = [at for at in sorted(range(len(rows)), key=lambda at: -closeness[at]) if closeness[at] >= _ALIKE]
@@ -155,7 +155,7 @@ def _near_duplicates(vectors: Any, others: Any, train: Sequence[Row], rows: Sequ
     }
 
 
-def _cut_texts(rows: Sequence[Row]) -> dict[str, Any]:
+def _cut_texts(rows: Sequence[Row]) -> CutTexts:
     """How many texts end at the very same longest length in mid-sentence, as a column too short for them leaves them."""
     longest = max((len(str(row["text"])) for row in rows), default=0)
     ends = (
@@ -167,11 +167,7 @@ def _cut_texts(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def same_prompt(
-    loaded: LoadedModel | None,
-    mark: Mapping[str, Any] | None,
-    train: Sequence[Row],
-    prompt: Prompt,
-    labels: Sequence[str],
+    loaded: LoadedModel | None, mark: PromptSeen | None, train: Sequence[Row], prompt: Prompt, labels: Sequence[str]
 ) -> bool | None:
     """Whether a row's prompt is written now, token for token, as it was in training; None where nobody can tell."""
     row = next((row for row in train if mark and row["id"] == mark["row"]), None)

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from .seen import Giveaways, Sign
+
 _PURE = 0.98  # of the rows that have it are of the one label
 _COVERS, _WORD_COVERS = 0.3, 0.6  # of the label's rows have it: a code, a word; choices of this project
 _FEWEST = 5
@@ -50,7 +52,7 @@ def is_code(sign: str) -> bool:
     return any(character.isdigit() or character in "…·" for character in sign)
 
 
-def giveaways(train: Sequence[Mapping[str, Any]], test: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def giveaways(train: Sequence[Mapping[str, Any]], test: Sequence[Mapping[str, Any]]) -> Giveaways:
     """The signs that give labels away in the training rows, and whether they still do among the test rows.
 
     Returns:
@@ -77,7 +79,7 @@ def giveaways(train: Sequence[Mapping[str, Any]], test: Sequence[Mapping[str, An
     has = [label for label in tested if label]
     holds = sum(named == row["label"] for named, row in zip(tested, test, strict=True) if named)
     order = sorted(pure, key=lambda sign: (-seen[sign].total(), is_code(sign), -len(sign)))
-    shown: dict[str, dict[str, Any]] = {}
+    shown: dict[str, Sign] = {}
     for sign in order:  # one for each label first, so that all are named
         shown.setdefault(pure[sign], {"sign": sign, "label": pure[sign], "rows": seen[sign].total()})
     return {

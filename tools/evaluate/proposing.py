@@ -9,10 +9,10 @@ import argparse
 import contextlib
 import sys
 from pathlib import Path
-from typing import Any
 
 from ...resources.foundation import typed_secrets
 from ...resources.foundation.errors import DataError
+from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text, several
 from ...resources.job import JobFolder
 from ...resources.removal import require_model
@@ -29,15 +29,14 @@ from ..data.labelling.standing import load_labelling, next_call
 from ..data.prompting import task_prompt
 from .charging import require_yes
 from .model import trained_version
+from .results import ProposedLabels
 from .tried import Model, answering, identity, named_model
 
 ENTRY = ["-m", "nlp_skills.tools.evaluate.proposing"]
 _SETTINGS = ("url", "api_key")
 
 
-def start(
-    workspace: Workspace, task: TaskFolder, name: str, settings: dict[str, Any], confirm: bool = False
-) -> JobFolder:
+def start(workspace: Workspace, task: TaskFolder, name: str, settings: JsonObject, confirm: bool = False) -> JobFolder:
     """Start the job in which `name` (`v2`, `latest`, `ollama:…`, `gguf:…`, `base:…`) proposes labels.
 
     Arguments:
@@ -76,7 +75,7 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     settle_libraries()
 
-    def work(job: RunningJob) -> dict[str, Any]:
+    def work(job: RunningJob) -> ProposedLabels:
         task = TaskFolder(given.task)
         model = _model(Workspace(), task, given.model, given.url, given.api_key)
         with acquire_gpu(job) if model.loaded_here else contextlib.nullcontext():
@@ -85,7 +84,7 @@ def main(arguments: list[str]) -> int:
     return run_job(KIND, work, entry=ENTRY, arguments=arguments, task=given.task, resumable=True)
 
 
-def propose(task: TaskFolder, job: RunningJob, model: Model) -> dict[str, Any]:
+def propose(task: TaskFolder, job: RunningJob, model: Model) -> ProposedLabels:
     """Ask the model about every open row it was not asked about; a killed run carries on from the answers it left."""
     here = load_labelling(task)
     definition, kind, prompt = here.pool.task, here.pool.kind, task_prompt(here.pool.task)

@@ -24,13 +24,13 @@ from ...resources.foundation.files import (
     write_atomic,
     write_json,
 )
-from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ...resources.version import VersionFolder
 from ..data.benchmark import Benchmark
 from ..data.rows import Row
 from .metric import Answered
 from .predict import Prediction
+from .seen import EvaluationSeen
 
 
 class AnswerLine(TypedDict):
@@ -89,7 +89,7 @@ def find_committed(folder: VersionFolder, job: str) -> Evaluation | None:
 
 
 def record_evaluation(
-    folder: VersionFolder, draft: Evaluation, answers: Sequence[Sequence[AnswerLine]], evidence: JsonObject
+    folder: VersionFolder, draft: Evaluation, answers: Sequence[Sequence[AnswerLine]], evidence: EvaluationSeen
 ) -> Evaluation:
     """Leave beside the version what was found, and commit: the evidence, the answers, then the record that names them.
 
@@ -98,7 +98,7 @@ def record_evaluation(
         evidence: what a diagnosis needs and the figures do not say.
     """
     kept = folder.evidence()
-    kept.evaluation = evidence
+    kept.evaluation = {**evidence}
     kept.write(folder.evidence_file)
     for lines in answers:
         keep_answers(folder, lines)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import shutil
 from pathlib import Path
-from typing import Any
 
 from ...resources.evaluation import Evaluation
 from ...resources.foundation.language import Text
@@ -16,12 +15,14 @@ from ...resources.lineage import parent_of, track_version
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
 from ..compute.environments.libraries import settle_libraries
+from ..compute.jobs.result import NextCall
 from ..compute.jobs.running import RunningJob, run_job
 from .asked import said_of_cut
 from .loading import load_evaluation
 from .model import trained_version
 from .predicting import predict_benchmark
 from .record import find_committed, record_evaluation, settle
+from .results import EvaluatedVersion
 from .scoring import score_predictions
 
 ENTRY = ["scripts/05_evaluate.py"]
@@ -44,7 +45,7 @@ def main(task: Path, arguments: list[str]) -> int:
     # Everything needed is on this machine by now; the libraries must neither ask the network nor draw bars.
     settle_libraries()
 
-    def work(job: RunningJob) -> dict[str, Any]:
+    def work(job: RunningJob) -> EvaluatedVersion:
         folder = trained_version(TaskFolder(task), given.version)
         return evaluate_version(job, folder, given.benchmark, baselines=not given.skip_baselines)
 
@@ -53,7 +54,7 @@ def main(task: Path, arguments: list[str]) -> int:
 
 def evaluate_version(
     job: RunningJob, folder: VersionFolder, benchmark_name: str | None = None, *, baselines: bool = True
-) -> dict[str, Any]:
+) -> EvaluatedVersion:
     """Ask the version every row of the benchmark, measure, compare with the baselines and commit the record.
 
     Returns:
@@ -74,21 +75,16 @@ def evaluate_version(
     return _result(folder, record, report)
 
 
-def _result(folder: VersionFolder, record: Evaluation, report: Path) -> dict[str, Any]:
+def _result(folder: VersionFolder, record: Evaluation, report: Path) -> EvaluatedVersion:
     found = record.verdict
     asked = record.cut
     cut = said_of_cut(len(asked.characters), asked.max_length) if asked else Text("", "")
-    return {
+    result: EvaluatedVersion = {
         "version": folder.name,
         "evaluation": record.id,
         "benchmark": record.benchmark.to_dict(),
         "decoding": record.decoding,
         "metrics": {name: figure.to_dict() for name, figure in record.metrics.items()},
-        **(
-            {"not_measured": {name: why.to_dict() for name, why in record.not_measured.items()}}
-            if record.not_measured
-            else {}
-        ),
         "per_class": {
             label: {name: value for name, value in figures.to_dict().items() if name != "intervals"}
             for label, figures in record.per_class.items()
@@ -112,9 +108,12 @@ def _result(folder: VersionFolder, record: Evaluation, report: Path) -> dict[str
         },
         "next_step": _next_step(folder, record),
     }
+    if record.not_measured:
+        result["not_measured"] = {name: why.to_dict() for name, why in record.not_measured.items()}
+    return result
 
 
-def _next_step(folder: VersionFolder, record: Evaluation) -> dict[str, Any]:
+def _next_step(folder: VersionFolder, record: Evaluation) -> NextCall:
     """Compare with the parent where it can be compared, else deploy what is good enough, else ask the coach."""
     found, task = record.verdict, folder.task.name
     parent = parent_of(folder)

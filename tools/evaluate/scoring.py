@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from ...resources.evaluation import Evaluation
 from ...resources.foundation.files import dump_jsonl, sha256_bytes
-from ...resources.foundation.json_object import JsonObject
 from ...resources.foundation.language import Text
 from ...resources.version import VersionFolder
 from ..data.prompting import gold_of
@@ -21,6 +20,7 @@ from .measuring import FORMULA, baseline_figures, measure_answers, paired_differ
 from .predict import Prediction
 from .predicting import Predictions
 from .record import AnswerLine, answer_rows, benchmark_reference
+from .seen import DataSeen, EvaluationSeen
 from .simplified import simplified_leak
 from .verdict import verdict
 
@@ -38,7 +38,7 @@ class Scored:
     folder: VersionFolder
     draft: Evaluation
     answers: list[list[AnswerLine]]
-    evidence: JsonObject
+    evidence: EvaluationSeen
 
 
 def score_predictions(found: Predictions) -> Scored:
@@ -117,11 +117,11 @@ def _hash_answers(lines: Sequence[AnswerLine]) -> str:
     return sha256_bytes(dump_jsonl(lines))
 
 
-def _collect_evidence(found: Predictions) -> JsonObject:
+def _collect_evidence(found: Predictions) -> EvaluationSeen:
     """What a diagnosis needs and the figures do not say."""
     given = found.given
     given.progress.say(Text("looking for the causes of mistakes", "尋找錯誤的原因"))
-    of_data: JsonObject = {}
+    of_data: DataSeen = {}
     if given.snapshot is not None:
         hashes = {name: given.snapshot.file_hashes[name] for name in ("train", "valid")}
         of_data = data_evidence(

@@ -21,7 +21,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import Any
 
 from .intervals import Counted, Counts, Interval, Z, by_group, cells_of, count_groups, gradient, weigh
 from .metric import METRICS, Answered, Metric
@@ -265,7 +264,7 @@ class RowsNeeded:
     high: int
     doubtful: bool = False
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, int]:
         return {"low": self.low, "high": self.high, "doubtful": self.doubtful}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 from ...resources.foundation.chinese import simplified_characters
 from ...resources.foundation.language import Language
@@ -11,7 +11,15 @@ from ...resources.foundation.language import Language
 _SHOWN = 20
 
 
-def simplified_leak(answers: Sequence[str], language: Language, labels: Sequence[str]) -> dict[str, Any] | None:
+class SimplifiedFields(TypedDict):
+    """The `simplified` part of an evaluation."""
+
+    rate: float
+    answers: int
+    characters: str
+
+
+def simplified_leak(answers: Sequence[str], language: Language, labels: Sequence[str]) -> SimplifiedFields | None:
     """The share of answers that leak.
 
     Arguments:

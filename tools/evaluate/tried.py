@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, NotRequired, TypedDict
 
 from pydantic import BaseModel
 
@@ -62,6 +62,17 @@ class Model(BaseModel):
     def loaded_here(self) -> bool:
         """Whether its weights are loaded by who asks it, onto the GPU where there is one."""
         return self.kind in ("base", "version")
+
+
+class ModelIdentity(TypedDict):
+    """A model as a record names it: `sha256` of its file, `digest` of Ollama's."""
+
+    kind: Kind
+    name: str
+    source: str
+    url: NotRequired[str]
+    sha256: NotRequired[str]
+    digest: NotRequired[str | None]
 
 
 class TriedModel(VersionFolder):
@@ -176,9 +187,9 @@ def answering(task: TaskFolder, model: Model, prompt: Prompt, labels: Sequence[s
         yield _ask_endpoint(endpoint, prompt, labels)
 
 
-def identity(model: Model) -> dict[str, Any]:
+def identity(model: Model) -> ModelIdentity:
     """What was asked, for the record: a name can come to stand for another model later."""
-    found: dict[str, Any] = {"kind": model.kind, "name": model.name, "source": model.source}
+    found: ModelIdentity = {"kind": model.kind, "name": model.name, "source": model.source}
     if model.url:
         found["url"] = model.url
     if model.kind == "gguf":
@@ -193,7 +204,7 @@ def _ask_endpoint(endpoint: Endpoint, prompt: Prompt, labels: Sequence[str]) -> 
         known = {entry["id"]: str(entry["raw"]) for entry in read_jsonl(kept)} if kept and kept.is_file() else {}
         if kept:
             kept.parent.mkdir(parents=True, exist_ok=True)
-        options: dict[str, Any] = {"temperature": 0, "max_tokens": _MOST_TOKENS}
+        options: dict[str, int] = {"temperature": 0, "max_tokens": _MOST_TOKENS}
         found = []
         with endpoint.client() as client:
             for done, row in enumerate(rows, start=1):

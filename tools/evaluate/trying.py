@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ...resources.answer import quote_row_text
 from ...resources.evaluation import Evaluation
@@ -25,6 +24,7 @@ from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
 from ..compute.environments.libraries import settle_libraries
 from ..compute.jobs.device_queue import acquire_gpu
+from ..compute.jobs.result import JobResult, NextCall
 from ..compute.jobs.running import RunningJob, run_job
 from ..compute.jobs.stopwatch import Stopwatch
 from ..data.benchmark import Benchmark, frozen_benchmark
@@ -37,6 +37,7 @@ from .measurable import check_labels
 from .measuring import FORMULA, baseline_figures, measure_answers, measured_labels, paired_differences, row_groups
 from .metric import answers_of
 from .record import answer_rows, benchmark_reference, commit_evaluation, keep_answers
+from .results import AnsweredFile, AskedModels, AskedRow, EvaluatedModel
 from .scoring import meant_characters
 from .simplified import simplified_leak
 from .tried import Model, TriedModel, answering, identity, named_model
@@ -82,7 +83,7 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     settle_libraries()
 
-    def work(job: RunningJob) -> dict[str, Any]:
+    def work(job: RunningJob) -> JobResult:
         task = TaskFolder(given.task)
         models = [named_model(Workspace(), task, name, given.url, given.api_key) for name in given.model]
         with acquire_gpu(job) if any(model.loaded_here for model in models) else contextlib.nullcontext():
@@ -95,19 +96,11 @@ def main(arguments: list[str]) -> int:
     return run_job("try", work, entry=ENTRY, arguments=arguments, task=given.task, resumable=True)
 
 
-def ask_models(job: RunningJob, task: TaskFolder, models: Sequence[Model], rows: Sequence[Row]) -> dict[str, Any]:
+def ask_models(job: RunningJob, task: TaskFolder, models: Sequence[Model], rows: Sequence[Row]) -> AskedModels:
     """Every model's answer to every row, side by side; texts hidden where the task is on-premise."""
     definition = task.load()
     prompt, labels = task_prompt(definition), definition.labels
-    answers: list[dict[str, Any]] = [
-        {
-            "text": quote_row_text(definition, str(row["text"])),
-            **({"entity": row["entity"]} if row.get("entity") else {}),
-            **({"gold": _display_answer(definition, gold)} if (gold := answer_of(row)) else {}),
-            "answers": {},
-        }
-        for row in rows
-    ]
+    answers = [_show_row(definition, row) for row in rows]
     valid = dict.fromkeys((model.name for model in models), 0)
     for place, model in enumerate(models):
         job.progress(place, len(models), Text(f"asking {model.name}", f"詢問 {model.name}"))
@@ -140,7 +133,7 @@ def ask_models(job: RunningJob, task: TaskFolder, models: Sequence[Model], rows:
             "A few answers show how a version speaks, not how good it is: its evaluation says that. Ask the coach.",
             "幾則回答只看得出版本怎麼說話，看不出好壞；好壞要看它的評估結果，可以請教練說明。",
         )
-        step: dict[str, Any] = {"tool": "coach", "arguments": {"task": task.name}, "say": own._asdict()}
+        step: NextCall = {"tool": "coach", "arguments": {"task": task.name}, "say": own._asdict()}
     else:
         step = {
             "tool": "try_model",
@@ -157,7 +150,17 @@ def ask_models(job: RunningJob, task: TaskFolder, models: Sequence[Model], rows:
     return {"rows": answers, "message": message._asdict(), "next_step": step}
 
 
-def answer_file(job: RunningJob, task: TaskFolder, model: Model, asked: Path) -> dict[str, Any]:
+def _show_row(task: Task, row: Row) -> AskedRow:
+    """The row as it is shown, not answered yet."""
+    shown: AskedRow = {"text": quote_row_text(task, str(row["text"])), "answers": {}}
+    if row.get("entity"):
+        shown["entity"] = row["entity"]
+    if gold := answer_of(row):
+        shown["gold"] = _display_answer(task, gold)
+    return shown
+
+
+def answer_file(job: RunningJob, task: TaskFolder, model: Model, asked: Path) -> AnsweredFile:
     """Every row of a file answered, in `answers.jsonl` of the job's folder: `{text, entity?, predicted, raw}` a line."""
     definition = task.load()
     kind = task_kind(definition.type)
@@ -183,7 +186,7 @@ def answer_file(job: RunningJob, task: TaskFolder, model: Model, asked: Path) ->
     return {"file": answers.relative_to(task.root).as_posix(), "rows": len(rows), "message": message._asdict()}
 
 
-def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | None = None) -> dict[str, Any]:
+def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | None = None) -> EvaluatedModel:
     """Ask the model the frozen benchmark with the task's prompt, and keep the record as a version's is kept."""
     definition, benchmark = task.load(), frozen_benchmark(task, name)
     check_labels(task, benchmark)
@@ -221,7 +224,7 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
     group_by = snapshot.manifest.split.group_by if snapshot else None
     groups = row_groups(rows, group_by)
     beside = simple_answers(task.cache, kind, snapshot, benchmark, rows, definition.language) if snapshot else {}
-    content: dict[str, Any] = {
+    content = {
         "benchmark": benchmark_reference(benchmark).to_dict(),
         "answers": kind,
         "formula": FORMULA,
@@ -274,7 +277,7 @@ def _display_answer(task: Task, answer: str | None) -> str | None:
     return answer if answer is None or answers_of(task.type) == "label" else quote_row_text(task, answer)
 
 
-def _build_result(task: TaskFolder, folder: VersionFolder, record: Evaluation) -> dict[str, Any]:
+def _build_result(task: TaskFolder, folder: VersionFolder, record: Evaluation) -> EvaluatedModel:
     found = record.verdict
     if found.met and not found.simplest_wins:
         say = Text(

@@ -27,6 +27,7 @@ from nlp_skills.tools.evaluate.metric import Answered
 from nlp_skills.tools.evaluate.model import trained_version, verified_base
 from nlp_skills.tools.evaluate.predict import Prediction
 from nlp_skills.tools.evaluate.record import evaluated_answers, settle
+from nlp_skills.tools.evaluate.results import EvaluatedVersion
 
 pytestmark = pytest.mark.worker
 MakeTask = Callable[..., TaskFolder]
@@ -45,7 +46,7 @@ def job_for(task: TaskFolder, name: str = "by-test") -> RunningJob:
     return RunningJob(folder, task, by_hand=False)
 
 
-def evaluate(folder: VersionFolder, job: str = "by-test", **options: Any) -> dict[str, Any]:
+def evaluate(folder: VersionFolder, job: str = "by-test", **options: Any) -> EvaluatedVersion:
     return run.evaluate_version(job_for(folder.task, job), folder, **options)
 
 

@@ -7,12 +7,13 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from ....resources.foundation.errors import DeploymentError, MissingRequirement
 from ....resources.foundation.files import sha256_file, write_atomic
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text
 from ....resources.foundation.secrets import redact
 from ....resources.foundation.wording import written_as
@@ -201,7 +202,7 @@ class Ollama(Target):
         if sent.status_code not in (200, 201):
             raise self._failure(sent.text)
 
-    def _create(self, client: httpx.Client, request: dict[str, Any], job: RunningJob) -> None:
+    def _create(self, client: httpx.Client, request: JsonObject, job: RunningJob) -> None:
         """Ask for the model and follow what it says to the end."""
         import httpx
 
@@ -226,7 +227,7 @@ class Ollama(Target):
         if self.quantization == "f16" and blobs and digest.removeprefix("sha256:") not in blobs:
             raise self._stale(name)
 
-    def _post(self, client: httpx.Client, path: str, content: dict[str, Any]) -> dict[str, Any]:
+    def _post(self, client: httpx.Client, path: str, content: JsonObject) -> JsonObject:
         import httpx
 
         try:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 from ....resources.data_source import load_data_source
 from ....resources.evaluation import Evaluation, Simplest
 from ....resources.foundation.errors import EvaluationError, NlpSkillsError
 from ....resources.foundation.files import read_jsonl
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.language import Text
 from ....resources.model_info import TrainingFigures
 from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ....resources.version_config import VersionConfig
 from ...data.adding import arguments_with, file_to_add
+from ...data.rows import Row
 from ...data.task_kind import Answers
 from ..baseline import fitted_title
 from ..intervals import wilson
 from ..metric import answers_of
 from ..record import AnswerLine, evaluated_answers
+from ..seen import BetweenSplits, EpochSeen, EvaluationSeen, LabelSuspects, TrainingSeen
 from ..verified import latest_results
-from .cause import Expectation, NotKnown, ramp
+from .cause import Call, Expectation, NotKnown, ramp
 from .standing import Result, headline, higher_is_better, result_of, train_counts
 
 _USUAL_IMBALANCE = 3.0
@@ -70,18 +73,18 @@ class Case:
         return self.folder.model_info().training
 
     @cached_property
-    def seen_in_training(self) -> dict[str, Any]:
-        return self.folder.evidence().training
+    def seen_in_training(self) -> TrainingSeen:
+        return cast(TrainingSeen, self.folder.evidence().training)
 
     @cached_property
-    def seen_in_evaluation(self) -> dict[str, Any]:
+    def seen_in_evaluation(self) -> EvaluationSeen:
         """What the evaluation looked at, where it was of the benchmark of the newest result."""
-        found = self.folder.evidence().evaluation
+        found = cast(EvaluationSeen, self.folder.evidence().evaluation)
         mine = self.evaluation is not None and found.get("benchmark") == self.evaluation.benchmark.hash
         return found if mine else {}
 
     @cached_property
-    def failure(self) -> dict[str, Any]:
+    def failure(self) -> JsonObject:
         """The error a training ended with, empty where it did not fail."""
         failed = None if self.folder.model_info_file.is_file() else self.folder.failure()
         return (failed.error if failed else None) or {}
@@ -112,7 +115,7 @@ class Case:
         return dict((self.seen_in_training.get("audit") or {}).get("problems") or refused)
 
     @property
-    def epochs(self) -> list[dict[str, Any]]:
+    def epochs(self) -> list[EpochSeen]:
         return list(self.seen_in_training.get("epochs") or [])
 
     @property
@@ -185,7 +188,8 @@ class Case:
 
     @property
     def same_prompt(self) -> bool | None:
-        return (self.seen_in_evaluation.get("prompt") or {}).get("same")
+        prompt = self.seen_in_evaluation.get("prompt")
+        return prompt["same"] if prompt else None
 
     @cached_property
     def answers(self) -> list[AnswerLine]:
@@ -208,15 +212,15 @@ class Case:
     # ---- what follows from both ---------------------------------------------------------------------------------
 
     @property
-    def suspects(self) -> dict[str, Any]:
+    def suspects(self) -> LabelSuspects:
         """Training rows that a model which never saw them labels otherwise."""
         found = self.seen_in_evaluation.get("label_suspects")
         if not found:
             raise NotKnown(Text("no evaluation has looked for suspect labels yet", "還沒有評估檢查過可疑的標註"))
-        return dict(found)
+        return found
 
     @property
-    def between(self) -> dict[str, Any]:
+    def between(self) -> BetweenSplits:
         """What lies between the rows learnt from and the benchmark's.
 
         Raises:
@@ -230,7 +234,7 @@ class Case:
                     "還沒有評估比對過訓練資料和測試資料",
                 )
             )
-        return dict(found)
+        return found
 
     @cached_property
     def valid_right(self) -> float | None:
@@ -309,7 +313,7 @@ class Case:
         )
         return self.expects(value + (ceiling - value) / 2, max(ceiling + 0.03, value + (1 - value) / 2), said)
 
-    def train_texts(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    def train_texts(self, ids: Sequence[str]) -> dict[str, Row]:
         """The training rows of those ids that are on this machine."""
         wanted = set(ids)
         digest = self.folder.data_snapshot().hash if wanted else ""
@@ -318,7 +322,7 @@ class Case:
             return {}
         return {str(row["id"]): row for row in read_jsonl(file) if row["id"] in wanted}
 
-    def answer_rows(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    def answer_rows(self, ids: Sequence[str]) -> list[AnswerLine]:
         wanted = set(ids)
         return [answer for answer in self.answers if answer["id"] in wanted]
 
@@ -363,13 +367,13 @@ class Case:
         """A label fit for a sentence: on one line, cut."""
         return " ".join(label.split())[:_LONGEST_LABEL]
 
-    def more_rows(self) -> dict[str, Any]:
+    def more_rows(self) -> Call:
         """The call that adds a file of rows to the sources that stand, to be filled in by the person."""
         task = self.folder.task
         arguments = arguments_with(task.name, load_data_source(task), file_to_add(task.load()))
         return {"tool": "set_data_source", "arguments": arguments or {"task": task.name}}
 
-    def plan_again(self) -> dict[str, Any]:
+    def plan_again(self) -> Call:
         """The call that plans on another base model."""
         return {
             "tool": "plan_training",

@@ -9,9 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Required, TypedDict
 
 from ....resources.foundation.errors import EvaluationError
+from ....resources.foundation.json_object import JsonObject
 from ....resources.foundation.kind_folder import NameOfFile
 from ....resources.foundation.kinds import Registry
 from ....resources.foundation.language import Text
@@ -32,6 +33,36 @@ class NotKnown(Exception):
         self.because = because
 
 
+class Call(TypedDict):
+    """A call of a tool that would mend it."""
+
+    tool: str
+    arguments: JsonObject
+
+
+class ShownRow(TypedDict, total=False):
+    """A row that shows a cause: which one, of which split, and what that cause has to say of it."""
+
+    id: Required[str]
+    split: Required[str]
+    label: str
+    predicted: str | None
+    answer: str
+    likelier: str
+    chance: float
+    train_row: str
+    text: str
+
+
+class WrittenExpectation(TypedDict):
+    """An expectation as a plan keeps it; `because` in both languages."""
+
+    metric: str
+    low: float
+    high: float
+    because: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Expectation:
     """Where the metric should come to stand if the remedy is right."""
@@ -41,7 +72,7 @@ class Expectation:
     high: float
     because: Text
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> WrittenExpectation:
         return {"metric": self.metric, "low": self.low, "high": self.high, "because": self.because._asdict()}
 
 
@@ -50,8 +81,8 @@ class Remedy:
     """One change. `settings` of the next training (empty: none but the data's or the code's), or else a `call`."""
 
     say: Text
-    settings: dict[str, Any] | None = None
-    call: dict[str, Any] | None = None
+    settings: JsonObject | None = None
+    call: Call | None = None
     expects: Expectation | None = None
 
 
@@ -70,13 +101,13 @@ class Cause:
     title: Text
     page: str
     share: float
-    figures: dict[str, Any]
+    figures: JsonObject  # each cause has its own
     reasons: list[Text]
     say: Text
-    change: dict[str, Any] | None = None
-    call: dict[str, Any] | None = None
+    change: JsonObject | None = None
+    call: Call | None = None
     expects: Expectation | None = None
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[ShownRow] = field(default_factory=list)
     gain: float | None = None
 
     @property
@@ -115,7 +146,7 @@ class CauseKind(ABC):
         figures: Mapping[str, Any],
         reasons: Sequence[Text],
         remedy: Remedy,
-        rows: Sequence[Mapping[str, Any]] = (),
+        rows: Sequence[ShownRow] = (),
         gain: float | None = None,
     ) -> Cause | None:
         """The cause, where its evidence is worth a word.
@@ -136,7 +167,7 @@ class CauseKind(ABC):
             remedy.settings,
             remedy.call,
             remedy.expects,
-            [dict(row) for row in rows],
+            [row.copy() for row in rows],
             gain,
         )
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import cast
 
 from ....resources.answer import GoalStatus, quote_row_text
 from ....resources.foundation.errors import PluginError
 from ....resources.foundation.language import Text
 from ....resources.task import Task
 from ....resources.version import VersionFolder, version_numbers
+from ...data.rows import Row
 from ..deciding import Decision, decide
 from ..metric import answers_of
 from .case import Case
-from .cause import CAUSES, Cause, CauseKind, NotKnown, known_causes
+from .cause import CAUSES, Cause, CauseKind, NotKnown, ShownRow, known_causes
 from .otherwise import otherwise
 from .standing import Result, best_of, result_of
 
@@ -145,7 +147,7 @@ def _beside(mine: Result | None, best: Result | None) -> Decision | None:
     return decide(mine.version, best.version)
 
 
-def _with_texts(case: Case, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_texts(case: Case, rows: Sequence[ShownRow]) -> list[ShownRow]:
     """The rows with their text, quoted as the task allows."""
     known = case.train_texts([row["id"] for row in rows if row["split"] == "train"])
     tested = [row["id"] for row in rows if row["split"] == "test"]
@@ -153,7 +155,7 @@ def _with_texts(case: Case, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [_quote_row(case.task, row, (known | answers).get(row["id"], {}).get("text")) for row in rows]
 
 
-def _read_tested_rows(case: Case, ids: list[str]) -> dict[str, dict[str, Any]]:
+def _read_tested_rows(case: Case, ids: list[str]) -> dict[str, Row]:
     if not ids:
         return {}
     try:
@@ -162,7 +164,9 @@ def _read_tested_rows(case: Case, ids: list[str]) -> dict[str, dict[str, Any]]:
         return {}
 
 
-def _quote_row(task: Task, row: dict[str, Any], text: str | None) -> dict[str, Any]:
+def _quote_row(task: Task, row: ShownRow, text: str | None) -> ShownRow:
     by_text = _BY_ROW_TEXT if answers_of(task.type) == "label" else (*_BY_ROW_TEXT, "label", "predicted")
     shown = {key: quote_row_text(task, str(value), _TEXT) if key in by_text else value for key, value in row.items()}
-    return {**shown, **({"text": quote_row_text(task, " ".join(text.split()), _TEXT)} if text else {})}
+    if text:
+        shown["text"] = quote_row_text(task, " ".join(text.split()), _TEXT)
+    return cast(ShownRow, shown)

@@ -11,8 +11,9 @@ from ....resources.evaluation import Confusion
 from ....resources.foundation.language import Text, several
 from ....resources.pages.markup import Content, Html, html, json_script, tag
 from ..measuring import INVALID
+from ..record import AnswerLine
 from .labels import display_label
-from .material import AnswerLine, Compared, Material
+from .material import Compared, Material
 from .written import COLUMNS, MARKS, Embedded, cells, written_rows
 
 _PAGE = 25

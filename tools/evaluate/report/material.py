@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict, cast
 
 from ....resources.comparison import Comparison
 from ....resources.evaluation import Evaluation, Margin, Measured
@@ -17,21 +16,7 @@ from ...data.store import Snapshot
 from ..compare import compare
 from ..diagnosis import Diagnosis, diagnose
 from ..metric import known_metrics, metric_title
-from ..record import evaluated_answers
-
-
-class AnswerLine(TypedDict):
-    """A line of `predictions.jsonl`."""
-
-    id: str
-    text: str
-    entity: NotRequired[str]
-    gold: str
-    predicted: str | None
-    raw: str
-    correct: bool
-    rejected: NotRequired[str]
-    margin: NotRequired[float]
+from ..record import AnswerLine, evaluated_answers
 
 
 @dataclass(frozen=True)
@@ -89,7 +74,8 @@ class Material:
 
 def gather(folder: VersionFolder, record: Evaluation) -> Material:
     """Everything that stands on disk about this evaluation; what is missing is left out, and its section says so."""
-    answers, problem = [], None
+    answers: list[AnswerLine] = []
+    problem = None
     try:
         answers = evaluated_answers(folder, record)
     except NlpSkillsError as error:
@@ -98,7 +84,7 @@ def gather(folder: VersionFolder, record: Evaluation) -> Material:
         folder,
         folder.task.load(),
         record,
-        cast(list[AnswerLine], answers),
+        answers,
         problem,
         load_lineage(folder),
         lineage_chain(folder.task),

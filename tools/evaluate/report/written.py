@@ -10,7 +10,8 @@ from typing import TypedDict
 from ....resources.foundation.language import Text
 from ....resources.pages.markup import Content, html, tag
 from ..metric import parts_of
-from .material import AnswerLine, Material
+from ..record import AnswerLine
+from .material import Material
 
 Segments = list[tuple[str, bool]]  # text, and whether it stands on this side alone
 

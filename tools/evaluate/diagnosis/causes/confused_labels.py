@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from .....resources.foundation.language import Text
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 
 _FEWEST = 5
 _MORE_AT_LEAST = 20
@@ -62,7 +62,7 @@ class ConfusedLabels(CauseKind):
                 Text("At most all of these mistakes go.", "最多是這些錯誤全部消失。"),
             ),
         )
-        rows = [
+        rows: list[ShownRow] = [
             {"id": row["id"], "split": "test", "label": gold, "predicted": said}
             for row in mistakes
             if (str(row["gold"]), str(row["predicted"])) == (gold, said)

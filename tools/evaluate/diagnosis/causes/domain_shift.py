@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .....resources.foundation.language import Text
+from ...seen import SideWords
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 
 # A classifier told them apart no better than by chance (0.45-0.55) in healthy runs; other places, times or channels of one
 # kind of text reach 0.7.
@@ -27,7 +28,7 @@ class DomainShift(CauseKind):
             return None
         auc = float(told_apart["auc"])
         share = ramp(auc, _APART, _FAR_APART) * ramp(gap.least, _BELOW, _FAR_BELOW)
-        words = told_apart.get("words") or {}
+        words: SideWords = told_apart.get("words") or {}
         shown = Text(*([", ".join(words.get("test") or []) or "–"] * 2))
         reasons = [
             Text(
@@ -58,7 +59,7 @@ class DomainShift(CauseKind):
                 ),
             ),
         )
-        wrong = [
+        wrong: list[ShownRow] = [
             {"id": one["id"], "split": "test", "label": one["gold"], "predicted": one["predicted"]}
             for one in case.mistakes()
         ]

@@ -7,7 +7,7 @@ from typing import ClassVar
 from .....resources.evaluation import ClassFigures
 from .....resources.foundation.language import Text, several
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 
 _TWICE, _OFTEN = 1.5, 4.0  # rows for each different text; choices of this project, as is what follows
 _FEW, _ENOUGH = 60, 20
@@ -72,7 +72,7 @@ class DuplicatedRows(CauseKind):
                 ),
             ),
         )
-        missed = [
+        missed: list[ShownRow] = [
             {"id": answer["id"], "split": "test", "label": label, "predicted": answer["predicted"]}
             for answer in case.mistakes()
             if answer["gold"] == label

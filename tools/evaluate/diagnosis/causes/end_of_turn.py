@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from .....resources.foundation.language import Text, several
 from ..case import Case
-from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
+from ..cause import Cause, CauseKind, NotKnown, Remedy, ShownRow, ramp
 
 
 class EndOfTurn(CauseKind):
@@ -43,7 +43,9 @@ class EndOfTurn(CauseKind):
                     f"有 {case.not_ended:.0%} 的回答停不下來，只能從中截斷。",
                 )
             )
-        rows = [{"id": row, "split": "train"} for row in (audit.get("examples") or {}).get("end_of_turn", [])]
+        rows: list[ShownRow] = [
+            {"id": row, "split": "train"} for row in (audit.get("examples") or {}).get("end_of_turn", [])
+        ]
         return self.build_cause(
             0.5 + 0.5 * ramp(untrained, 0.0, 0.2),
             {"rows": refused, "answers_cut": case.not_ended, "score_limited_to_labels": case.constrained},

@@ -7,7 +7,7 @@ from typing import ClassVar
 from .....resources.foundation.language import Text
 from ...forms import FORMS
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 
 _DIFFER, _DIFFER_MUCH = 0.3, 0.8  # share of texts; choices of this project, as is what follows
 _BELOW, _FAR_BELOW = 0.0, 0.12
@@ -68,7 +68,7 @@ class FormatMismatch(CauseKind):
                 ),
             ),
         )
-        wrong = [
+        wrong: list[ShownRow] = [
             {"id": one["id"], "split": "test", "label": one["gold"], "predicted": one["predicted"]}
             for one in case.mistakes()
         ]

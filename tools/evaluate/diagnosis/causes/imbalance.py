@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from .....resources.foundation.language import Text, several
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 
 # A choice of this project; the planted runs (14 rows to 1) left the rare label far more than 0.2 of F1 behind the others.
 _BEHIND, _FAR_BEHIND = 0.05, 0.2
@@ -52,7 +52,7 @@ class Imbalance(CauseKind):
                 f"「{name}」最弱（F1 {f1[label]:.2f}），訓練資料只有 {counts[label]} 筆，是最多的標籤的 {ratio:.1f} 分之一。",
             )
         ]
-        missed = [
+        missed: list[ShownRow] = [
             {"id": answer["id"], "split": "test", "label": label, "predicted": answer["predicted"]}
             for answer in case.mistakes()
             if answer["gold"] == label

@@ -8,7 +8,7 @@ from .....resources.figures import figure
 from .....resources.foundation.language import Text
 from ...verdict import invalid_words
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 from ..rewards import by_rewards
 from ..rewards import reasons as rewards
 from ..standing import result_of
@@ -39,7 +39,7 @@ class InvalidAnswers(CauseKind):
                 f"有 {result.invalid_rate:.1%} 的回答{what.zh}，全部算錯：回答的格式還沒學會。",
             )
         ]
-        rows = [
+        rows: list[ShownRow] = [
             {"id": answer["id"], "split": "test", "label": answer["gold"], "answer": answer["raw"]}
             for answer in case.mistakes()
             if answer["predicted"] is None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from .....resources.foundation.language import Text, several
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 
 # Of clean rows, hard ones among them, a simple model suspects up to a tenth where it has seen their like, more where
 # it has not; so what it alone suspects is never more than a sign.
@@ -63,7 +63,7 @@ class LabelNoise(CauseKind):
                 )
             )
         first = [row for row in suspects["examples"] if row["id"] in set(case.doubted)]
-        rows = [{**row, "split": "train"} for row in [*first, *suspects["examples"]]]
+        rows: list[ShownRow] = [cast(ShownRow, {**row, "split": "train"}) for row in [*first, *suspects["examples"]]]
         unique = list({row["id"]: row for row in rows}.values())[:5]
         value = case.result.value if case.result else 0.0
         place = case.folder.task.data / "train.jsonl"

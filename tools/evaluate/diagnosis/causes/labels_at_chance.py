@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from .....resources.foundation.language import Text
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 
 _NOTHING, _SOMETHING = 0.05, 0.15  # of agreement above chance; choices of this project
 _FEWEST = 60
@@ -49,7 +49,9 @@ class LabelsAtChance(CauseKind):
             ),
             call={"tool": "set_data_source", "arguments": {"task": case.folder.task.name}},
         )
-        rows = [{"id": row["id"], "split": "train", "label": row["label"]} for row in suspects["examples"]]
+        rows: list[ShownRow] = [
+            {"id": row["id"], "split": "train", "label": row["label"]} for row in suspects["examples"]
+        ]
         value = case.result.value if case.result else 0.0
         return self.build_cause(
             share,

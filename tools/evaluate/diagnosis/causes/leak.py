@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from .....resources.foundation.language import Text, several
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 
 _FEW, _MANY = 0.03, 0.2  # share of the benchmark; a choice of this project
 
@@ -63,5 +63,7 @@ class Leak(CauseKind):
                 ),
             ),
         )
-        rows = [{"id": one["id"], "split": "test", "train_row": one["train"]} for one in seen.get("examples", [])]
+        rows: list[ShownRow] = [
+            {"id": one["id"], "split": "test", "train_row": one["train"]} for one in seen.get("examples", [])
+        ]
         return self.build_cause(share, figures, reasons, remedy, rows[:3])

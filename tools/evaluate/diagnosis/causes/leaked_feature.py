@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from .....resources.foundation.language import Text
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 
 _SOME, _MOST = 0.4, 0.8  # share of training rows that have such a sign; choices of this project, as is what follows
 _KEPT, _LOST = 0.9, 0.6  # share of test rows of which the sign names the label
@@ -86,7 +86,7 @@ class LeakedFeature(CauseKind):
             call=case.more_rows(),
             expects=expects,
         )
-        rows = [{"id": row, "split": "train"} for row in found.get("rows") or []]
+        rows: list[ShownRow] = [{"id": row, "split": "train"} for row in found.get("rows") or []]
         return self.build_cause(
             share,
             {"signs": signs, "training": found["train"], "test": found["test"], "holds_in_test": found["holds"]},

@@ -7,7 +7,7 @@ from typing import ClassVar
 from .....resources.figures import figure
 from .....resources.foundation.language import Text, several
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 
 _APART, _FAR_APART = 0.05, 0.2
 _LOSSES_APART, _LOSSES_FAR_APART = 1.3, 2.5  # validation loss over training loss; a choice of this project
@@ -66,7 +66,7 @@ class LittleData(CauseKind):
                 ),
             ),
         )
-        wrong = [
+        wrong: list[ShownRow] = [
             {"id": answer["id"], "split": "test", "label": answer["gold"], "predicted": answer["predicted"]}
             for answer in case.mistakes()
         ]

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from .....resources.foundation.language import Text, several
 from ..case import Case
-from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
+from ..cause import Cause, CauseKind, NotKnown, Remedy, ShownRow, ramp
 
 # Of test rows that a simple model is sure of, the label denied next to none in healthy runs.
 _DENIED, _MANY_DENIED = 0.06, 0.2
@@ -66,7 +66,7 @@ class MislabelledTest(CauseKind):
                 Text("As many answers become right as labels were wrong.", "標錯幾筆，更正後就多對幾筆。"),
             ),
         )
-        rows = [
+        rows: list[ShownRow] = [
             {"id": answer["id"], "split": "test", "label": answer["gold"], "predicted": answer["predicted"]}
             for answer in both
         ]

@@ -10,7 +10,7 @@ from .....resources.foundation.language import Text, several
 from .....resources.lineage import parent_of
 from ...deciding import Pair
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 from ..standing import higher_is_better
 
 
@@ -51,7 +51,7 @@ class NotBetter(CauseKind):
             ),
             Text(f"What was changed: {listed.en}.", f"改了什麼：{listed.zh}。"),
         ]
-        broken = [
+        broken: list[ShownRow] = [
             {"id": other["id"], "split": "test", "label": other["gold"], "predicted": other["predicted"]}
             for one, other in zip(*pair.answers, strict=True)
             if one["correct"] and not other["correct"]

@@ -8,7 +8,7 @@ from .....resources.foundation.language import Text, several
 from ....data.rows import normalise
 from ...metric import parts_of
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 
 _FEW, _MANY = 0.02, 0.2  # share of all parts answered; a choice of this project
 _MOST_EPOCHS = 100
@@ -64,7 +64,9 @@ class NotVerbatim(CauseKind):
                 Text("At most all of these parts become right.", "最多是這些片段全部變對。"),
             ),
         )
-        rows = {answer["id"]: {"id": answer["id"], "split": "test", "answer": part} for answer, part in astray}
+        rows: dict[str, ShownRow] = {
+            answer["id"]: {"id": answer["id"], "split": "test", "answer": part} for answer, part in astray
+        }
         return self.build_cause(
             self.improvement(share, case),
             {"parts": named, "not_in_text": len(astray)},

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from .....resources.figures import figure
 from .....resources.foundation.language import Text, several
+from ...seen import EpochSeen
 from ..case import Case
 from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
 
@@ -55,7 +56,7 @@ class Overfitting(CauseKind):
         ]
         return self.build_cause(share, figures, reasons, self._remedy(case, int(lowest["epoch"]), scored, kept))
 
-    def _remedy(self, case: Case, lowest: int, scored: list[dict[str, float]], kept: int) -> Remedy:
+    def _remedy(self, case: Case, lowest: int, scored: list[EpochSeen], kept: int) -> Remedy:
         reached_by = [_validation_score(epoch) for epoch in scored]
         gain = max(0.0, max(reached_by) - reached_by[kept - 1])
         value = case.result.value if case.result else 0.0
@@ -120,6 +121,6 @@ class Overfitting(CauseKind):
         )
 
 
-def _validation_score(epoch: dict[str, float]) -> float:
+def _validation_score(epoch: EpochSeen) -> float:
     """Mean recall over labels on the validation rows; where answers are no labels, the share answered exactly."""
     return float(epoch["valid_recall"] if "valid_recall" in epoch else epoch["valid_exact"])

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from .....resources.foundation.language import Text
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 
 _FEWEST = 4
 _SOME, _MOST = 0.3, 0.7  # of the mistakes; choices of this project, as is what follows
@@ -58,7 +58,7 @@ class PrefixLabels(CauseKind):
                 Text("At most all mistakes between such labels go.", "最多是這些標籤之間的錯誤全部消失。"),
             ),
         )
-        rows = [
+        rows: list[ShownRow] = [
             {"id": row["id"], "split": "test", "label": row["gold"], "predicted": row["predicted"]} for row in alike
         ]
         return self.build_cause(

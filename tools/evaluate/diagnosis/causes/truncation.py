@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from .....resources.foundation.language import Text, several
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 
 _FEW_CUT, _MANY_CUT = 0.0, 0.1
 _FEW_ALIKE, _MANY_ALIKE, _FEWEST = 0.02, 0.1, 5
@@ -40,7 +40,9 @@ class Truncation(CauseKind):
             )
         ]
         examples = audit.get("examples") or {}
-        rows = [{"id": row, "split": "train"} for row in [*examples.get("truncated", []), *examples.get("masked", [])]]
+        rows: list[ShownRow] = [
+            {"id": row, "split": "train"} for row in [*examples.get("truncated", []), *examples.get("masked", [])]
+        ]
         remedy = Remedy(
             Text(f"Raise max_length from {limit} to {more}", f"max_length 從 {limit} 提高到 {more}"),
             {"max_length": more},

@@ -7,7 +7,7 @@ from typing import ClassVar
 from .....resources.figures import figure
 from .....resources.foundation.language import Text
 from ..case import Case
-from ..cause import Cause, CauseKind, Remedy, ramp
+from ..cause import Cause, CauseKind, Remedy, ShownRow, ramp
 
 # Set on seeds 101 and 202 of the planted faults: after one epoch 35 % of the training rows were right, in healthy runs all.
 _UNEXPLAINED, _MANY = 0.04, 0.25
@@ -61,7 +61,7 @@ class Underfitting(CauseKind):
                     f"最後一輪損失仍在下降（{last[0]['train_loss']:.3g} → {last[1]['train_loss']:.3g}）。",
                 )
             )
-        rows = [{"id": row, "split": "train"} for row in answers["wrong"] if row not in case.doubted]
+        rows: list[ShownRow] = [{"id": row, "split": "train"} for row in answers["wrong"] if row not in case.doubted]
         return self.build_cause(share, figures, reasons, self._remedy(case), rows[:5])
 
     def _by_loss(self, case: Case) -> Cause | None:

@@ -8,7 +8,7 @@ from .....resources.foundation.language import Text, several
 from ....data.chat_template import reads_clock, template_of
 from ...verdict import invalid_words
 from ..case import Case
-from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
+from ..cause import Cause, CauseKind, NotKnown, Remedy, ShownRow, ramp
 
 _MANY_INVALID, _FAR_BEHIND = 0.1, 0.2  # choices of this project: other tokens are a fault whatever they cost
 
@@ -83,7 +83,7 @@ class WrongTemplate(CauseKind):
             },
             expects=expects,
         )
-        wrong = [
+        wrong: list[ShownRow] = [
             {"id": answer["id"], "split": "test", "label": answer["gold"], "answer": answer["raw"]}
             for answer in case.mistakes()
             if answer["predicted"] is None
