@@ -65,12 +65,12 @@ def criteria_gate(task: Task, chosen: VersionFolder, override: Override | None =
         return [opened]
     if override and override.gate != CRITERIA:
         override.record_refusal(CRITERIA, figures, {})  # these figures are new to the person
-    en, zh = ("above", "高於") if lower else ("below", "低於")
+    beyond = Text("above", "高於") if lower else Text("below", "低於")
     raise DeploymentError(
         Text(
-            f"{chosen.name} is {en} your own success criteria: {title.en} {found}.",
-            f"{chosen.name} {zh}你設定的成功標準：{title.zh} {found}。",
-        ),
+            "{version} is {beyond} your own success criteria: {title} {found}.",
+            "{version} {beyond}你設定的成功標準：{title} {found}。",
+        ).format(version=chosen.name, beyond=beyond, title=title, found=found),
         Text(
             "Improve it (ask coach what to change), or, where the person accepts this figure, deploy with override_reason "
             "and their words on it.",
@@ -124,10 +124,10 @@ def parity_gate(
     )
     raise DeploymentError(
         Text(
-            f"The endpoint does not answer as {chosen.name} did when it was evaluated "
-            f"({parity.count} rows: {agree.en}; {threshold:.1%} is required).{first.en}{given.en}",
-            f"端點的回答與 {chosen.name} 評估時不一致（共 {parity.count} 筆：{agree.zh}，至少要 {threshold:.1%}）。{first.zh}{given.zh}",
-        ),
+            "The endpoint does not answer as {version} did when it was evaluated ({count} rows: {agree}; "
+            "{threshold:.1%} is required).{first}{given}",
+            "端點的回答與 {version} 評估時不一致（共 {count} 筆：{agree}，至少要 {threshold:.1%}）。{first}{given}",
+        ).format(version=chosen.name, count=parity.count, agree=agree, threshold=threshold, first=first, given=given),
         Text(
             "Usual causes: another chat template or system prompt, a missing end-of-turn, an unmerged adapter, another "
             "base model, fewer bits. job_status shows more rows under result; what was live before still "

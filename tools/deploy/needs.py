@@ -37,9 +37,8 @@ def _need(purpose: Text, modules: tuple[str, ...], extra: str) -> None:
     command = f"{shlex.quote(sys.executable)} -m pip install 'nlp-skills[{extra}]'"
     raise MissingRequirement(
         Text(
-            f"{purpose.en} needs {missing}, which this environment lacks.",
-            f"{purpose.zh}需要 {missing}，這個環境沒有安裝。",
-        ),
+            "{purpose} needs {missing}, which this environment lacks.", "{purpose}需要 {missing}，這個環境沒有安裝。"
+        ).format(purpose=purpose, missing=missing),
         Text(
             f"Run: {command}; or rebuild the worker environment with set_up(what='environment').",
             f"請執行：{command}；或用 set_up(what='environment') 重新建立工作環境。",

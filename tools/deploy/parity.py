@@ -49,7 +49,11 @@ def shares(task_type: TaskType, label: float, raw: float) -> Text:
     """How many rows agree, in words: in what is read of an answer of that type of task, and in its text."""
     text = Text(f"text {raw:.1%}", f"文字一致 {raw:.1%}")
     read = _READ.get(task_kind(task_type).answers)
-    return Text(f"{read.en} {label:.1%}, {text.en}", f"{read.zh}一致 {label:.1%}，{text.zh}") if read else text
+    return (
+        Text("{read} {label:.1%}, {text}", "{read}一致 {label:.1%}，{text}").format(read=read, label=label, text=text)
+        if read
+        else text
+    )
 
 
 def same_text(answer: str, prediction: AnswerLine) -> bool:

@@ -185,9 +185,9 @@ def _still_answers(error: NlpSkillsError, standing: Deployment | None) -> NlpSki
         return error
     return type(error)(
         Text(
-            f"{error.problem.en} {standing.version} still answers at {standing.url}; nothing was changed.",
-            f"{error.problem.zh}{standing.version} 仍在 {standing.url} 服務，沒有任何變動。",
-        ),
+            "{problem} {version} still answers at {url}; nothing was changed.",
+            "{problem}{version} 仍在 {url} 服務，沒有任何變動。",
+        ).format(problem=error.problem, version=standing.version, url=standing.url),
         error.fix,
         field=error.field,
         details=error.details,
@@ -229,9 +229,8 @@ def _build_result(task: TaskFolder, deployment: Deployment) -> JobResult:
         )
     if parity:
         agree = shares(task.load().type, parity["label"], parity["raw"])
-        second = Text(
-            f" Parity over {parity['count']} benchmark rows: {agree.en}.",
-            f"以評估基準 {parity['count']} 筆比對：{agree.zh}。",
+        second = Text(" Parity over {count} benchmark rows: {agree}.", "以評估基準 {count} 筆比對：{agree}。").format(
+            count=parity["count"], agree=agree
         )
     elif deployment.rows_only:
         second = Text("", "")
@@ -239,12 +238,12 @@ def _build_result(task: TaskFolder, deployment: Deployment) -> JobResult:
         second = Text(" Nothing answers yet, so parity was not measured.", "目前沒有端點在回答，因此沒有量一致性。")
     if deployment.api_key:
         named = deployment.api_key.strip("${}")
-        second = Text(
-            f"{second.en} Requests carry the secret {named} as bearer token (choose your own with "
-            f"nlp-skills secret set {named} before deploying).",
-            f"{second.zh}請求要帶密鑰 {named} 作為 bearer token（可在部署前用 nlp-skills secret set {named} 自訂）。",
-        )
-    message = Text(first.en + second.en, first.zh + second.zh)
+        second += Text(
+            " Requests carry the secret {named} as bearer token (choose your own with nlp-skills "
+            "secret set {named} before deploying).",
+            "請求要帶密鑰 {named} 作為 bearer token（可在部署前用 nlp-skills secret set {named} 自訂）。",
+        ).format(named=named)
+    message = first + second
     result = {
         "message": message._asdict(),
         "next_step": {"tool": "coach", "arguments": {"task": task.name}, "say": say._asdict()},

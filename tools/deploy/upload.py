@@ -101,7 +101,7 @@ def _read_options(options: argparse.Namespace) -> Upload:
     except ValidationError as error:
         field, said, *_ = misfit_of(error)
         raise DeploymentError(
-            Text(f"--{field}: {said.en}.", f"--{field}：{said.zh}。"),
+            Text("--{field}: {said}.", "--{field}：{said}。").format(field=field, said=said),
             Text(
                 "Correct it and run the script again; nothing was uploaded.", "請更正後再執行一次；沒有上傳任何東西。"
             ),
@@ -127,9 +127,8 @@ def _upload(job: RunningJob, options: argparse.Namespace) -> Uploaded:
     url = upload_version(job, chosen, wanted)
     visibility = Text("public", "公開") if wanted.public else Text("private", "私有")
     message = Text(
-        f"{chosen.name} ({wanted.content}) is at {url} ({visibility.en}).",
-        f"{chosen.name}（{wanted.content}）已上傳到 {url}（{visibility.zh}）。",
-    )
+        "{version} ({content}) is at {url} ({visibility}).", "{version}（{content}）已上傳到 {url}（{visibility}）。"
+    ).format(version=chosen.name, content=wanted.content, url=url, visibility=visibility)
     say = Text("Check the card on the Hub before you share it.", "分享前請先到 Hub 檢查說明卡。")
     return {
         "url": url,

@@ -16,7 +16,7 @@ from ...resources.changes import Change, changes_between
 from ...resources.comparison import ChangedRow, ChangedRows, Comparison, Gap, LabelPair
 from ...resources.evaluation import Evaluation
 from ...resources.foundation.json_object import JsonObject
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import SENTENCES, Text, number_of
 from ...resources.lineage import prediction_of
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
@@ -152,15 +152,19 @@ def _message(a: VersionFolder, b: VersionFolder, decided: Decision, record: Eval
         "; ".join(change.text.en for change in changes[:6]) or "nothing",
         "、".join(change.text.zh for change in changes[:6]) or "沒有",
     )
-    nothing = Text("", "")
-    form = _form_said(a, record) or nothing
-    best = (decided.chosen.describe() if decided.chosen else None) or nothing
-    predicted = prediction_said(b) or nothing
+    form, predicted = _form_said(a, record), prediction_said(b)
+    best = decided.chosen.describe() if decided.chosen else None
     return Text(
-        f"{said.en} Only {a.name} is right on {several(right.only_a, 'row')}, only {b.name} on {right.only_b}. "
-        f"Changed: {listed.en}. " + " ".join(part.en for part in (best, predicted, form) if part.en),
-        f"{said.zh}只有 {a.name} 答對的有 {right.only_a} 列，只有 {b.name} 答對的有 {right.only_b} 列。"
-        f"變更：{listed.zh}。{best.zh}{predicted.zh}{form.zh}",
+        "{said} Only {a} is right on {only_a}, only {b} on {only_b}. Changed: {listed}. {more}",
+        "{said}只有 {a} 答對的有 {only_a} 列，只有 {b} 答對的有 {only_b} 列。變更：{listed}。{more}",
+    ).format(
+        said=said,
+        a=a.name,
+        only_a=number_of(right.only_a, "row"),
+        b=b.name,
+        only_b=right.only_b,
+        listed=listed,
+        more=SENTENCES.join([best, predicted, form]),
     )
 
 

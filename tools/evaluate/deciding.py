@@ -8,7 +8,7 @@ from typing import Any
 
 from ...resources.evaluation import Evaluation
 from ...resources.foundation.errors import EvaluationError
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import SENTENCES, Text, number_of
 from ...resources.task import Task
 from ...resources.version import VersionFolder, version_numbers
 from ..data.benchmark import MAIN, benchmark_names, form_measured, frozen_benchmark, name_in_use
@@ -85,24 +85,32 @@ class Decision:
         """The decision in words, with its figures."""
         title, gap = metric_title(self.metric), self.difference
         figures = Text(
-            f"{title.en} {self.a} {self.values[0]:.3f}, {self.b} {self.values[1]:.3f}: {gap.value:+.3f} (95 % interval "
-            f"{gap.low:+.3f} to {gap.high:+.3f}, p = {gap.p:.3f}) on the same {several(self.rows, 'row')}.",
-            f"{title.zh} {self.a} 為 {self.values[0]:.3f}、{self.b} 為 {self.values[1]:.3f}，相差 {gap.value:+.3f}"
-            f"（95% 信賴區間 {gap.low:+.3f} 到 {gap.high:+.3f}，p = {gap.p:.3f}），同樣的 {self.rows} 列。",
+            "{title} {a} {value_a:.3f}, {b} {value_b:.3f}: {gap:+.3f} (95 % interval {low:+.3f} to "
+            "{high:+.3f}, p = {p:.3f}) on the same {rows}.",
+            "{title} {a} 為 {value_a:.3f}、{b} 為 {value_b:.3f}，相差 {gap:+.3f}（95% 信賴區間 {low:+.3f} 到 "
+            "{high:+.3f}，p = {p:.3f}），同樣的 {rows} 列。",
+        ).format(
+            title=title,
+            a=self.a,
+            value_a=self.values[0],
+            b=self.b,
+            value_b=self.values[1],
+            gap=gap.value,
+            low=gap.low,
+            high=gap.high,
+            p=gap.p,
+            rows=number_of(self.rows, "row"),
         )
-        counting = self.counting() or Text("", "")
+        counting = self.counting()
         if self.shown:
             word = _WORDS[self.outcome]
-            return Text(
-                f"{self.b} {word.en} {self.a}. {figures.en} {counting.en}".rstrip(),
-                f"{self.b} {word.zh} {self.a}。{figures.zh}{counting.zh}",
-            )
-        more = self._rows_said()
-        return Text(
-            f"A difference between {self.b} and {self.a} is not shown: it may be chance. {figures.en} {counting.en}".rstrip()
-            + f" {more.en}",
-            f"未能證明 {self.b} 和 {self.a} 有差異，可能只是運氣。{figures.zh}{counting.zh}{more.zh}",
+            outcome = Text("{b} {word} {a}.", "{b} {word} {a}。").format(b=self.b, word=word, a=self.a)
+            return SENTENCES.join([outcome, figures, counting])
+        outcome = Text(
+            f"A difference between {self.b} and {self.a} is not shown: it may be chance.",
+            f"未能證明 {self.b} 和 {self.a} 有差異，可能只是運氣。",
         )
+        return SENTENCES.join([outcome, figures, counting, self._rows_said()])
 
     def counting(self) -> Text | None:
         """That looking often was counted; None where there was only one look."""
@@ -114,10 +122,9 @@ class Decision:
                 f"; of these two alone it would have been {self.alone:.3f}", f"；只看這兩個的話是 {self.alone:.3f}"
             )
         return Text(
-            f"{self.tests + 1} versions were measured on these rows, so p is corrected for {self.tests} comparisons "
-            f"(Holm){alone.en}.",
-            f"這批資料量過 {self.tests + 1} 個版本，p 值已依 {self.tests} 次比較校正（Holm）{alone.zh}。",
-        )
+            "{versions} versions were measured on these rows, so p is corrected for {tests} comparisons (Holm){alone}.",
+            "這批資料量過 {versions} 個版本，p 值已依 {tests} 次比較校正（Holm）{alone}。",
+        ).format(versions=self.tests + 1, tests=self.tests, alone=alone)
 
     def _rows_said(self) -> Text:
         needed = self.needed
@@ -131,9 +138,9 @@ class Decision:
             else Text("", "")
         )
         return Text(
-            f"About {needed.low:,} to {needed.high:,} rows would be needed to show a gap of this size{doubt.en}.",
-            f"要證明這麼大的差距，大約需要 {needed.low:,} 到 {needed.high:,} 筆測試資料{doubt.zh}。",
-        )
+            "About {low:,} to {high:,} rows would be needed to show a gap of this size{doubt}.",
+            "要證明這麼大的差距，大約需要 {low:,} 到 {high:,} 筆測試資料{doubt}。",
+        ).format(low=needed.low, high=needed.high, doubt=doubt)
 
 
 class Pair:

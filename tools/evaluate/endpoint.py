@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ...resources.foundation.errors import DeploymentError
 from ...resources.foundation.external import all_as_data, as_data
-from ...resources.foundation.language import Text
+from ...resources.foundation.language import SENTENCES, Text
 from ...resources.foundation.masking import redact, remember_pair
 from ...resources.foundation.reasons import reason_of
 from ...resources.foundation.secrets import OWN_PREFIX, references, resolve, resolve_address
@@ -209,9 +209,11 @@ def missing_model(known: Sequence[str], model: str) -> DeploymentError:
     has, meant = all_as_data(list(known[:8])), as_data("".join(near))
     return DeploymentError(
         Text(f"The endpoint has no model {model[:80]!r}.", f"端點沒有「{model[:80]}」這個模型。"),
-        Text(
-            (f"Did you mean {meant.en}? " if near else "") + f"It has: {has.en}.",
-            (f"你是指{meant.zh}嗎？" if near else "") + f"現有的模型：{has.zh}。",
+        SENTENCES.join(
+            [
+                Text("Did you mean {meant}?", "你是指{meant}嗎？").format(meant=meant) if near else None,
+                Text("It has: {has}.", "現有的模型：{has}。").format(has=has),
+            ]
         ),
         field="model",
     )
@@ -221,9 +223,8 @@ def _unanswered_error(client: httpx.Client, why: Text) -> DeploymentError:
     said, where = Text(redact(why.en)[:200], redact(why.zh)[:200]), redact(str(client.base_url))
     return DeploymentError(
         Text(
-            f"The endpoint {where} did not answer a chat request: {said.en}",
-            f"端點 {where} 沒有正確回應對話請求：{said.zh}",
-        ),
+            "The endpoint {where} did not answer a chat request: {said}", "端點 {where} 沒有正確回應對話請求：{said}"
+        ).format(where=where, said=said),
         Text(
             "Check that it is running and speaks the OpenAI protocol; a serve job's log is shown by job_status.",
             "請確認它正在執行並支援 OpenAI 協定；serve 工作的紀錄可用 job_status 查看。",

@@ -85,10 +85,10 @@ def goal_beyond_reach(task: TaskFolder, definition: Task) -> list[Text]:
     title = metric_title(definition.metric)
     return [
         Text(
-            f"The goal, {title.en} {goal:g}, cannot be reached: {why.en} The best possible is {limit:.2f}. Fix that, "
-            f"or set the goal below it (update_task).",
-            f"目標「{title.zh} {goal:g}」達不到：{why.zh}最高只會到 {limit:.2f}。請先處理，或用 update_task 把目標訂低一點。",
-        )
+            "The goal, {title} {goal:g}, cannot be reached: {why} The best possible is {limit:.2f}. Fix "
+            "that, or set the goal below it (update_task).",
+            "目標「{title} {goal:g}」達不到：{why}最高只會到 {limit:.2f}。請先處理，或用 update_task 把目標訂低一點。",
+        ).format(title=title, goal=goal, why=why, limit=limit)
         for limit, why in _limits(task, definition)
         if round(limit, 4) < goal
     ]

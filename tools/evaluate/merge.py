@@ -80,9 +80,9 @@ def check_room(needed: int, folder: Path, what: Text) -> None:
     if (free := free_disk(folder)) < needed:
         raise WorkspaceError(
             Text(
-                f"{what.en} needs up to {size(needed)} of disk at {folder.parent}; there are {size(free)}.",
-                f"{what.zh}在 {folder.parent} 最多需要 {size(needed)} 的空間，目前只有 {size(free)}。",
-            ),
+                "{what} needs up to {needed} of disk at {parent}; there are {free}.",
+                "{what}在 {parent} 最多需要 {needed} 的空間，目前只有 {free}。",
+            ).format(what=what, needed=size(needed), parent=folder.parent, free=size(free)),
             Text(
                 "Free some space (manage_task with action='tidy' helps) and deploy again; what was live before still "
                 "answers.",

@@ -276,7 +276,7 @@ def metric_title(name: str) -> Text:
     kind, _, label = name.partition(".")
     metric = known_metrics().get(kind)
     title = metric.title if metric else Text(kind, kind)
-    return Text(f"{title.en} of {label}", f"「{label}」的{title.zh}") if label else title
+    return Text("{title} of {label}", "「{label}」的{title}").format(title=title, label=label) if label else title
 
 
 def parts_of(answer: str | None) -> set[tuple[str, str]]:

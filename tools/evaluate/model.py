@@ -138,9 +138,9 @@ def verified_base(folder: VersionFolder, care: Care = "kept") -> Path:
     )
     raise EvaluationError(
         Text(
-            f"The base model at {base} is no longer the one {folder.name} was trained on{named.en}.",
-            f"{base} 的基礎模型已經不是 {folder.name} 訓練時用的那一個{named.zh}。",
-        ),
+            "The base model at {base} is no longer the one {version} was trained on{named}.",
+            "{base} 的基礎模型已經不是 {version} 訓練時用的那一個{named}。",
+        ).format(base=base, version=folder.name, named=named),
         Text(
             f"Bring its files back as they were (copy or download {recorded.name} again), then call again; on another "
             "base the adapter answers differently. Or train a new version on the base as it is now.",
@@ -174,10 +174,10 @@ def describe_unverified(folder: VersionFolder) -> Text | None:
     if not lacking:
         return None
     return Text(
-        f"{folder.name} was recorded without the hashes of {' and '.join(text.en for text in lacking)}, so whether "
-        "they are still the same could not be verified.",
-        f"{folder.name} 當時沒有記錄{'與'.join(text.zh for text in lacking)}的雜湊值，無法驗證是否仍相同。",
-    )
+        "{version} was recorded without the hashes of {lacking}, so whether they are still the same could not be "
+        "verified.",
+        "{version} 當時沒有記錄{lacking}的雜湊值，無法驗證是否仍相同。",
+    ).format(version=folder.name, lacking=Text(" and ", "與").join(lacking))
 
 
 def base_path(info: ModelInfo) -> Path:

@@ -117,7 +117,9 @@ def _ask_base_model(given: EvaluationInput, asked: Asked) -> list[Answered] | No
         return cached_answers(given.folder.task.cache, BASE_MODEL, key, given.rows, ask)
     except (EvaluationError, MissingRequirement, TrainingError) as error:
         given.job.warn(
-            Text(f"The untuned base model is left out: {error.problem.en}", f"略過未微調的基礎模型：{error.problem.zh}")
+            Text("The untuned base model is left out: {problem}", "略過未微調的基礎模型：{problem}").format(
+                problem=error.problem
+            )
         )
         return None
 

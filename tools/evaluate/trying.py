@@ -18,7 +18,7 @@ from ...resources.answer import quote_row_text
 from ...resources.evaluation import Evaluation
 from ...resources.foundation.errors import DataError, EvaluationError
 from ...resources.foundation.files import dump_jsonl, read_jsonl, sha256_bytes, write_atomic
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import COMMAS, Text, number_of, several
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
@@ -117,11 +117,10 @@ def ask_models(job: RunningJob, task: TaskFolder, models: Sequence[Model], rows:
             valid[model.name] += answer.answer is not None
     job.progress(len(models), len(models))
     names = "、".join(model.name for model in models)
-    told = [f"{name} {count}/{len(rows)}" for name, count in valid.items()]
+    shares = [f"{name} {count}/{len(rows)}" for name, count in valid.items()]
     what = _VALID[answers_of(definition.type)]
-    message = Text(
-        f"Asked {several(len(rows), 'text')}; {what.en}: {', '.join(told)}.",
-        f"問了 {len(rows)} 則（{names}）；{what.zh}：{'、'.join(told)}。",
+    message = Text("Asked {rows}; {what}: {shares}.", "問了 {rows} 則（{names}）；{what}：{shares}。").format(
+        rows=number_of(len(rows), "text"), names=names, what=what, shares=COMMAS.join(shares)
     )
     say = Text(
         "A few answers show how it speaks, not how good it is. Measure it on the benchmark?",
@@ -287,9 +286,9 @@ def _build_result(task: TaskFolder, folder: VersionFolder, record: Evaluation) -
     elif found.simplest_wins:
         simple = baseline_title(found.simplest.name if found.simplest else "")
         say = Text(
-            f"A simple method ({simple.en}) is ahead of it; ask the coach what that means.",
-            f"簡單的方法（{simple.zh}）比它好，請問教練這代表什麼。",
-        )
+            "A simple method ({simple}) is ahead of it; ask the coach what that means.",
+            "簡單的方法（{simple}）比它好，請問教練這代表什麼。",
+        ).format(simple=simple)
     else:
         say = Text(
             f"It is what a version has to beat: compare_versions(a={folder.name!r}, b='v1') says whether it does.",

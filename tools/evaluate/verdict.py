@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...resources.evaluation import ClassFigures, Evaluation, Figure, Margin, Measured, Simplest, Verdict, Words
-from ...resources.foundation.language import Text, several
+from ...resources.foundation.language import Text, number_of, several
 from ...resources.lineage import prediction_of
 from ...resources.score import reaches
 from ...resources.task import SuccessCriteria, Task
@@ -87,10 +87,10 @@ def _without_figure(record: Evaluation, metric: str, criteria: SuccessCriteria, 
     title = metric_title(metric)
     parts = [
         Text(
-            f"The metric of the goal, {title.en}, could not be computed, so nothing says whether the goal is met: "
-            f"{failed.en} All other figures stand.",
-            f"目標的指標「{title.zh}」無法計算，因此無法判斷是否達標：{failed.zh}其他數字不受影響。",
-        ),
+            "The metric of the goal, {title}, could not be computed, so nothing says whether the goal is "
+            "met: {failed} All other figures stand.",
+            "目標的指標「{title}」無法計算，因此無法判斷是否達標：{failed}其他數字不受影響。",
+        ).format(title=title, failed=Text(failed.en, failed.zh)),
         _not_measured(record, but=metric.partition(".")[0]),
         _invalid(record),
         _describe_simplified(record),
@@ -150,9 +150,15 @@ def _figure(record: Evaluation, metric: str, found: Measured) -> Text:
         edges = f"{found.low:.3f}–{found.high:.3f}"
         interval = Text(f"95 % interval {edges}", f"95% 信賴區間 {edges}")
     return Text(
-        f"{title.en} {found.value:.3f} ({interval.en}) on {several(rows, 'row')}{alike.en} of benchmark "
-        f"{benchmark.name}.",
-        f"{title.zh} {found.value:.3f}（{interval.zh}），評估基準 {benchmark.name}（{rows} 列{alike.zh}）。",
+        "{title} {value:.3f} ({interval}) on {rows}{alike} of benchmark {benchmark}.",
+        "{title} {value:.3f}（{interval}），評估基準 {benchmark}（{rows} 列{alike}）。",
+    ).format(
+        title=title,
+        value=found.value,
+        interval=interval,
+        rows=number_of(rows, "row"),
+        alike=alike,
+        benchmark=benchmark.name,
     )
 
 
@@ -162,7 +168,7 @@ def too_few_said(record: Evaluation, metric: str) -> Text | None:
     if label:
         figures = record.per_class.get(label) or ClassFigures()
         return (
-            Text(f"“{label}”: {counts_said(figures).en}.", f"「{label}」：{counts_said(figures).zh}。")
+            Text("“{label}”: {counts}.", "「{label}」：{counts}。").format(label=label, counts=counts_said(figures))
             if figures.too_few
             else None
         )
@@ -204,8 +210,12 @@ def _goal(criteria: SuccessCriteria, found: Measured, met: bool | None) -> Text 
         "" if sure else "不過信賴區間跨過門檻，換一批資料結論可能不同。",
     )
     if met:
-        return Text(f"The goal of {threshold} is met.{doubt.en}", f"已達成目標 {threshold}。{doubt.zh}")
-    return Text(f"The goal of {threshold} is not met.{doubt.en}", f"尚未達成目標 {threshold}。{doubt.zh}")
+        return Text("The goal of {threshold} is met.{doubt}", "已達成目標 {threshold}。{doubt}").format(
+            threshold=threshold, doubt=doubt
+        )
+    return Text("The goal of {threshold} is not met.{doubt}", "尚未達成目標 {threshold}。{doubt}").format(
+        threshold=threshold, doubt=doubt
+    )
 
 
 def _beside(simplest: Simplest | None, metric: str) -> Text | None:
@@ -214,24 +224,24 @@ def _beside(simplest: Simplest | None, metric: str) -> Text | None:
     title, value = fitted_title(simplest.name, simplest.fitted_on), f"{simplest.value:.3f}"
     if simplest.outcome == "wins" and simplest.ahead and simplest.ahead.value == 0:
         return Text(
-            f"The simplest method does as well: {title.en} scores {value} too, takes seconds and needs no GPU. "
+            "The simplest method does as well: {title} scores {value} too, takes seconds and needs no GPU. "
             "Use it unless the model offers you something else.",
-            f"最簡單的方法一樣好：{title.zh}也得到 {value}，只要幾秒、不需要 GPU。除非模型另有好處，否則直接用它就好。",
-        )
+            "最簡單的方法一樣好：{title}也得到 {value}，只要幾秒、不需要 GPU。除非模型另有好處，否則直接用它就好。",
+        ).format(title=title, value=value)
     if simplest.outcome == "wins":
         return Text(
-            f"The simplest method wins: {title.en} scores {value}, takes seconds and needs no GPU. "
-            "Use it unless the model offers you something else.",
-            f"最簡單的方法勝出：{title.zh}得到 {value}，只要幾秒、不需要 GPU。除非模型另有好處，否則直接用它就好。",
-        )
+            "The simplest method wins: {title} scores {value}, takes seconds and needs no GPU. Use it unless "
+            "the model offers you something else.",
+            "最簡單的方法勝出：{title}得到 {value}，只要幾秒、不需要 GPU。除非模型另有好處，否則直接用它就好。",
+        ).format(title=title, value=value)
     if simplest.outcome == "ties":
         return Text(
-            f"It is not shown to beat the simplest method: {title.en} scores {value}.",
-            f"未能證明它優於最簡單的方法：{title.zh}得到 {value}。",
-        )
+            "It is not shown to beat the simplest method: {title} scores {value}.",
+            "未能證明它優於最簡單的方法：{title}得到 {value}。",
+        ).format(title=title, value=value)
     return Text(
-        f"It beats the best simple method ({title.en}, {value}).", f"它優於最好的簡單方法（{title.zh}，{value}）。"
-    )
+        "It beats the best simple method ({title}, {value}).", "它優於最好的簡單方法（{title}，{value}）。"
+    ).format(title=title, value=value)
 
 
 def _compare_untuned(record: Evaluation, metric: str, margins: Mapping[str, Difference]) -> Text | None:
@@ -251,7 +261,9 @@ def _invalid(record: Evaluation) -> Text | None:
         return None
     what = invalid_words(record)
     wrong = Text("", "") if record.answers == "pair" else Text(" and count as wrong", "，都算錯")
-    return Text(f"{rate:.1%} of the answers are {what.en}{wrong.en}.", f"有 {rate:.1%} 的回答{what.zh}{wrong.zh}。")
+    return Text("{rate:.1%} of the answers are {what}{wrong}.", "有 {rate:.1%} 的回答{what}{wrong}。").format(
+        rate=rate, what=what, wrong=wrong
+    )
 
 
 def invalid_words(record: Evaluation) -> Text:
@@ -291,7 +303,6 @@ def prediction_said(folder: VersionFolder) -> Text | None:
         "below": Text("below the prediction", "低於預測"),
     }[found.outcome]
     return Text(
-        f"Predicted for {folder.name}: {title.en} {found.low:.3f}–{found.high:.3f}; it came to "
-        f"{found.value:.3f}, {word.en}.",
-        f"{folder.name} 的預測：{title.zh} {found.low:.3f}–{found.high:.3f}；實際是 {found.value:.3f}，{word.zh}。",
-    )
+        "Predicted for {version}: {title} {low:.3f}–{high:.3f}; it came to {value:.3f}, {word}.",
+        "{version} 的預測：{title} {low:.3f}–{high:.3f}；實際是 {value:.3f}，{word}。",
+    ).format(version=folder.name, title=title, low=found.low, high=found.high, value=found.value, word=word)

@@ -308,9 +308,9 @@ class Case:
         simplest = self.result.simplest or Simplest(name="tfidf")
         name = fitted_title(simplest.name, simplest.fitted_on)
         said = because or Text(
-            f"On the same rows {name.en} reaches {simple:.2f}, so that much can be learnt from them.",
-            f"在同一批資料上，{name.zh}可以到 {simple:.2f}，至少這些是學得到的。",
-        )
+            "On the same rows {name} reaches {simple:.2f}, so that much can be learnt from them.",
+            "在同一批資料上，{name}可以到 {simple:.2f}，至少這些是學得到的。",
+        ).format(name=name, simple=simple)
         return self.expects(value + (ceiling - value) / 2, max(ceiling + 0.03, value + (1 - value) / 2), said)
 
     def train_texts(self, ids: Sequence[str]) -> dict[str, Row]:

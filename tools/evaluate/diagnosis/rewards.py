@@ -54,11 +54,12 @@ def reasons(case: Case) -> list[Text]:
             f"這類回答可以用程式檢查，目前答對 {right:.0%}：有對有錯，獎勵訓練才學得到東西（{PAGE}）。",
         ),
         Text(
-            f"It is slow: {_ANSWERS} answers are written to each of {case.train_rows} questions in every epoch, which takes "
-            f"many times as long as sft.{took.en} The plan shows the time; nothing starts before you agree.",
-            f"它很慢：每輪要為 {case.train_rows} 個問題各寫 {_ANSWERS} 個回答，時間是 sft 的好幾倍。{took.zh}"
-            "計畫會列出時間，你同意之前不會開始。",
-        ),
+            "It is slow: {answers} answers are written to each of {train_rows} questions in every epoch, "
+            "which takes many times as long as sft.{took} The plan shows the time; nothing starts before you "
+            "agree.",
+            "它很慢：每輪要為 {train_rows} 個問題各寫 {answers} 個回答，時間是 sft 的好幾倍。"
+            "{took}計畫會列出時間，你同意之前不會開始。",
+        ).format(answers=_ANSWERS, train_rows=case.train_rows, took=took),
         Text(
             "More rows like its mistakes are the other way, and teach what it does not know at all.",
             "另一條路是補和它答錯的情況相似的資料，那才能教它完全不會的東西。",

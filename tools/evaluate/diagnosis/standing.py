@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ....resources.answer import GoalStatus
 from ....resources.evaluation import Evaluation, Measured, Simplest
 from ....resources.figures import figure
-from ....resources.foundation.language import Text, several
+from ....resources.foundation.language import Text, number_of
 from ....resources.task import Task, usual_metric
 from ....resources.version import VersionFolder
 from ..baseline import BASE_MODEL, fitted_title
@@ -108,9 +108,9 @@ def where_it_stands(result: Result) -> Text:
         ),
     }[result.standing]
     return Text(
-        f"{name} reaches {title.en} {value}{around.en} on {several(result.rows, 'row')} it has never seen{tail.en}",
-        f"{name} 在 {result.rows} 筆沒看過的資料上，{title.zh} 是 {value}{around.zh}{tail.zh}",
-    )
+        "{name} reaches {title} {value}{around} on {rows} it has never seen{tail}",
+        "{name} 在 {rows} 筆沒看過的資料上，{title} 是 {value}{around}{tail}",
+    ).format(name=name, title=title, value=value, around=around, rows=number_of(result.rows, "row"), tail=tail)
 
 
 def best_of(results: Sequence[Result]) -> Result | None:
@@ -158,13 +158,13 @@ def against_the_simplest(result: Result) -> Text | None:
     title, value = fitted_title(result.simplest.name, result.simplest.fitted_on), f"{result.simplest.value:.3f}"
     if result.simplest.outcome == "wins":
         return Text(
-            f"Honestly: {title.en} scores {value} on the same rows, trains in seconds and needs no GPU. As it "
+            "Honestly: {title} scores {value} on the same rows, trains in seconds and needs no GPU. As it "
             "stands, the simple method is the better choice.",
-            f"老實說：{title.zh}在同一批資料上得到 {value}，幾秒就訓練好、不需要 GPU。以目前的結果，簡單的方法比較好。",
-        )
+            "老實說：{title}在同一批資料上得到 {value}，幾秒就訓練好、不需要 GPU。以目前的結果，簡單的方法比較好。",
+        ).format(title=title, value=value)
     return Text(
-        f"It is not shown to beat {title.en} ({value}).", f"還沒有證據顯示它優於最簡單的方法：{title.zh}（{value}）。"
-    )
+        "It is not shown to beat {title} ({value}).", "還沒有證據顯示它優於最簡單的方法：{title}（{value}）。"
+    ).format(title=title, value=value)
 
 
 def _simplest(evaluation: Evaluation, metric: str, value: float) -> Simplest | None:

@@ -197,9 +197,8 @@ def _warnings(material: Material) -> Html | None:
 def _accepted_findings(found: Sequence[Finding]) -> Html | None:
     def describe_finding(one: Finding) -> Text:
         message, decision = one.text, one.decision or Overridden()
-        return Text(
-            f"{message.en} Accepted by {decision.by} on {day(decision.at)}: {decision.reason}",
-            f"{message.zh}由 {decision.by} 於 {day(decision.at)} 接受：{decision.reason}",
+        return Text("{message} Accepted by {by} on {day}: {reason}", "{message}由 {by} 於 {day} 接受：{reason}").format(
+            message=message, by=decision.by, day=day(decision.at), reason=decision.reason
         )
 
     return (

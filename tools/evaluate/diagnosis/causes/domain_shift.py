@@ -37,10 +37,11 @@ class DomainShift(CauseKind):
                 f"和訓練資料同類的資料答對 {gap.before:.0%}，測試資料只答對 {gap.after:.0%}。",
             ),
             Text(
-                f"A simple classifier tells training texts from test texts (AUC {auc:.2f}; alike would be 0.50). Words typical "
-                f"of the test: {shown.en}.",
-                f"簡單的分類器分得出哪些是訓練、哪些是測試的文字（AUC {auc:.2f}，相同時約 0.50）。測試資料特有的字詞：{shown.zh}。",
-            ),
+                "A simple classifier tells training texts from test texts (AUC {auc:.2f}; alike would be 0.50). "
+                "Words typical of the test: {shown}.",
+                "簡單的分類器分得出哪些是訓練、哪些是測試的文字（AUC {auc:.2f}，相同時約 0.50）。"
+                "測試資料特有的字詞：{shown}。",
+            ).format(auc=auc, shown=shown),
         ]
         value = case.result.value if case.result else 0.0
         remedy = Remedy(

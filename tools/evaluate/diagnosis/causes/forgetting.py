@@ -42,9 +42,9 @@ class Forgetting(CauseKind):
         name, lost = record.benchmark.name, base - mine.value
         reasons = [
             Text(
-                f"On benchmark {name} it answers {mine.value:.2f} correctly, {untuned.en} {base:.2f}.",
-                f"在評估基準 {name} 上它答對 {mine.value:.2f}，{untuned.zh}是 {base:.2f}。",
-            )
+                "On benchmark {name} it answers {value:.2f} correctly, {untuned} {base:.2f}.",
+                "在評估基準 {name} 上它答對 {value:.2f}，{untuned}是 {base:.2f}。",
+            ).format(name=name, value=mine.value, untuned=untuned, base=base)
         ]
         rate = float(case.config.learning_rate or 0.0)
         full = not case.config.lora_r

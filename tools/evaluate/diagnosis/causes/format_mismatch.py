@@ -41,9 +41,9 @@ class FormatMismatch(CauseKind):
         form = FORMS[name][0]
         reasons = [
             Text(
-                f"{trained:.0%} of the training texts are {form.en}, but {tested:.0%} of the test texts.",
-                f"訓練文字有 {trained:.0%} {form.zh}，測試文字是 {tested:.0%}。",
-            ),
+                "{trained:.0%} of the training texts are {form}, but {tested:.0%} of the test texts.",
+                "訓練文字有 {trained:.0%} {form}，測試文字是 {tested:.0%}。",
+            ).format(trained=trained, form=form, tested=tested),
             Text(
                 f"Training rows are answered correctly in {gap.before:.0%}, test rows in {gap.after:.0%}.",
                 f"訓練資料答對 {gap.before:.0%}，測試資料只答對 {gap.after:.0%}。",

@@ -34,10 +34,9 @@ class InvalidAnswers(CauseKind):
         what = invalid_words(evaluation)
         reasons = [
             Text(
-                f"{result.invalid_rate:.1%} of the answers are {what.en} and count as wrong: the form is not "
-                "learnt yet.",
-                f"有 {result.invalid_rate:.1%} 的回答{what.zh}，全部算錯：回答的格式還沒學會。",
-            )
+                "{invalid_rate:.1%} of the answers are {what} and count as wrong: the form is not learnt yet.",
+                "有 {invalid_rate:.1%} 的回答{what}，全部算錯：回答的格式還沒學會。",
+            ).format(invalid_rate=result.invalid_rate, what=what)
         ]
         rows: list[ShownRow] = [
             {"id": answer["id"], "split": "test", "label": answer["gold"], "answer": answer["raw"]}

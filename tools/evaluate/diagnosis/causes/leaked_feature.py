@@ -41,10 +41,9 @@ class LeakedFeature(CauseKind):
         )
         reasons = [
             Text(
-                f"{found['train']:.0%} of the training texts hold a sign that nearly always goes with one label: "
-                f"{listed.en}.",
-                f"{found['train']:.0%} 的訓練文字帶有幾乎只屬於某個標籤的記號：{listed.zh}。",
-            ),
+                "{train:.0%} of the training texts hold a sign that nearly always goes with one label: {listed}.",
+                "{train:.0%} 的訓練文字帶有幾乎只屬於某個標籤的記號：{listed}。",
+            ).format(train=found["train"], listed=listed),
             Text(
                 f"In the test {found['test']:.0%} of the texts hold one, and of those it names the label of "
                 f"{found['holds']:.0%}.",

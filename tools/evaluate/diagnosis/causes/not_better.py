@@ -49,7 +49,7 @@ class NotBetter(CauseKind):
                 f"Only {parent.name} is right on {several(right.only_a, 'row')}, only {case.folder.name} on {right.only_b}.",
                 f"只有 {parent.name} 答對的有 {right.only_a} 筆，只有 {case.folder.name} 答對的有 {right.only_b} 筆。",
             ),
-            Text(f"What was changed: {listed.en}.", f"改了什麼：{listed.zh}。"),
+            Text("What was changed: {listed}.", "改了什麼：{listed}。").format(listed=listed),
         ]
         broken: list[ShownRow] = [
             {"id": other["id"], "split": "test", "label": other["gold"], "predicted": other["predicted"]}

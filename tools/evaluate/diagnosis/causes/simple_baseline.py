@@ -30,17 +30,16 @@ class SimpleBaseline(CauseKind):
         fitted = fitted_title(simplest.name, simplest.fitted_on)
         reasons = [
             Text(
-                f"On the same rows {fitted.en} scores {value:.3f}, this version {result.value:.3f}; it trains in "
-                "seconds and needs no GPU.",
-                f"{fitted.zh}在同一批資料上得到 {value:.3f}，這個版本是 {result.value:.3f}；"
-                "它幾秒就訓練好，也不需要 GPU。",
-            )
+                "On the same rows {fitted} scores {value:.3f}, this version {own_value:.3f}; it trains in seconds "
+                "and needs no GPU.",
+                "{fitted}在同一批資料上得到 {value:.3f}，這個版本是 {own_value:.3f}；它幾秒就訓練好，也不需要 GPU。",
+            ).format(fitted=fitted, value=value, own_value=result.value)
         ]
         remedy = Remedy(
             Text(
-                f"Use {title.en} unless the model offers something else, or fix the cause above first",
-                f"除非模型另有好處，否則直接用{title.zh}；或先處理上面的原因",
-            ),
+                "Use {title} unless the model offers something else, or fix the cause above first",
+                "除非模型另有好處，否則直接用{title}；或先處理上面的原因",
+            ).format(title=title),
             call={"tool": "coach", "arguments": {"task": case.folder.task.name}},
             expects=case.expects(value, value, Text("It is measured already.", "已經量過了。")),
         )

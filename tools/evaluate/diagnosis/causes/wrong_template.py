@@ -48,12 +48,11 @@ class WrongTemplate(CauseKind):
         if learnt is not None:
             reasons.append(
                 Text(
-                    f"In training's own form {learnt:.0%} of the validation rows were right; asked this way "
-                    f"{case.accuracy or 0:.0%} of the test rows are, and {result.invalid_rate:.0%} of the answers are "
-                    f"{what.en}.",
-                    f"用訓練時的格式，驗證資料答對 {learnt:.0%}；這樣問，測試資料只答對 {case.accuracy or 0:.0%}，"
-                    f"有 {result.invalid_rate:.0%} 的回答{what.zh}。",
-                )
+                    "In training's own form {learnt:.0%} of the validation rows were right; asked this way "
+                    "{accuracy:.0%} of the test rows are, and {invalid_rate:.0%} of the answers are {what}.",
+                    "用訓練時的格式，驗證資料答對 {learnt:.0%}；這樣問，測試資料只答對 {accuracy:.0%}，有 "
+                    "{invalid_rate:.0%} 的回答{what}。",
+                ).format(learnt=learnt, accuracy=case.accuracy or 0, invalid_rate=result.invalid_rate, what=what)
             )
         expects = (
             case.expects(
