@@ -164,6 +164,8 @@ class Task(_Open):
 
 
 _REVISIONS_REMEMBERED = 500
+VERSION_NAME = re.compile(r"v([1-9][0-9]*)")
+MODEL_INFO = "model_info.json"  # what a training commits last: a version that has it is trained
 _LANGUAGE = re.compile(r"""(?m)^language:\s*["']?([\w-]+)""")
 _told: OrderedDict[str, bytes] = OrderedDict()  # revision → the `task.yaml` it names
 
@@ -277,16 +279,14 @@ class TaskFolder:
 
     def state(self) -> State:
         """Derived from what the folder holds: created → configuring → training → evaluating → deployed → archived."""
-        from .version import version_numbers, version_status  # the noun above this one
-
         if self.load().archived:
             return "archived"
         if (self.deployments / "current.json").is_file():
             return "deployed"
-        numbers = version_numbers(self)
-        if any(version_status(self, n) in ("trained", "evaluated") for n in numbers):
+        versions = [entry for entry in self.versions.glob("v*") if VERSION_NAME.fullmatch(entry.name)]
+        if any((entry / MODEL_INFO).is_file() for entry in versions):
             return "evaluating"
-        if numbers:
+        if versions:
             return "training"
         if (self.data / "current.json").is_file() or any(self.configs.glob("*.yaml")) or self._names_a_source():
             return "configuring"

@@ -24,7 +24,7 @@ from .foundation.errors import TaskError
 from .foundation.files import describing_disk_errors
 from .foundation.language import Text
 from .promotion import current_version
-from .task import TaskFolder
+from .task import MODEL_INFO, VERSION_NAME, TaskFolder
 
 if TYPE_CHECKING:
     from .environment import Environment
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from .version_config import VersionConfig
 
 VersionStatus = Literal["reserved", "failed", "cancelled", "trained", "evaluated"]
-_NUMBERED = re.compile(r"v([1-9][0-9]*)")
 _SPOKEN = re.compile(r"(?:version|ver\.?|v|版本|第)?\s*([0-9]+)\s*(?:版|個版本)?")
 
 
@@ -50,7 +49,7 @@ class VersionFolder:
         self.root = task.versions / self.name
         self.config_file = self.root / "config.yaml"
         self.data_snapshot_file = self.root / "data_snapshot.json"
-        self.model_info_file = self.root / "model_info.json"
+        self.model_info_file = self.root / MODEL_INFO
         self.results_file = self.root / "results.json"
         self.lineage_file = self.root / "lineage.yaml"
         self.environment_file = self.root / "environment.json"
@@ -123,7 +122,7 @@ def version_numbers(task: TaskFolder) -> list[int]:
     """The numbers of all reserved versions, ascending."""
     if not task.versions.is_dir():
         return []
-    return sorted(int(match[1]) for entry in task.versions.iterdir() if (match := _NUMBERED.fullmatch(entry.name)))
+    return sorted(int(match[1]) for entry in task.versions.iterdir() if (match := VERSION_NAME.fullmatch(entry.name)))
 
 
 def version_status(task: TaskFolder, number: int) -> VersionStatus:
@@ -151,7 +150,7 @@ def version(task: TaskFolder, name: str | int) -> VersionFolder:
         wanted = current_version(task) or wanted
     plain = wanted.removeprefix(task.name.lower()).lstrip(" /:的")
     spoken = _SPOKEN.fullmatch(plain)
-    match = _NUMBERED.fullmatch(f"v{spoken[1]}" if spoken else plain)
+    match = VERSION_NAME.fullmatch(f"v{spoken[1]}" if spoken else plain)
     if match and int(match[1]) in numbers:
         return VersionFolder(task, int(match[1]))
     offered = ", ".join(f"v{n}" for n in numbers)

@@ -17,6 +17,7 @@ HEAVY = {
     "bitsandbytes": "the worker's, an extra",
     "datasets": "the worker's",
     "huggingface_hub": "the worker's",
+    "gguf": "the worker's",
     "jinja2": "the worker's",
     "peft": "the worker's",
     "tokenizers": "the worker's",
@@ -51,7 +52,6 @@ PLATFORM = {"fcntl", "pwd", "winreg"}  # not everywhere
 
 # Files of ours that may import others of ours late (a glob), with the reason.
 START = "`serve` loads it before the first call, and the call loads the rest (tests/server/test_startup.py)"
-CYCLE = "the two read each other, and each asks the other only when it is used"
 SELDOM = "loads much that most of its callers do not need"
 LATE = {
     "server/app.py": START,
@@ -67,7 +67,6 @@ LATE = {
     "tools/data/content.py": "its patterns take a while to compile",
     "tools/data/origins.py": "its patterns take a while to compile",
     "tools/data/definition.py": SELDOM,
-    "tools/data/task_kind.py": CYCLE,
     "tools/data/types/*.py": SELDOM,
     "tools/evaluate/endpoint.py": SELDOM,
     "tools/evaluate/run.py": "the server imports it for its entry point alone",
@@ -79,13 +78,12 @@ LATE = {
     "tools/train/run.py": "the server imports it for its entry point alone; the rest is the worker's",
     "tools/train/together.py": "the rest is the worker's",
     "resources/browsing/reading.py": START,
-    "resources/foundation/plugin_files.py": CYCLE,
     "resources/foundation/plugin_process.py": "runs in a process of its own before anything else is loaded",
     "resources/foundation/plugins.py": START,
     "resources/knowledge.py": SELDOM,
     "resources/published.py": START,
     "resources/record.py": START,
-    "resources/task.py": CYCLE,
+    "resources/task.py": START,
     "resources/version.py": START,
 }
 

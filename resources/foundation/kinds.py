@@ -25,6 +25,7 @@ from .errors import NlpSkillsError
 from .kind_folder import kind_of_module, kinds_in, names_in
 from .language import SENTENCES, Text
 from .plugin_files import PluginFile, plugin_files, runs_plugin_files
+from .plugin_process import ask_file
 from .plugins import (
     Plugin,
     forget_packages,
@@ -349,7 +350,9 @@ class Registry(Generic[Kind]):
         """The plugin's class, when it is whole and its name is free."""
         if plugin.name in taken:
             raise plugin.refusal_error(Text("the name is taken", "這個名稱已經有了"))
-        loaded = plugin.load(self._base, str(self._group)) if isinstance(plugin, PluginFile) else plugin.load()
+        loaded = (
+            plugin.load(self._base, str(self._group), ask_file) if isinstance(plugin, PluginFile) else plugin.load()
+        )
         kind = kind_of_module(loaded, self._base) if isinstance(loaded, ModuleType) else loaded
         if not (isinstance(kind, type) and issubclass(kind, self._base)):
             wanted = f"{self._base.__module__}.{self._base.__name__}"

@@ -13,7 +13,7 @@ import re
 import stat
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -33,6 +33,10 @@ _FILE = re.compile(r"[a-z][a-z0-9_]{0,62}\.py")
 _MOST_BYTES = 1024**2  # a file is read whole before anybody agrees to it
 _SETTLED_NANOSECONDS = 10**9  # a folder changed more recently may change again without its time telling
 _ANY_KIND = Text("kind that can be added", "種可以加入的項目")
+
+
+# The file, the group, the method, the kind or its class, and the arguments → what the method returned.
+Ask = Callable[["PluginFile", str, str, object, tuple[object, ...], Mapping[str, object]], Any]
 
 
 def runs_plugin_files() -> bool:
@@ -113,21 +117,21 @@ class PluginFile(NamedTuple):
             return Text("it cannot be read as Python", "它無法當作 Python 讀取")
         return Text("it defines no {noun}", "它沒有定義任何一{noun}").format(noun=noun)
 
-    def load(self, base: type, group: str) -> ModuleType | type:
+    def load(self, base: type, group: str, ask: Ask) -> ModuleType | type:
         """The module where files are run, elsewhere a class that says of itself what the file's does.
 
         Arguments:
             group: in which the class is a kind.
+            ask: calls a method of the kind in the process of the file.
 
         Raises:
             AccessError, PluginError: see `run`.
         """
         if runs_plugin_files():
             return self.run()
-        from .plugin_process import ask_file
 
         def call(method: str, subject: object, given: tuple[object, ...], named: Mapping[str, object]) -> Any:
-            return ask_file(self, group, method, subject, given, named)
+            return ask(self, group, method, subject, given, named)
 
         defined = next(one for one in defined_classes(self.content) if issubclass(one.base, base))
         try:

@@ -7,7 +7,6 @@ from typing import Any
 
 from .conversation import Turn, said_in
 from .rows import Row
-from .task_kind import kind_of
 
 MARK = "[…]"
 
@@ -54,21 +53,23 @@ def _ends(text: str, head: int, tail: int) -> str:
     return f"{text[:head].rstrip()} {MARK} {text[max(head, len(text) - tail) :].lstrip()}".strip()
 
 
-def fit_row(row: Mapping[str, Any], fits: Callable[[Row], bool]) -> tuple[int, Row] | None:
+def fit_row(
+    row: Mapping[str, Any], shorten: Callable[[Mapping[str, Any], int], Row], fits: Callable[[Row], bool]
+) -> tuple[int, Row] | None:
     """Of a row that is too long as much of its input as fits, and how many characters that are; None where none would do.
 
     Arguments:
+        shorten: gives the row with so many characters of its input, as its type of task does it.
         fits: whether a row is short enough.
     """
-    kind = kind_of(row)
     turns = row.get("messages") or row.get("turns") or ()
     low, high = 0, max(len(str(row["text"])), sum(len(said_in(turn)) + 1 for turn in turns))
-    found = kind.shorten_row(row, low)
+    found = shorten(row, low)
     if not fits(found):
         return None
     while high - low > 1:
         middle = (low + high) // 2
-        tried = kind.shorten_row(row, middle)
+        tried = shorten(row, middle)
         if fits(tried):
             low, found = middle, tried
         else:

@@ -19,6 +19,7 @@ from ...resources.foundation.language import Language, Text, several
 from ...resources.task import Prompt, TaskType
 from .cells import as_text
 from .rows import Row, plain_name, row_id
+from .shortening import without_middle
 
 Message = dict[str, str]
 RenderedRow = dict[str, list[Message]]  # by the trainer's names: prompt with completion, or with chosen and rejected
@@ -177,8 +178,6 @@ class TaskKind(ABC):
 
     def shorten_row(self, row: Mapping[str, Any], characters: int) -> Row:
         """The row with so many characters of its input, the middle left out, and its answer whole."""
-        from .shortening import without_middle
-
         return {**row, "text": without_middle(str(row["text"]), characters)}
 
     def answerable(self, row: Mapping[str, Any]) -> bool:

@@ -55,7 +55,7 @@ def as_asked(
         def fits(tried: Row, most: int = limit - needed) -> bool:
             return len(prompt_ids(loaded, [chat_messages(tried, prompt, labels)])[0]) <= most
 
-        found = fit_row(row, fits) if length + needed > limit else None
+        found = fit_row(row, kind_of(row).shorten_row, fits) if length + needed > limit else None
         if found:
             cut[str(row["id"])] = found[0]
         asked.append(found[1] if found else row)

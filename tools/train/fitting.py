@@ -71,7 +71,11 @@ def fit_rows(
             rendered = {"id": tried["id"], **kind_of(tried).render_row(tried, prompt, labels)}
             return tokenise([rendered], tokenizer, end_ids)
 
-        found = fit_row(row, lambda tried: all(len(one.input_ids) <= max_length for one in tokenise_row(tried)))
+        found = fit_row(
+            row,
+            kind_of(row).shorten_row,
+            lambda tried: all(len(one.input_ids) <= max_length for one in tokenise_row(tried)),
+        )
         if found and (kind_of(row).answerable(found[1]) or not kind_of(row).answerable(row)):
             shortened[row_id], again[row_id] = found[1], tokenise_row(found[1])
     kept: Splits = {}

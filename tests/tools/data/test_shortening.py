@@ -75,7 +75,7 @@ def test_every_kind_of_row_is_cut_with_its_answer_whole(row: dict[str, Any]) -> 
         return sum(len(message["content"]) for message in kind.messages(one, prompt, labels))
 
     whole = characters(row)
-    found = fit_row(row, lambda one: characters(one) <= whole - 200)
+    found = fit_row(row, kind_of(row).shorten_row, lambda one: characters(one) <= whole - 200)
     assert found is not None
     kept, short = found
     assert whole - 240 <= characters(short) <= whole - 200 and 0 < kept < 500
@@ -83,7 +83,8 @@ def test_every_kind_of_row_is_cut_with_its_answer_whole(row: dict[str, Any]) -> 
 
 
 def test_what_cannot_be_made_short_enough_is_said() -> None:
-    assert fit_row({"id": "a", "text": "x" * 50, "label": "good"}, lambda _: False) is None
+    plain = {"id": "a", "text": "x" * 50, "label": "good"}
+    assert fit_row(plain, kind_of(plain).shorten_row, lambda _: False) is None
 
 
 def test_an_answer_that_quotes_what_was_cut_away_is_seen() -> None:

@@ -19,6 +19,7 @@ from ..conversation import (
 )
 from ..reading_answers import without_reasoning
 from ..rows import Row
+from ..shortening import turns_without_middle
 from ..task_kind import Answers, Message, Spelling, TaskKind, Unfit
 
 
@@ -95,8 +96,6 @@ class Chat(TaskKind):
         return as_messages(with_system(row["messages"][:-1], prompt.system), row.get("tools") or ())
 
     def shorten_row(self, row: Mapping[str, Any], characters: int) -> Row:
-        from ..shortening import turns_without_middle
-
         return {**row, "messages": [*turns_without_middle(row["messages"][:-1], characters), row["messages"][-1]]}
 
     def unknown_answer(self, text: str) -> Row:

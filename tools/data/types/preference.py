@@ -9,6 +9,7 @@ from ..cells import as_text
 from ..conversation import NoConversation, Turn, as_messages, marked_turns, said_in, text_of, turns_in, with_system
 from ..reading_answers import without_reasoning
 from ..rows import Row, row_id
+from ..shortening import turns_without_middle
 from ..task_kind import Answers, Message, RenderedRow, Spelling, TaskKind, Unfit
 
 
@@ -111,8 +112,6 @@ class Preference(TaskKind):
         return super().messages(row, prompt, labels)
 
     def shorten_row(self, row: Mapping[str, Any], characters: int) -> Row:
-        from ..shortening import turns_without_middle
-
         if turns := row.get("turns"):
             return {**row, "turns": turns_without_middle(turns, characters)}
         return super().shorten_row(row, characters)
