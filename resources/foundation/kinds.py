@@ -187,7 +187,7 @@ class Registry(Generic[Kind]):
             self._instances = made
         return made
 
-    def failed(self, kind: type[Kind], error: Exception) -> NlpSkillsError | None:
+    def failed(self, kind: type[Kind], error: BaseException) -> NlpSkillsError | None:
         """The error that names the package or the file of a kind that failed at work; None for a kind of ours."""
         known = self.classes()
         name = next((name for name in self._origins if known.get(name) is kind), None)

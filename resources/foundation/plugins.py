@@ -184,7 +184,7 @@ def reason_in_words(error: BaseException) -> Text:
             f"它在模組開頭就匯入 {heavy.name}；請改在用到的函式裡匯入",
         )
     if isinstance(error, SystemExit):
-        return Text("it ends the program when it is loaded (sys.exit)", "它在載入時就會結束整個程式（sys.exit）")
+        return Text("it ends the program (sys.exit)", "它會結束整個程式（sys.exit）")
     shown = redact(f"{type(error).__name__}: {error}")[:300].rstrip(".")
     return Text(shown, shown)
 

@@ -49,7 +49,7 @@ def deciding(situation: Situation) -> CoachAnswer:
         beside_today(situation.task, best),
         cost_of_version(newest.version, evaluated=True),
     )
-    if best.standing == "no_goal":
+    if best.standing == "no_goal" and best.unmeasured is None:
         return ask(situation, SUCCESS, message, "deciding")
     if best.standing == "met" and situation.deployed_version != best.version.name:
         return _ready_to_deploy(situation, best, message)

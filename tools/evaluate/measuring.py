@@ -141,7 +141,7 @@ def take_each(
             ).format(name=name, origin=added[name], why=error.why)
         except PluginError as error:
             failed[name] = error.problem
-        except Exception as error:  # whatever a stranger's metric raises
+        except (Exception, SystemExit) as error:  # whatever a stranger's metric raises
             if (refused := METRICS.failed(type(metric), error)) is None:
                 raise
             failed[name] = refused.problem
@@ -191,7 +191,7 @@ def paired_differences(
         scores = Scores([given, answers] if metric.higher_is_better else [answers, given], labels, groups)
         try:
             difference = scores.differences({name: metric})[name][place]
-        except Exception as error:  # said where its value is missing
+        except (Exception, SystemExit) as error:  # said where its value is missing
             if isinstance(error, PluginError) or METRICS.failed(type(metric), error):
                 continue
             raise

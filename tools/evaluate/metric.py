@@ -200,7 +200,18 @@ class ShareMetric(RatioMetric):
         return 2
 
     def tally(self, answers: Sequence[Answered], labels: Sequence[str]) -> list[Counts]:
-        return [{0: 1, 1: 1} if self.holds(row) else {1: 1} for row in answers]
+        return [{0: 1, 1: 1} if self._holds_surely(row) else {1: 1} for row in answers]
+
+    def _holds_surely(self, row: Answered) -> bool:
+        """What `holds` says, taken for nothing but True or False (NumPy's too).
+
+        Raises:
+            TypeError: it says something else, which would count as true or false by accident.
+        """
+        held = self.holds(row)
+        if isinstance(held, bool) or type(held).__name__ in ("bool", "bool_"):
+            return bool(held)
+        raise TypeError(f"holds gave {held!r:.60}, not True or False")
 
     def shares(self, columns: int) -> list[Share]:
         return [Share({0: 1}, {1: 1})]

@@ -132,7 +132,7 @@ class Scores:
         if key not in self._tallies:
             try:
                 self._tallies[key] = metric.tally(self.models[model], self.labels)
-            except Exception as error:  # whatever a stranger's metric raises
+            except (Exception, SystemExit) as error:  # whatever a stranger's metric raises
                 if refused := METRICS.failed(type(metric), error):
                     raise refused from error
                 raise

@@ -14,6 +14,7 @@ from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.tools.compute.environments.fingerprint import model_files
+from nlp_skills.tools.compute.environments.package import NotFetched, Package
 from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.deploy import llama_cpp as source
 from nlp_skills.tools.deploy.gguf import gguf_file, split_of
@@ -115,14 +116,12 @@ def test_a_folder_without_the_converter_is_named(
     # Where it is nowhere and cannot be fetched, the person is told how to bring it.
     monkeypatch.delenv("LLAMA_CPP", raising=False)
     monkeypatch.setenv("NLP_SKILLS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(source, "_SHA256", "0" * 64)
-    monkeypatch.setattr(source, "_download", lambda _place: _written_names(tmp_path / "other.tar.gz"))
+
+    def fetch(package: Package, _place: Path) -> Path:
+        raise NotFetched(f"other.tar.gz: sha256 is not {package.sha256}")
+
+    monkeypatch.setattr(source, "fetch_package", fetch)
     with pytest.raises(MissingRequirement) as refused:
         gguf_file(version, "f16", job)
     assert "sha256" in refused.value.problem.en and "LLAMA_CPP" in refused.value.fix.en
     assert not list((tmp_path / "cache").glob("llama*"))
-
-
-def _written_names(path: Path) -> Path:
-    path.write_bytes(b"not the archive that was pinned")
-    return path

@@ -37,6 +37,8 @@ class Mine(ShareMetric):
 BAD = {
     "raises": METRIC.replace("return row", "return row.gone or row"),
     "nowhere": METRIC + "\n    def curve(self, share):\n        return float('nan')\n",
+    "truthy": METRIC.replace("return row.answer == row.gold", "return float('nan')"),
+    "leaves": METRIC.replace("return row.answer == row.gold", "raise SystemExit(3)"),
     "wordy": METRIC + "\n    def curve(self, share):\n        return 'high'\n",
 }
 
@@ -61,6 +63,7 @@ async def test_metrics_that_raise_or_give_no_number_are_named_and_all_others_sta
     [record] = folder.evaluations()
     assert set(record.not_measured) == set(BAD) and not set(BAD) & set(record.metrics)
     reasons = {"raises": "AttributeError", "nowhere": "nan is not a number", "wordy": "str is not a number"}
+    reasons |= {"truthy": "not True or False", "leaves": "ends the program"}
     for name, why in reasons.items():
         said = record.not_measured[name]
         assert why in said.en and f"{name}.py" in said.en and f"{name}.py" in said.zh
@@ -88,6 +91,8 @@ async def test_a_goal_whose_metric_fails_is_never_said_to_be_met(
     result = answer["job"]["result"]
     assert result["met"] is None and "could not be computed" in answer["message"] and "raises.py" in answer["message"]
     assert "accuracy" in result["metrics"] and "raises" not in result["metrics"]
+    told = await call(task, "diagnose", task="news")  # the usual metric's value is no answer to a goal in another
+    assert "0.000 is met" not in told["message"] and "raises, was not measured" in told["message"], told["message"]
     report = folder.report_file.read_text(encoding="utf-8")
     assert "could not be computed" in report and "無法計算" in report and "Goal met" not in report
     [listed] = (await call(task, "list_tasks"))["tasks"]

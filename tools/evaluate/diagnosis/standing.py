@@ -24,6 +24,7 @@ class Result:
         weakest: the label with the lowest F1; `weakest_rows` how many training rows it had.
         simplest: name, score and outcome (`wins`, `ties`, `loses`) of the best simple baseline.
         before: the parent's value on the same benchmark.
+        unmeasured: the metric of the goal, where that evaluation has no value of it; `metric` is the usual one then.
     """
 
     version: VersionFolder
@@ -42,6 +43,7 @@ class Result:
     simplest: Simplest | None
     parent: str | None
     before: float | None
+    unmeasured: str | None = None
 
 
 def result_of(task: Task, version: VersionFolder) -> Result | None:
@@ -59,6 +61,8 @@ def result_of(task: Task, version: VersionFolder) -> Result | None:
     if found is None:
         return None
     metric = task.metric if headline(evaluation, task.metric) else usual
+    # A goal in one metric says nothing of the value in another.
+    threshold = task.success_criteria.threshold if metric == task.metric else None
     per_class = {
         label: float(figures.f1 or 0.0)
         for label, figures in evaluation.per_class.items()
@@ -74,8 +78,9 @@ def result_of(task: Task, version: VersionFolder) -> Result | None:
         high=found.high,
         rows=evaluation.benchmark.count,
         benchmark=evaluation.benchmark.hash,
-        standing=_standing(metric, found, task.success_criteria.threshold),
-        threshold=task.success_criteria.threshold,
+        standing=_standing(metric, found, threshold),
+        threshold=threshold,
+        unmeasured=None if metric == task.metric else task.metric,
         weakest=weakest,
         weakest_f1=per_class[weakest] if weakest else 0.0,
         weakest_rows=train_counts(version).get(weakest) if weakest else None,
@@ -107,6 +112,11 @@ def where_it_stands(result: Result) -> Text:
             "；還沒有訂門檻，夠不夠用只有你能決定。",
         ),
     }[result.standing]
+    if result.unmeasured:
+        tail = Text(
+            f"; the metric of your goal, {result.unmeasured}, was not measured, so nothing says whether the goal is met.",
+            f"；你的目標看的是 {result.unmeasured}，這次沒有量到，無法判斷是否達標。",
+        )
     return Text(
         "{name} reaches {title} {value}{around} on {rows} it has never seen{tail}",
         "{name} 在 {rows} 筆沒看過的資料上，{title} 是 {value}{around}{tail}",
