@@ -25,7 +25,7 @@ from nlp_skills.tools.compute.jobs.running import RunningJob
 from nlp_skills.tools.data.near_duplicates import near_duplicates_of
 from nlp_skills.tools.data.rows import Row, row_id
 from nlp_skills.tools.data.snapshot import current_snapshot
-from nlp_skills.tools.evaluate import model
+from nlp_skills.tools.evaluate import model, predicting
 from nlp_skills.tools.evaluate import run as evaluating
 from nlp_skills.tools.train import row_checks, tokenise
 from nlp_skills.tools.train import run as training
@@ -225,7 +225,7 @@ def wrong_template(root: Path, base: Path, seed: int) -> VersionFolder:
         )
         return loaded
 
-    with mock.patch.object(evaluating, "load_for_inference", with_another):
+    with mock.patch.object(predicting, "load_for_inference", with_another):
         return healthy(root, base, seed)
 
 
