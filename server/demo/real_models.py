@@ -77,11 +77,11 @@ def choose(told: Told, language: Language, named: str | None) -> RealModel | Non
         Text(
             f"Which model shall be trained?\n"
             f"  1  {fitting.name}: pretrained, {fitting.licence}, {fitting.megabytes} MB to fetch once; the story takes "
-            f"about 20 minutes on two processor cores\n"
+            f"an estimated 20 to 30 minutes on two processor cores\n"
             f"  2  a tiny one that is built here, offline; about 3 minutes",
             f"要訓練哪一個模型？\n"
             f"  1  {fitting.name}：預訓練模型，授權 {fitting.licence}，需下載 {fitting.megabytes} MB（只需一次）；"
-            f"兩個處理器核心約 20 分鐘\n"
+            f"兩個處理器核心估計 20 到 30 分鐘\n"
             f"  2  現場離線建立的小模型；約 3 分鐘",
         ),
         choices=["1", "2"],
